@@ -1,0 +1,87 @@
+//! Blob stores: bytes under keys that were never used before and will never be used again.
+//!
+//! An error is never an absence. A blob store has no idea who owns a blob and decides nothing.
+
+pub mod disk;
+pub mod error;
+
+#[cfg(test)]
+pub mod conformance;
+#[cfg(test)]
+pub mod faulty;
+
+use std::ops::Range;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::Stream;
+
+pub use self::error::{BlobError, BlobErrorKind};
+use crate::domain::blob::{BlobFacts, BlobKey};
+
+/// The bytes of a blob, in order.
+pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, BlobError>> + Send>>;
+
+/// What became of one blob that was to be removed.
+#[derive(Debug)]
+pub enum Removal {
+    /// It was there and cannot be read any more.
+    Removed,
+    /// It was positively not there.
+    Absent,
+    /// It may be there: nothing was learnt.
+    Unknown(BlobError),
+}
+
+impl Removal {
+    /// Whether the blob is positively gone (I4).
+    pub const fn is_gone(&self) -> bool {
+        match self {
+            Self::Removed | Self::Absent => true,
+            Self::Unknown(_) => false,
+        }
+    }
+}
+
+/// What a store holds beside what it knows to be blobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Every blob with its size in bytes, in the order of the keys.
+    pub blobs: Vec<(BlobKey, u64)>,
+    /// Things that are no blobs and nothing that the store made, as it names them.
+    pub strangers: Vec<String>,
+}
+
+/// A store of blobs.
+#[async_trait]
+pub trait BlobStore: Send + Sync {
+    /// Begins a blob. Nothing can be read under its key until the writer has finished.
+    async fn create(&self, key: BlobKey) -> Result<Box<dyn BlobWriter>, BlobError>;
+
+    /// The bytes of `range`, which must lie within the blob; `None` where the blob is positively
+    /// absent.
+    async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError>;
+
+    /// Removes blobs, one removal for each key, in order. What is gone cannot be read any more,
+    /// but may come back after a power cut until [`BlobStore::sync_removals`] has answered.
+    async fn remove(&self, keys: &[BlobKey]) -> Vec<Removal>;
+
+    /// Makes earlier removals of these blobs durable. Only after it has answered `Ok` may their
+    /// rows on the purge queue go.
+    async fn sync_removals(&self, keys: &[BlobKey]) -> Result<(), BlobError>;
+
+    /// Everything that is there. For `verify`; a store that cannot be listed whole is an error.
+    async fn inventory(&self) -> Result<Inventory, BlobError>;
+}
+
+/// A blob that is being written. Dropped without [`BlobWriter::finish`], what was written stays
+/// for the sweep to find by its intent.
+#[async_trait]
+pub trait BlobWriter: Send {
+    /// Appends.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// Makes the blob durable under its key: bytes, name and directory.
+    async fn finish(self: Box<Self>) -> Result<BlobFacts, BlobError>;
+}

@@ -1,0 +1,131 @@
+//! Accepting a request: the one way in for every dialect.
+//!
+//! Hands request and planner to the ledger, gives the condemned blobs to the purger and wakes the
+//! expander. Dialects whose contract says so then wait until the bytes are gone. What is
+//! committed stays committed, however the waiting ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::plan;
+use super::purge::Purger;
+use super::record::{Committed, Declined, Outcome};
+use super::request::DeleteRequest;
+use super::snapshot::MissedAnswer;
+use crate::domain::organization::Realm;
+use crate::jobs::wake::Wake;
+use crate::ledger::{Ledger, LedgerError, MissedSubject};
+
+/// How often a waiting caller looks at the durable record, beside being told by this process.
+const RECORD_LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Deletes. Cheap to clone.
+#[derive(Clone)]
+pub struct Deleter {
+    ledger: Arc<dyn Ledger>,
+    purger: Arc<Purger>,
+    expander: Wake,
+}
+
+/// How the waiting for the bytes ended.
+#[derive(Debug)]
+pub struct Awaited {
+    /// How many files the answer speaks of: those that this request took, or those of the
+    /// earlier deletion that it joined.
+    pub files: u64,
+    /// Whether all their bytes are gone. If not, the entries stay deleted, the purge goes on, and
+    /// the next repeat of the request joins it.
+    pub bytes_gone: bool,
+}
+
+impl Deleter {
+    /// A deleter over these parts; `expander` is woken when folders are doomed.
+    pub fn new(ledger: Arc<dyn Ledger>, purger: Arc<Purger>, expander: Wake) -> Self {
+        Self { ledger, purger, expander }
+    }
+
+    /// Commits a deletion, or changes nothing. What it dooms is unreachable from the answer on.
+    pub async fn delete(
+        &self,
+        request: DeleteRequest,
+    ) -> Result<Result<Committed, Declined>, LedgerError> {
+        let lease = self.purger.fresh_lease();
+        let mut decided = self.ledger.commit_deletion(request, plan, lease).await?;
+        if let Ok(committed) = &mut decided {
+            self.purger.enqueue(std::mem::take(&mut committed.batches), lease.token);
+            if committed.expanding {
+                self.expander.wake();
+            }
+        }
+        Ok(decided)
+    }
+
+    /// What [`Deleter::delete`] would decide now, by the same plan. Changes nothing.
+    pub async fn preview(
+        &self,
+        request: DeleteRequest,
+    ) -> Result<Result<super::plan::Plan, super::record::Refusal>, LedgerError> {
+        self.ledger.preview_deletion(request, plan).await
+    }
+
+    /// Commits a deletion of single files and waits at most `at_most` until their bytes are gone.
+    pub async fn delete_and_wait(
+        &self,
+        request: DeleteRequest,
+        subject: MissedSubject,
+        at_most: Duration,
+    ) -> Result<Result<Awaited, Declined>, LedgerError> {
+        let realm = request.realm.clone();
+        let watch = self.purger.watch(request.id);
+        let committed = match self.delete(request).await? {
+            Ok(committed) => committed,
+            Err(declined) => return Ok(Err(declined)),
+        };
+        let answer = answer_of(&committed);
+        let all_gone = async {
+            tokio::select! {
+                () = watch.gone(answer.files), if answer.deletion == committed.id => Ok(()),
+                purged = self.purged_in_record(&realm, answer) => purged,
+            }
+        };
+        let bytes_gone = match tokio::time::timeout(at_most, all_gone).await {
+            Ok(gone) => gone.map(|()| true)?,
+            Err(_late) => false,
+        };
+        if !bytes_gone {
+            self.ledger.remember_missed(&realm, subject, answer).await?;
+        }
+        Ok(Ok(Awaited { files: answer.files, bytes_gone }))
+    }
+
+    /// Ends when the record says that all is durably gone: the way of a repeat that joined, and
+    /// of a deletion that another process purges.
+    async fn purged_in_record(
+        &self,
+        realm: &Realm,
+        answer: MissedAnswer,
+    ) -> Result<(), LedgerError> {
+        if answer.files == 0 {
+            return Ok(());
+        }
+        loop {
+            let record = self.ledger.deletion(realm, answer.deletion).await?;
+            if record.is_some_and(|record| record.purged.files >= answer.files) {
+                return Ok(());
+            }
+            tokio::time::sleep(RECORD_LOOK_INTERVAL).await;
+        }
+    }
+}
+
+fn answer_of(committed: &Committed) -> MissedAnswer {
+    let joined = committed.outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Joined(answer) => Some(*answer),
+        Outcome::Deleted { .. }
+        | Outcome::Partly { .. }
+        | Outcome::Locked(_)
+        | Outcome::Missing
+        | Outcome::Within => None,
+    });
+    joined.unwrap_or(MissedAnswer { deletion: committed.id, files: committed.counts.files })
+}

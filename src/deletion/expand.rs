@@ -1,0 +1,60 @@
+//! Expanding: the files of doomed folders become condemned blobs, in bounded steps, one
+//! organization after the other.
+//!
+//! The ledger does each step in one short transaction; this loop only keeps the purger fed and
+//! never runs ahead of it by more than the purger has room for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::purge::Purger;
+use crate::jobs::wake::Wake;
+use crate::ledger::{Ledger, StepLimits};
+
+/// What one step may do. Other organizations' requests wait for at most one of these.
+const STEP: StepLimits = StepLimits { duration: Duration::from_millis(5), blobs: 2048 };
+/// How often doomed folders are looked for without a wake-up.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause after a step that failed.
+const FAILURE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Expands doomed folders.
+pub struct Expander {
+    ledger: Arc<dyn Ledger>,
+    purger: Arc<Purger>,
+    doomed: Wake,
+}
+
+impl Expander {
+    /// An expander that is woken by `doomed` and feeds `purger`.
+    pub fn new(ledger: Arc<dyn Ledger>, purger: Arc<Purger>, doomed: Wake) -> Self {
+        Self { ledger, purger, doomed }
+    }
+
+    /// Works until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut served = None;
+        while !stop.is_cancelled() {
+            self.purger.room().await;
+            let lease = self.purger.fresh_lease();
+            match self.ledger.expand_step(served, lease, STEP).await {
+                Ok(step) => {
+                    served = step.served;
+                    self.purger.enqueue_bulk(step.batches, lease.token);
+                    if served.is_none() {
+                        tokio::select! {
+                            () = self.doomed.woken_or_after(LOOK_INTERVAL) => {}
+                            () = stop.cancelled() => {}
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a step of expanding failed and is repeated");
+                    tokio::time::sleep(FAILURE_PAUSE).await;
+                }
+            }
+        }
+    }
+}

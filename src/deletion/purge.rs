@@ -1,0 +1,227 @@
+//! Purging: condemned blobs are removed, the removal is made durable, and only then do their rows
+//! leave the queue (F: an unlink without a directory sync comes back after a power cut).
+//!
+//! ```text
+//! condemned, leased ─→ removed (waiters are told) ─→ removals synced, in groups ─→ settled
+//!        ↑                    │ failed
+//!        └─ due again, later ─┘
+//! ```
+//!
+//! Everything is idempotent: whatever is interrupted is leased again when its lease has expired,
+//! and an absent blob counts as gone. Nothing gives up: a blob that cannot be removed is tried
+//! for ever, with a growing pause.
+
+mod lanes;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use self::lanes::Lanes;
+pub use self::watch::Watch;
+use self::watch::Watches;
+use super::record::CondemnedBatch;
+use crate::blobs::BlobStore;
+use crate::domain::blob::{BlobKey, SizedBlob};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::id::DeletionId;
+use crate::domain::random::Random;
+use crate::jobs::wake::Wake;
+use crate::ledger::{Lease, LeaseToken, Ledger, Settlement};
+
+/// How long a batch is this process's. Longer than any purge of it should take.
+const LEASE_DURATION: Duration = Duration::from_secs(60);
+/// How long removals are gathered before one sync makes them durable together.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(25);
+/// Blobs that are taken from the queue for one removal at most.
+const REMOVAL_BLOBS_MAX: usize = 1024;
+/// Blobs that wait in this process at most, from expanded folders and polls.
+pub const BULK_BLOBS_MAX: usize = 16 * 1024;
+/// Blobs that wait in this process at most, from single files. What comes beyond is left to the
+/// expiry of its lease.
+const SINGLE_BLOBS_MAX: usize = 256 * 1024;
+/// Blobs that one look at the queue leases at most.
+const POLL_BLOBS_MAX: usize = 4096;
+/// How often the queue is looked at without a wake-up.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause after a first failure; it doubles with each further one.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The longest pause between two tries.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Removes condemned blobs.
+pub struct Purger {
+    ledger: Arc<dyn Ledger>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    lanes: Lanes,
+    watches: Watches,
+    queue: Wake,
+}
+
+/// A batch whose blobs were tried.
+struct Tried {
+    batch: CondemnedBatch,
+    token: LeaseToken,
+    kept: Vec<SizedBlob>,
+}
+
+impl Purger {
+    /// A purger; `queue` wakes the loop that looks for due batches.
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        blobs: Arc<dyn BlobStore>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        queue: Wake,
+    ) -> Self {
+        let lanes = Lanes::new(SINGLE_BLOBS_MAX, BULK_BLOBS_MAX);
+        Self { ledger, blobs, clock, random, lanes, watches: Watches::default(), queue }
+    }
+
+    /// A lease that nobody else holds, from now on.
+    pub fn fresh_lease(&self) -> Lease {
+        let mut token = [0; 16];
+        self.random.fill(&mut token);
+        let expires_at = self.clock.now().plus(LEASE_DURATION);
+        Lease { token: LeaseToken(token), expires_at }
+    }
+
+    /// Counts the removed blobs of a deletion from now on, for whoever waits.
+    pub fn watch(&self, deletion: DeletionId) -> Watch {
+        self.watches.watch(deletion)
+    }
+
+    /// Takes the batches of single files, which go before all others.
+    pub fn enqueue(&self, batches: Vec<CondemnedBatch>, token: LeaseToken) {
+        self.lanes.push_single(batches, token);
+    }
+
+    /// Takes batches that were condemned in bulk.
+    pub fn enqueue_bulk(&self, batches: Vec<CondemnedBatch>, token: LeaseToken) {
+        self.lanes.push_bulk(batches, token);
+    }
+
+    /// Ends when there is room for more bulk batches.
+    pub async fn room(&self) {
+        self.lanes.room().await;
+    }
+
+    /// Looks for due batches until `stop`: what other processes left, and what failed before.
+    pub async fn poll(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.room().await;
+            let lease = self.fresh_lease();
+            let now = self.clock.now();
+            let found = match self.ledger.lease_condemned(now, lease, POLL_BLOBS_MAX).await {
+                Ok(batches) => {
+                    !batches.is_empty() && {
+                        self.enqueue_bulk(batches, lease.token);
+                        true
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the purge queue could not be read");
+                    false
+                }
+            };
+            if !found {
+                tokio::select! {
+                    () = self.queue.woken_or_after(POLL_INTERVAL) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    /// Removes what is queued until `stop`. Several of these may run side by side; each hands
+    /// what it tried to one settler.
+    pub async fn remove(&self, settler: Settler, stop: CancellationToken) {
+        loop {
+            let work = tokio::select! {
+                work = self.lanes.take(REMOVAL_BLOBS_MAX) => work,
+                () = stop.cancelled() => return,
+            };
+            let keys: Vec<BlobKey> = work
+                .iter()
+                .flat_map(|(batch, _)| batch.blobs.iter().map(|blob| blob.key))
+                .collect();
+            let mut removals = self.blobs.remove(&keys).await.into_iter();
+            for (batch, token) in work {
+                let mut kept = Vec::new();
+                for blob in &batch.blobs {
+                    match removals.next() {
+                        Some(removal) if removal.is_gone() => {}
+                        _ => kept.push(*blob),
+                    }
+                }
+                if let Some(deletion) = batch.deletion {
+                    self.watches.removed(deletion, (batch.blobs.len() - kept.len()) as u64);
+                }
+                // The settler ends after all removers: it cannot be gone.
+                let _ = settler.0.send(Tried { batch, token, kept });
+            }
+        }
+    }
+
+    /// Makes removals durable and settles them, in groups, until the removers have ended.
+    pub async fn settle(&self, mut tried: Removals) {
+        while let Some(first) = tried.0.recv().await {
+            tokio::time::sleep(SETTLE_INTERVAL).await;
+            let mut group = vec![first];
+            while let Ok(next) = tried.0.try_recv() {
+                group.push(next);
+            }
+            self.settle_group(group).await;
+        }
+    }
+
+    async fn settle_group(&self, group: Vec<Tried>) {
+        let all = |tried: &Tried| tried.batch.blobs.iter().map(|blob| blob.key).collect::<Vec<_>>();
+        let keys: Vec<BlobKey> = group.iter().flat_map(all).collect();
+        let synced = self.blobs.sync_removals(&keys).await;
+        if let Err(error) = &synced {
+            tracing::error!(%error, blobs = keys.len(), "removed blobs could not be made durable");
+        }
+        let now = self.clock.now();
+        let settle = |tried: Tried| {
+            // Without the sync nothing is known to be gone.
+            let kept = if synced.is_ok() { tried.kept } else { tried.batch.blobs };
+            let retry_at = retry_at(now, tried.batch.attempts);
+            Settlement { batch: tried.batch.number, token: tried.token, kept, retry_at }
+        };
+        let blobs: usize = group.iter().map(|tried| tried.batch.blobs.len()).sum();
+        let settlements: Vec<Settlement> = group.into_iter().map(settle).collect();
+        let failed: usize = settlements.iter().map(|settlement| settlement.kept.len()).sum();
+        if failed > 0 {
+            tracing::warn!(blobs = failed, "condemned blobs could not be removed and are retried");
+        }
+        if let Err(error) = self.ledger.settle(settlements, now).await {
+            // The leases expire, and all of it is done again: purging is idempotent (I4).
+            tracing::error!(%error, blobs, "purged blobs could not be settled");
+        }
+        self.lanes.done(blobs);
+    }
+}
+
+/// The removers' end of the way to the settler.
+#[derive(Clone)]
+pub struct Settler(tokio::sync::mpsc::UnboundedSender<Tried>);
+
+/// The settler's end. What waits in it is bounded by the lanes, which count a blob until it is
+/// settled.
+pub struct Removals(tokio::sync::mpsc::UnboundedReceiver<Tried>);
+
+/// The way from the removers to the settler.
+pub fn settling() -> (Settler, Removals) {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    (Settler(sender), Removals(receiver))
+}
+
+fn retry_at(now: Timestamp, attempts: u32) -> Timestamp {
+    let pause = RETRY_PAUSE_MIN.saturating_mul(1 << attempts.min(16));
+    now.plus(pause.min(RETRY_PAUSE_MAX))
+}

@@ -1,0 +1,189 @@
+//! What is durable of a deletion, and what a caller is told of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::request::Door;
+use crate::domain::blob::SizedBlob;
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::Sequence;
+use crate::domain::id::{DeletionId, EntryId, KeyId};
+use crate::domain::path::EntryPath;
+use crate::domain::usage::Tally;
+
+/// Entries that a deletion dooms: exactly those it moved (I9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Folders.
+    pub folders: u64,
+}
+
+impl Counts {
+    /// A folder with its direct files.
+    pub const fn folder(direct: Tally) -> Self {
+        Self { files: direct.files, bytes: direct.bytes, folders: 1 }
+    }
+
+    /// Files without a folder.
+    pub const fn files(tally: Tally) -> Self {
+        Self { files: tally.files, bytes: tally.bytes, folders: 0 }
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.folders += other.folders;
+    }
+}
+
+/// What became of one selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it went. `files` names the single files; those below a folder are counted only.
+    Deleted {
+        /// What went.
+        counts: Counts,
+        /// The single files, with their sizes.
+        files: Vec<(EntryId, u64)>,
+    },
+    /// Some of it went, and what is locked stayed.
+    Partly {
+        /// What went.
+        counts: Counts,
+        /// The topmost locked entries.
+        locked: Vec<EntryPath>,
+    },
+    /// All of it is locked, and stayed.
+    Locked(Vec<EntryPath>),
+    /// It was not there.
+    Missing,
+    /// Another selector of the request took it.
+    Within,
+    /// It had gone with an earlier deletion, whose answer this caller missed.
+    Joined(super::snapshot::MissedAnswer),
+}
+
+/// Why nothing at all was deleted. The indexes are those of the request's selectors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// Not there, or another organization's.
+    pub missing: Vec<usize>,
+    /// The organization's, but not the key's to see.
+    pub outside_prefix: Vec<usize>,
+    /// Locked, by the topmost lock of each.
+    pub locked: Vec<(usize, EntryPath)>,
+}
+
+/// The state of an allowance, for the headers of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllowanceState {
+    /// Accepted requests within the window, at most.
+    pub limit: u32,
+    /// How many more would be accepted now.
+    pub remaining: u32,
+    /// When the oldest counted request leaves the window; now, where none is counted.
+    pub resets_at: Timestamp,
+}
+
+/// A request that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// The plan refused it.
+    Refused(Refusal),
+    /// The organization has used up its allowance.
+    OverAllowance(AllowanceState),
+}
+
+/// What a commit decided, durable from then on.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The deletion.
+    pub id: DeletionId,
+    /// Its place in the order of all changes.
+    pub sequence: Sequence,
+    /// One outcome for each selector, in the request's order.
+    pub outcomes: Vec<Outcome>,
+    /// All of them together.
+    pub counts: Counts,
+    /// The batches of the single files' blobs, leased under the grant of the commit.
+    pub batches: Vec<CondemnedBatch>,
+    /// Whether doomed folders wait to be expanded.
+    pub expanding: bool,
+    /// The allowance after this request, where it was counted.
+    pub allowance: Option<AllowanceState>,
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeletionState {
+    /// Doomed, and not all bytes are durably gone.
+    Purging,
+    /// Nothing left to expand or purge.
+    Settled,
+}
+
+/// The durable record of a deletion. It is also its audit row: who, when, through which door,
+/// what. It holds identities, sizes and counts; no names but those of what stayed, locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletionRecord {
+    /// The deletion.
+    pub id: DeletionId,
+    /// Who asked.
+    pub key: KeyId,
+    /// Through which door.
+    pub door: Door,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// How far it is.
+    pub state: DeletionState,
+    /// What it doomed: exact from the commit on.
+    pub doomed: Counts,
+    /// What of it is durably gone.
+    pub purged: Tally,
+    /// Selectors that found nothing.
+    pub missing: u64,
+    /// The topmost locked entries that stayed.
+    pub skipped: Vec<EntryPath>,
+    /// When the last of it was durably gone.
+    pub settled_at: Option<Timestamp>,
+}
+
+impl DeletionRecord {
+    /// Whole percent of the doomed files that are durably gone: never goes back, and is 100 only
+    /// when the deletion has settled (I14).
+    pub fn percent(&self) -> u8 {
+        match self.state {
+            DeletionState::Settled => 100,
+            DeletionState::Purging => {
+                let part = self.purged.files.saturating_mul(100) / self.doomed.files.max(1);
+                u8::try_from(part.min(99)).unwrap_or(99)
+            }
+        }
+    }
+}
+
+/// Blobs in one condemned batch at most.
+pub const BATCH_BLOBS_MAX: usize = 512;
+
+/// A condemned batch, as the ledger numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchNumber(pub i64);
+
+/// Blobs on the purge queue: leased together, settled together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CondemnedBatch {
+    /// The ledger's number.
+    pub number: BatchNumber,
+    /// The deletion that condemned them; none for overwritten versions and swept uploads.
+    pub deletion: Option<DeletionId>,
+    /// At most [`BATCH_BLOBS_MAX`].
+    pub blobs: Vec<SizedBlob>,
+    /// How often a purge of this batch has failed.
+    pub attempts: u32,
+}

@@ -1,0 +1,99 @@
+//! What is asked to go, and under which policies: the one form of every delete.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{CommandId, DeletionId, EntryId, KeyId};
+use crate::domain::organization::Realm;
+use crate::domain::path::WrittenPath;
+
+/// Selectors of one request at most.
+pub const SELECTORS_MAX: usize = 1000;
+
+/// One thing that is asked to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// A file, by its id. A folder's id selects nothing here.
+    File(EntryId),
+    /// A file, or a folder with all below it, by its path. The root never reaches the engine.
+    Path(WrittenPath),
+    /// Every live output of a command, which takes no more from then on.
+    Outputs(CommandId),
+    /// A text that cannot name anything, such as a malformed id.
+    Unmatchable,
+}
+
+/// What becomes of the request when something selected is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingPolicy {
+    /// The whole request is refused.
+    Refuse,
+    /// It is counted, and the rest goes.
+    Count,
+}
+
+/// What becomes of the request when something selected is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockedPolicy {
+    /// The whole request is refused.
+    Refuse,
+    /// What is locked stays and is named, and the rest goes.
+    Skip,
+}
+
+/// Through which door a request came. Kept with the deletion's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Door {
+    /// All outputs of a command.
+    Renderio,
+    /// One file by id.
+    Swiftia,
+    /// Many ids, all or none.
+    Templated,
+    /// One path.
+    Merple,
+    /// A batch of paths.
+    Sirv,
+    /// The native API.
+    Native,
+}
+
+/// How many requests of one kind an organization may have accepted within a rolling window.
+/// Counted in the ledger, in the accepting transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// What is counted, as the answer's headers name it.
+    pub bucket: &'static str,
+    /// Accepted requests within the window, at most.
+    pub limit: u32,
+    /// How long an accepted request counts.
+    pub window: Duration,
+}
+
+/// One request to delete. All of it is decided and committed in one transaction.
+#[derive(Clone, Debug)]
+pub struct DeleteRequest {
+    /// The identity of the deletion, made by the caller beforehand.
+    pub id: DeletionId,
+    /// What the caller can see.
+    pub realm: Realm,
+    /// Who asks.
+    pub key: KeyId,
+    /// Through which door.
+    pub door: Door,
+    /// What is to go, in the order asked. Never empty: an empty request means nothing, not all.
+    pub selectors: Vec<Selector>,
+    /// What is not there.
+    pub missing: MissingPolicy,
+    /// What is locked.
+    pub locked: LockedPolicy,
+    /// Whether a selector that finds nothing joins an earlier deletion whose answer was missed.
+    pub joins_missed: bool,
+    /// What the request is counted against.
+    pub allowance: Option<Allowance>,
+    /// When it was made.
+    pub at: Timestamp,
+}

@@ -1,0 +1,110 @@
+//! What the ledger found for a request: the only thing, besides the request, that a plan sees.
+//!
+//! A ledger reads it inside the transaction that commits the plan, or, for a preview, inside one
+//! read transaction.
+
+use crate::domain::blob::SizedBlob;
+use crate::domain::entry::FolderNumber;
+use crate::domain::id::{CommandId, DeletionId, EntryId};
+use crate::domain::path::{EntryName, EntryPath};
+use crate::domain::usage::Tally;
+
+/// One finding for each selector, in the request's order.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The findings.
+    pub found: Vec<Found>,
+}
+
+/// What one selector found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing live; a foreign entry is nothing, too.
+    Nothing,
+    /// Nothing live, but a deletion that took it away and whose answer was missed.
+    Missed(MissedAnswer),
+    /// A live entry of the organization that the caller's key cannot see.
+    OutsidePrefix,
+    /// What another selector of this request, the one at this index, already takes.
+    Within(usize),
+    /// A live file.
+    File(FoundFile),
+    /// A live folder.
+    Folder(FoundFolder),
+    /// A command with its live outputs.
+    Outputs(FoundOutputs),
+}
+
+/// An answer of success that somebody waited for and did not get in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissedAnswer {
+    /// The deletion that took the bytes.
+    pub deletion: DeletionId,
+    /// How many files it had taken.
+    pub files: u64,
+}
+
+/// A live file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundFile {
+    /// Its identity.
+    pub id: EntryId,
+    /// Its folder.
+    pub folder: FolderNumber,
+    /// Its name there.
+    pub name: EntryName,
+    /// Its bytes.
+    pub blob: SizedBlob,
+    /// The path of the topmost lock that covers it: a folder's above it, or its own.
+    pub lock: Option<EntryPath>,
+}
+
+/// The live outputs of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundOutputs {
+    /// The command.
+    pub command: CommandId,
+    /// The files, each of which the caller can see.
+    pub files: Vec<FoundFile>,
+}
+
+/// A live folder with all below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundFolder {
+    /// Where it lies.
+    pub path: EntryPath,
+    /// Whether a folder above it is locked, so that it is covered whole.
+    pub lock_above: bool,
+    /// Whether it is one of the reserved folders, which are never deleted as such.
+    pub reserved: bool,
+    /// Its folders. The first is the folder itself; every other follows its parent.
+    pub folders: Vec<TreeFolder>,
+    /// The locked files below it, outside of locked folders as well as in them.
+    pub locked_files: Vec<LockedFile>,
+    /// The paths of the locked folders, by index into `folders`.
+    pub locked_folders: Vec<(u32, EntryPath)>,
+}
+
+/// One folder of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeFolder {
+    /// The ledger's number.
+    pub number: FolderNumber,
+    /// The index of its parent among the folders of the tree; the first names itself.
+    pub parent: u32,
+    /// Its direct live files.
+    pub direct: Tally,
+}
+
+/// A locked file in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedFile {
+    /// The index of its folder among the folders of the tree.
+    pub folder: u32,
+    /// Its name there.
+    pub name: EntryName,
+    /// Its path.
+    pub path: EntryPath,
+    /// Bytes.
+    pub size: u64,
+}

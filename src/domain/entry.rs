@@ -1,0 +1,157 @@
+//! Entries: files and folders of one organization's tree.
+
+use serde::{Deserialize, Serialize};
+
+use super::blob::{BlobFacts, BlobKey};
+use super::clock::Timestamp;
+use super::id::{CommandId, EntryId};
+use super::path::{EntryName, EntryPath};
+
+/// A folder, as the ledger numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FolderNumber(pub i64);
+
+/// Orders versions and deletions: what was stored after a deletion's commit has a larger one.
+/// Each organization sees them rise, with gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Sequence(pub i64);
+
+/// The top folders that always exist and are never renamed, moved or deleted as such.
+pub const RESERVED_FOLDERS: [&str; 2] = ["uploads", "commands"];
+
+/// Through which door a file was last stored, where an answer depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Any route but those below.
+    Ordinary,
+    /// `RenderIO`'s upload: its record stays readable after deletion.
+    RenderioUpload,
+    /// An output of a command.
+    CommandOutput,
+}
+
+/// What a client said of a file; none of it chooses what is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// The name that answers show: the client's, until a rename changes it.
+    pub title: String,
+    /// A media type.
+    pub content_type: String,
+    /// In the order given, without repetition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The client's own identity for the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+}
+
+/// A live file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRecord {
+    /// For life.
+    pub id: EntryId,
+    /// Its folder.
+    pub folder: FolderNumber,
+    /// Its name there.
+    pub name: EntryName,
+    /// The version's place in the order of all changes.
+    pub sequence: Sequence,
+    /// Where the version's bytes lie.
+    pub blob: BlobKey,
+    /// Their size and checksum.
+    pub content: BlobFacts,
+    /// What the client said.
+    pub attributes: Attributes,
+    /// When the entry was made; overwriting keeps it.
+    pub created_at: Timestamp,
+    /// When this version was stored.
+    pub modified_at: Timestamp,
+    /// Its own lock; a folder above may be locked too.
+    pub locked: bool,
+    /// The command whose output it is.
+    pub command: Option<CommandId>,
+}
+
+/// A live folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderRecord {
+    /// For life.
+    pub id: EntryId,
+    /// The ledger's number.
+    pub number: FolderNumber,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its own lock.
+    pub locked: bool,
+    /// Direct live files and their bytes.
+    pub direct: super::usage::Tally,
+}
+
+/// What lies at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A file.
+    File(FileRecord),
+    /// A folder.
+    Folder(FolderRecord),
+}
+
+/// Where a new version goes, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The identity, where the path holds no entry yet; an entry that exists keeps its own.
+    pub entry: EntryId,
+    /// The target. Parents are made.
+    pub path: EntryPath,
+    /// Whether a file that lies there is replaced; otherwise that is a refusal.
+    pub overwrite: bool,
+    /// The intent's blob.
+    pub blob: BlobKey,
+    /// Its durable bytes.
+    pub content: BlobFacts,
+    /// What the client said.
+    pub attributes: Attributes,
+    /// Which command's output this is, and under which name; ends where any other route
+    /// overwrites the file.
+    pub output_of: Option<(CommandId, String)>,
+    /// Through which door it came.
+    pub origin: Origin,
+}
+
+/// Why a new version was not stored. Nothing has changed; its blob is swept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadRefusal {
+    /// A file lies there, and overwriting was not asked for.
+    Exists,
+    /// A folder lies there, or the path is the root or a reserved folder.
+    IsFolder,
+    /// A parent on the way is a file.
+    ParentIsFile(EntryPath),
+    /// The file that lies there, or a folder above it, is locked.
+    Locked(EntryPath),
+    /// The path is not the caller's to see.
+    OutsidePrefix,
+    /// The sweep took the intent: the upload lasted too long.
+    IntentExpired,
+    /// No such command.
+    NoCommand,
+    /// The outputs of the command were deleted: it takes no more.
+    CommandClosed,
+    /// The organization's quota of live bytes is used up.
+    OverQuota,
+    /// Too many bytes wait for their purge, or the disk's reserve is spent.
+    BacklogFull,
+}
+
+/// A version that was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The file as it is now.
+    pub file: FileRecord,
+    /// Whether the entry is new.
+    pub created: bool,
+}

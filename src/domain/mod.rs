@@ -1,0 +1,14 @@
+//! The words of delenda: identities, paths, entries, organizations, deletions, usage and time.
+//!
+//! Nothing here does I/O, nothing is async, nothing reads an ambient clock. Every other module is
+//! written in these words; see `ARCHITECTURE.md` for their meaning.
+
+pub mod blob;
+pub mod clock;
+pub mod command;
+pub mod entry;
+pub mod id;
+pub mod organization;
+pub mod path;
+pub mod random;
+pub mod usage;

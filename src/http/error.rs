@@ -1,0 +1,110 @@
+//! Every way in which a request can fail, whatever the dialect. Each dialect renders all of them
+//! in one exhaustive match; the status of a kind is the same everywhere but where a contract says
+//! otherwise.
+
+use std::time::Duration;
+
+use crate::blobs::BlobError;
+use crate::domain::clock::Timestamp;
+use crate::domain::organization::Scope;
+use crate::domain::path::EntryPath;
+use crate::ledger::LedgerError;
+
+/// A request that did not do what it asked for, and changed nothing unless it says so.
+#[derive(Debug)]
+pub enum ApiError {
+    /// No key, a key that does not work, a key in a form that this dialect does not take. 401
+    Unauthenticated,
+    /// The key is good, and its organization is switched off. 401; one dialect says 404.
+    OrganizationGone,
+    /// An operator key that names no organization, where one must be named. 400
+    OrganizationRequired,
+    /// The request names another organization than the key's. 403
+    OrganizationMismatch,
+    /// The key lacks this scope. 403
+    Forbidden(Scope),
+    /// Nothing there, as far as the caller can see. 404
+    NotFound,
+    /// The path exists, the method does not. 405 with `Allow`.
+    MethodNotAllowed {
+        /// The methods that exist there, as the header writes them.
+        allow: &'static str,
+    },
+    /// The request means nothing, or more than one thing; the text says what. 400
+    Invalid(String),
+    /// The request is well formed and its content is not acceptable. 422
+    Unprocessable(String),
+    /// Something exists already, is closed, or is not empty. 409
+    Conflict(String),
+    /// These are locked, or lie below a lock. The status is the dialect's.
+    Locked(Vec<EntryPath>),
+    /// The body, or a part of it, is larger than this many bytes. 413
+    TooLarge {
+        /// Bytes.
+        limit: u64,
+    },
+    /// The body is of a media type that the route does not take. 415
+    UnsupportedMediaType,
+    /// The range lies outside of a file of this many bytes. 416
+    RangeNotSatisfiable {
+        /// Bytes.
+        size: u64,
+    },
+    /// Too many requests. 429 with `Retry-After`.
+    RateLimited(RateLimited),
+    /// The client took too long. 408, and the connection ends.
+    Timeout,
+    /// Part of the product's interface that delenda does not have. 501
+    NotImplemented,
+    /// No more space: the organization's, or the disk's. 507
+    InsufficientStorage(String),
+    /// Deleted, but the bytes could not be removed in time. 500; the entry stays deleted.
+    BytesRemain,
+    /// The ledger or the blob store cannot be reached. 503
+    Unavailable(Source),
+    /// Our fault. 500
+    Internal(Source),
+}
+
+/// The cause of an error that is ours; logged once, never shown.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why and for how long a caller has to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimited {
+    /// Requests that the window allows.
+    pub limit: u32,
+    /// When a request would be accepted again.
+    pub until: Timestamp,
+    /// How long that is from now; rounded up to whole seconds in `Retry-After`.
+    pub wait: Duration,
+}
+
+impl RateLimited {
+    /// Whole seconds to wait, rounded up, at least one.
+    pub fn retry_after_seconds(self) -> u64 {
+        u64::try_from(self.wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        use crate::ledger::LedgerErrorKind;
+        match error.kind {
+            LedgerErrorKind::Unavailable => Self::Unavailable(error.into()),
+            LedgerErrorKind::DiskFull => Self::InsufficientStorage("the disk is full".to_owned()),
+            LedgerErrorKind::Corrupt => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        use crate::blobs::BlobErrorKind;
+        match error.kind {
+            BlobErrorKind::Unavailable => Self::Unavailable(error.into()),
+            BlobErrorKind::Full => Self::InsufficientStorage("the disk is full".to_owned()),
+            BlobErrorKind::Corrupt => Self::Internal(error.into()),
+        }
+    }
+}

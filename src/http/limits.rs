@@ -1,0 +1,3 @@
+//! (stub)
+/// Bounds in this process.
+pub struct Floods;

@@ -1,0 +1,19 @@
+//! The edge: sockets, strict parsing, keys, and the five dialects beside the native API.
+//!
+//! A handler parses, makes one call into the engine, and renders. Nothing here decides what is
+//! deleted, and nothing here names a database or a blob store.
+
+pub mod auth;
+pub mod connection;
+pub mod content;
+pub mod dialect;
+pub mod dialects;
+pub mod error;
+pub mod json;
+pub mod limits;
+pub mod multipart;
+pub mod native;
+pub mod query;
+pub mod router;
+pub mod signing;
+pub mod state;

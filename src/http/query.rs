@@ -1,0 +1,4 @@
+//! (stub)
+/// A strictly parsed query.
+#[derive(Debug)]
+pub struct Query;

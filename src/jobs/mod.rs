@@ -1,0 +1,5 @@
+//! Work behind the answers: wake-ups, and the loops that run the engine's steps until the
+//! process stops.
+
+pub mod runner;
+pub mod wake;

@@ -1,0 +1,423 @@
+//! The ledger: all metadata, behind narrow traits.
+//!
+//! Each method is one transaction with one guarantee, stated at the method. Whatever answers
+//! `Ok` after a change is durable, also after a power cut. "Not found" is `None`, since callers
+//! treat it differently every time; a refusal is data; only what a caller cannot help is a
+//! [`LedgerError`]. No method calls a blob store, and none is cancelled half-way: a caller that
+//! goes away leaves the transaction either done or not begun.
+//!
+//! `sqlite/` is the embedded ledger. `memory.rs` is the model that tests compare it with.
+//! `conformance/` holds the suite that both pass.
+
+pub mod error;
+pub mod sqlite;
+
+#[cfg(test)]
+pub mod conformance;
+#[cfg(test)]
+pub mod memory;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use self::error::{LedgerError, LedgerErrorKind};
+use crate::deletion::plan::Plan;
+use crate::deletion::record::{
+    AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
+};
+use crate::deletion::request::{Allowance, DeleteRequest};
+use crate::deletion::snapshot::{MissedAnswer, Snapshot};
+use crate::domain::blob::{BlobKey, SizedBlob};
+use crate::domain::clock::Timestamp;
+use crate::domain::command::{Command, CommandReport};
+use crate::domain::entry::{Entry, FileRecord, NewVersion, Stored, UploadRefusal};
+use crate::domain::id::{CommandId, DeletionId, EntryId, KeyId, OrganizationId};
+use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
+use crate::domain::path::{EntryPath, WrittenPath};
+use crate::domain::usage::Usage;
+
+/// The pure decision that a deletion's transaction calls between its reads and its writes.
+pub type Planner = fn(&DeleteRequest, &Snapshot) -> Result<Plan, Refusal>;
+
+/// Proves who holds a lease. Drawn anew for every lease.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseToken(pub [u8; 16]);
+
+impl std::fmt::Debug for LeaseToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LeaseToken(…)")
+    }
+}
+
+/// The right to purge a batch until the lease expires. Who lost it settles nothing (I5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose it is.
+    pub token: LeaseToken,
+    /// From then on others may take the batch.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a leased batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The batch.
+    pub batch: BatchNumber,
+    /// The lease under which it was worked on.
+    pub token: LeaseToken,
+    /// Blobs that could not be removed: they stay condemned. All others are durably gone.
+    pub kept: Vec<SizedBlob>,
+    /// When the kept ones may be tried again.
+    pub retry_at: Timestamp,
+}
+
+/// How much one step of background work may do. Whichever bound is met first ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepLimits {
+    /// Time inside the transaction.
+    pub duration: Duration,
+    /// Blobs condemned.
+    pub blobs: usize,
+}
+
+/// What a step of expanding did.
+#[derive(Clone, Debug, Default)]
+pub struct ExpandStep {
+    /// The organization that was served; `None` where nothing waits.
+    pub served: Option<OrganizationNumber>,
+    /// Newly condemned, leased under the step's lease.
+    pub batches: Vec<CondemnedBatch>,
+}
+
+/// Entries and the versions that come in.
+#[async_trait]
+pub trait EntryLedger: Send + Sync {
+    /// Records `count` upload intents with fresh keys that expire at `expires_at`, durably: from
+    /// then on whatever is written under one of these keys is found by the sweep.
+    async fn reserve_intents(
+        &self,
+        count: usize,
+        expires_at: Timestamp,
+    ) -> Result<Vec<BlobKey>, LedgerError>;
+
+    /// Makes a version live and consumes its intent, in one transaction that resolves the parent
+    /// anew and makes missing folders. An overwritten version's blob is condemned. The version's
+    /// sequence is larger than that of every deletion committed before (I12). A refusal changes
+    /// nothing and leaves the intent.
+    async fn commit_version(
+        &self,
+        realm: &Realm,
+        version: NewVersion,
+        now: Timestamp,
+    ) -> Result<Result<Stored, UploadRefusal>, LedgerError>;
+
+    /// The live file with this id that the realm sees.
+    async fn file(&self, realm: &Realm, id: EntryId) -> Result<Option<FileRecord>, LedgerError>;
+
+    /// The live entry at this path that the realm sees. A path that says a folder finds no file.
+    async fn entry_at(
+        &self,
+        realm: &Realm,
+        path: &WrittenPath,
+    ) -> Result<Option<Entry>, LedgerError>;
+
+    /// Live files that the realm sees, newest first.
+    async fn files(&self, realm: &Realm, query: &FileQuery) -> Result<FilePage, LedgerError>;
+
+    /// Which of `ids` are live files of *another* organization, in order. The one read across
+    /// organizations: it exists for the `unauthorized` list of one dialect, and tells nothing but
+    /// existence.
+    async fn exist_elsewhere(
+        &self,
+        organization: OrganizationNumber,
+        ids: &[EntryId],
+    ) -> Result<Vec<bool>, LedgerError>;
+
+    /// Locks or unlocks the entry at a path; false where there is none. Doing it again changes
+    /// nothing. A lock that was answered holds against every deletion that commits later (I11).
+    async fn set_lock(
+        &self,
+        realm: &Realm,
+        path: &WrittenPath,
+        locked: bool,
+    ) -> Result<bool, LedgerError>;
+}
+
+/// Which files to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileQuery {
+    /// Only files whose kind is this.
+    pub kind: Option<FileKind>,
+    /// Only files with at least one of these tags; empty: any.
+    pub any_tag: Vec<String>,
+    /// Only files whose title or one of whose tags contains this text, letter case aside.
+    pub text: Option<String>,
+    /// How many to pass over.
+    pub offset: u64,
+    /// How many to give at most.
+    pub limit: u64,
+}
+
+/// What kind of thing a file is, by its media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// `image/…`
+    Image,
+    /// `video/…`
+    Video,
+    /// `audio/…`
+    Audio,
+    /// Anything else.
+    Other,
+}
+
+impl FileKind {
+    /// The kind of a media type.
+    pub fn of(content_type: &str) -> Self {
+        match content_type.split('/').next() {
+            Some("image") => Self::Image,
+            Some("video") => Self::Video,
+            Some("audio") => Self::Audio,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// One page of a list, with the count of the whole of it, from one snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePage {
+    /// The files of the page.
+    pub files: Vec<FileRecord>,
+    /// How many match the query in all.
+    pub total: u64,
+}
+
+/// Commands and their outputs.
+#[async_trait]
+pub trait CommandLedger: Send + Sync {
+    /// Makes a command.
+    async fn create_command(
+        &self,
+        realm: &Realm,
+        id: CommandId,
+        report: CommandReport,
+        now: Timestamp,
+    ) -> Result<(), LedgerError>;
+
+    /// The command with all its outputs; `None` also where one of its live outputs lies outside
+    /// the realm's prefix.
+    async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError>;
+}
+
+/// Deletions: the one durable path of every delete.
+#[async_trait]
+pub trait DeletionLedger: Send + Sync {
+    /// Reads the snapshot, calls the planner and applies the plan, all in one write transaction:
+    /// entries doomed, names free, usage moved, blobs condemned under `lease`, counts and record
+    /// written (I6). When it answers, the deletion is durable and final (I1).
+    async fn commit_deletion(
+        &self,
+        request: DeleteRequest,
+        planner: Planner,
+        lease: Lease,
+    ) -> Result<Result<Committed, Declined>, LedgerError>;
+
+    /// What `commit_deletion` would decide now, by the same planner; changes nothing.
+    async fn preview_deletion(
+        &self,
+        request: DeleteRequest,
+        planner: Planner,
+    ) -> Result<Result<Plan, Refusal>, LedgerError>;
+
+    /// The record of a deletion of the realm's organization. A key with a prefix sees those that
+    /// were asked for with the same prefix or one beneath it.
+    async fn deletion(
+        &self,
+        realm: &Realm,
+        id: DeletionId,
+    ) -> Result<Option<DeletionRecord>, LedgerError>;
+
+    /// Remembers that somebody who asked to delete `subject`, a file or a command, was told of a
+    /// failure although the deletion is committed: the next repeat joins it, once.
+    async fn remember_missed(
+        &self,
+        realm: &Realm,
+        subject: MissedSubject,
+        answer: MissedAnswer,
+    ) -> Result<(), LedgerError>;
+
+    /// One bounded step of work on doomed folders, for the organization that comes after `after`
+    /// in a round of all that wait: marks what a commit left to mark, or else turns files into
+    /// batches condemned under `lease` and removes folders that have become empty.
+    async fn expand_step(
+        &self,
+        after: Option<OrganizationNumber>,
+        lease: Lease,
+        limits: StepLimits,
+    ) -> Result<ExpandStep, LedgerError>;
+
+    /// How much of an allowance is left.
+    async fn allowance(
+        &self,
+        organization: OrganizationNumber,
+        allowance: Allowance,
+        now: Timestamp,
+    ) -> Result<AllowanceState, LedgerError>;
+}
+
+/// What a missed answer was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MissedSubject {
+    /// A file.
+    File(EntryId),
+    /// A command's outputs.
+    Outputs(CommandId),
+}
+
+/// The purge queue.
+#[async_trait]
+pub trait PurgeQueue: Send + Sync {
+    /// Leases due batches, oldest first, until their blobs number `blobs_max` or nothing is due.
+    async fn lease_condemned(
+        &self,
+        now: Timestamp,
+        lease: Lease,
+        blobs_max: usize,
+    ) -> Result<Vec<CondemnedBatch>, LedgerError>;
+
+    /// Settles batches in one transaction. A batch whose token is another by now is left as it
+    /// is (I5). Usage and the deletions' counts move by exactly what is gone; a deletion with
+    /// nothing left becomes settled at `now`.
+    async fn settle(&self, settlements: Vec<Settlement>, now: Timestamp)
+    -> Result<(), LedgerError>;
+
+    /// Condemns the blobs of up to `limit` intents that expired at or before `now`, and consumes
+    /// the intents; the number of them. The commit of such an upload fails from then on.
+    async fn condemn_expired_intents(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<usize, LedgerError>;
+
+    /// Condemns the blobs of these intents at once, where they still exist: uploads that failed.
+    async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError>;
+}
+
+/// Organizations, keys and the secrets of the installation.
+#[async_trait]
+pub trait OrganizationLedger: Send + Sync {
+    /// Makes an organization with its root and its reserved folders.
+    async fn create_organization(
+        &self,
+        new: NewOrganization,
+        now: Timestamp,
+    ) -> Result<Organization, LedgerError>;
+
+    /// All organizations, in the order in which they were made.
+    async fn organizations(&self) -> Result<Vec<Organization>, LedgerError>;
+
+    /// Switches an organization off, at once and for every door; false where there is none.
+    async fn disable_organization(
+        &self,
+        id: OrganizationId,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError>;
+
+    /// Makes a key; `None` where its organization does not exist.
+    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError>;
+
+    /// All keys, in the order in which they were made.
+    async fn keys(&self) -> Result<Vec<Key>, LedgerError>;
+
+    /// Revokes a key, with effect on every request that is checked later; false where there is
+    /// none.
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, LedgerError>;
+
+    /// The key with this hash, with its organization as it is now, whether or not it works.
+    async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError>;
+
+    /// The key with this id, with its organization as it is now, whether or not it works.
+    async fn key_by_id(&self, id: KeyId) -> Result<Option<Key>, LedgerError>;
+
+    /// The secret of this name, which becomes `fresh` where it has none yet.
+    async fn secret(&self, name: &'static str, fresh: [u8; 32]) -> Result<[u8; 32], LedgerError>;
+
+    /// What the realm's organization uses. Beneath a prefix only live files are known: then the
+    /// other parts are zero and `uploaded` equals `live`.
+    async fn usage(&self, realm: &Realm) -> Result<Usage, LedgerError>;
+}
+
+/// An organization to be made.
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    /// Its identity.
+    pub id: OrganizationId,
+    /// What its people call it.
+    pub name: String,
+    /// The name of its plan.
+    pub plan: String,
+    /// Identities for its root and its reserved folders, in that order.
+    pub folders: [EntryId; 3],
+}
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its identity.
+    pub id: KeyId,
+    /// Its organization; `None` for an operator key.
+    pub organization: Option<OrganizationId>,
+    /// SHA-256 of the secret.
+    pub hash: KeyHash,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// What it sees.
+    pub prefix: EntryPath,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What the ledger knows of one blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A file's, live or in a doomed folder: its bytes must be there.
+    Stored,
+    /// On the purge queue: its bytes may be there or not.
+    Condemned,
+    /// An upload's that has not ended: its bytes may be there or not.
+    Intended,
+}
+
+/// Everything that `verify` compares, from one snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Inspection {
+    /// Every blob the ledger knows, in the order of the keys. The size is `None` for intents.
+    pub blobs: Vec<(BlobKey, Option<u64>, Standing)>,
+    /// Where the ledger disagrees with itself: counters that are not the sum of what they count,
+    /// rows that lead nowhere. One sentence each, without names of files.
+    pub disagreements: Vec<String>,
+}
+
+/// The ledger's side of `verify`.
+#[async_trait]
+pub trait InspectLedger: Send + Sync {
+    /// Recounts everything from the rows. Writes nothing.
+    async fn inspect(&self) -> Result<Inspection, LedgerError>;
+}
+
+/// All of it: what an application holds.
+pub trait Ledger:
+    EntryLedger + CommandLedger + DeletionLedger + PurgeQueue + OrganizationLedger + InspectLedger
+{
+}
+
+impl<L> Ledger for L where
+    L: EntryLedger
+        + CommandLedger
+        + DeletionLedger
+        + PurgeQueue
+        + OrganizationLedger
+        + InspectLedger
+{
+}

@@ -1,0 +1,169 @@
+//! The one path of every upload.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+
+use super::intents::IntentPool;
+use crate::blobs::{BlobError, BlobStore};
+use crate::domain::blob::{BlobFacts, BlobKey};
+use crate::domain::clock::Clock;
+use crate::domain::entry::{Attributes, NewVersion, Origin, Stored, UploadRefusal};
+use crate::domain::id::{CommandId, EntryId};
+use crate::domain::organization::Realm;
+use crate::domain::path::EntryPath;
+use crate::jobs::wake::Wake;
+use crate::ledger::{Ledger, LedgerError};
+
+/// What is to be stored, beside its bytes.
+#[derive(Clone, Debug)]
+pub struct UploadRequest {
+    /// The identity, where the path holds no entry yet.
+    pub entry: EntryId,
+    /// The target.
+    pub path: EntryPath,
+    /// Whether a file that lies there is replaced.
+    pub overwrite: bool,
+    /// What the client said.
+    pub attributes: Attributes,
+    /// Which command's output this is, and under which name.
+    pub output_of: Option<(CommandId, String)>,
+    /// Through which door it came.
+    pub origin: Origin,
+}
+
+/// Why nothing was stored. What was written of the bytes is swept.
+#[derive(Debug)]
+pub enum UploadError<E> {
+    /// The ledger's rules refuse it.
+    Refused(UploadRefusal),
+    /// More bytes than this came.
+    TooLarge {
+        /// Bytes.
+        limit: u64,
+    },
+    /// The client was silent for too long.
+    Stalled,
+    /// The body broke off.
+    Body(E),
+    /// The blob store failed.
+    Blobs(BlobError),
+    /// The ledger failed.
+    Ledger(LedgerError),
+}
+
+impl<E> From<LedgerError> for UploadError<E> {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl<E> From<BlobError> for UploadError<E> {
+    fn from(error: BlobError) -> Self {
+        Self::Blobs(error)
+    }
+}
+
+/// Bounds of one upload.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadLimits {
+    /// Bytes of one file at most.
+    pub bytes_max: u64,
+    /// How long the body may be silent.
+    pub idle_max: Duration,
+}
+
+/// Stores uploads. Cheap to clone.
+#[derive(Clone)]
+pub struct Uploader {
+    ledger: Arc<dyn Ledger>,
+    blobs: Arc<dyn BlobStore>,
+    intents: Arc<IntentPool>,
+    clock: Arc<dyn Clock>,
+    purge: Wake,
+    limits: UploadLimits,
+}
+
+impl Uploader {
+    /// An uploader over these parts; `purge` is woken when an upload condemns a blob.
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        blobs: Arc<dyn BlobStore>,
+        clock: Arc<dyn Clock>,
+        purge: Wake,
+        limits: UploadLimits,
+    ) -> Self {
+        let intents = Arc::new(IntentPool::new(Arc::clone(&ledger), Arc::clone(&clock)));
+        Self { ledger, blobs, intents, clock, purge, limits }
+    }
+
+    /// Stores the bytes of `body` as a new version, durably, or nothing at all.
+    pub async fn store<E>(
+        &self,
+        realm: &Realm,
+        request: UploadRequest,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Stored, UploadError<E>> {
+        let blob = self.intents.take().await?;
+        let outcome = self.store_under(blob, realm, request, body).await;
+        match &outcome {
+            Ok(stored) if stored.created => {}
+            Ok(_) => self.purge.wake(),
+            Err(_) => self.abandon(blob).await,
+        }
+        outcome
+    }
+
+    async fn store_under<E>(
+        &self,
+        blob: BlobKey,
+        realm: &Realm,
+        request: UploadRequest,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Stored, UploadError<E>> {
+        let content = self.write(blob, body).await?;
+        let version = NewVersion {
+            entry: request.entry,
+            path: request.path,
+            overwrite: request.overwrite,
+            blob,
+            content,
+            attributes: request.attributes,
+            output_of: request.output_of,
+            origin: request.origin,
+        };
+        let committed = self.ledger.commit_version(realm, version, self.clock.now()).await?;
+        committed.map_err(UploadError::Refused)
+    }
+
+    async fn write<E>(
+        &self,
+        blob: BlobKey,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<BlobFacts, UploadError<E>> {
+        let mut body = std::pin::pin!(body);
+        let mut writer = self.blobs.create(blob).await?;
+        let mut written = 0_u64;
+        loop {
+            let next = tokio::time::timeout(self.limits.idle_max, body.next()).await;
+            let Some(bytes) = next.map_err(|_| UploadError::Stalled)? else { break };
+            let bytes = bytes.map_err(UploadError::Body)?;
+            written += bytes.len() as u64;
+            if written > self.limits.bytes_max {
+                return Err(UploadError::TooLarge { limit: self.limits.bytes_max });
+            }
+            writer.write(bytes).await?;
+        }
+        Ok(writer.finish().await?)
+    }
+
+    /// Best effort: where it fails, the intent expires and the sweep does the same later.
+    async fn abandon(&self, blob: BlobKey) {
+        match self.ledger.abandon_intents(&[blob], self.clock.now()).await {
+            Ok(()) => self.purge.wake(),
+            Err(error) => tracing::warn!(%error, "a failed upload waits for the sweep"),
+        }
+    }
+}

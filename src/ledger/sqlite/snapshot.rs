@@ -60,6 +60,7 @@ enum Sight {
 struct Takers {
     folders: HashMap<FolderNumber, usize>,
     files: HashMap<(FolderNumber, EntryName), usize>,
+    commands: HashMap<CommandId, usize>,
 }
 
 impl Takers {
@@ -68,18 +69,18 @@ impl Takers {
         for (index, one) in located.iter().enumerate() {
             match one {
                 Located::Found(_) => {}
-                Located::Outputs(_, files) => files.iter().for_each(|one| takers.take(one, index)),
+                Located::Outputs(command, _) => {
+                    takers.commands.entry(*command).or_insert(index);
+                }
                 Located::Folder { row, .. } => {
                     takers.folders.entry(row.record.number).or_insert(index);
                 }
-                Located::File(file) => takers.take(file, index),
+                Located::File(LocatedFile { file, .. }) => {
+                    takers.files.entry((file.folder, file.name.clone())).or_insert(index);
+                }
             }
         }
         takers
-    }
-
-    fn take(&mut self, LocatedFile { file, .. }: &LocatedFile, index: usize) {
-        self.files.entry((file.folder, file.name.clone())).or_insert(index);
     }
 
     /// The first selector whose folder is among these.
@@ -204,9 +205,13 @@ impl Reading<'_> {
                 Ok(taker.map_or_else(|| Found::File(found_file(file)), Found::Within))
             }
             Located::Outputs(command, outputs) => {
+                if let Some(taker) = takers.commands.get(&command).filter(|taker| **taker != index)
+                {
+                    return Ok(Found::Within(*taker));
+                }
                 let mut files = Vec::with_capacity(outputs.len());
                 for output in outputs {
-                    if self.taker_of(&output.file, takers)? == Some(index) {
+                    if self.taker_of(&output.file, takers)?.is_none() {
                         files.push(found_file(output));
                     }
                 }

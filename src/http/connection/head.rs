@@ -65,14 +65,19 @@ pub(super) enum BodyEnd {
     Chunks,
 }
 
-/// What the lines of a head have said so far. Kept from head to head, so that none allocates.
+/// The two versions that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    Http10,
+    Http11,
+}
+
+/// What the lines of a head have said so far.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    begun: bool,
-    http_11: bool,
+    version: Option<Version>,
     authority: Option<Vec<u8>>,
-    host: Vec<u8>,
-    host_seen: bool,
+    host: Option<Vec<u8>>,
     length: Option<u64>,
     chunked: bool,
 }
@@ -80,18 +85,7 @@ pub(super) struct Head {
 impl Head {
     /// Whether the request line has been read.
     pub(super) fn has_begun(&self) -> bool {
-        self.begun
-    }
-
-    /// Forgets the head, for the next.
-    pub(super) fn reset(&mut self) {
-        self.begun = false;
-        self.http_11 = false;
-        self.authority = None;
-        self.host.clear();
-        self.host_seen = false;
-        self.length = None;
-        self.chunked = false;
+        self.version.is_some()
     }
 
     /// Reads the first line, without its end.
@@ -103,9 +97,9 @@ impl Head {
         if method.is_empty() || target.is_empty() {
             return Err(Fault::RequestLine);
         }
-        self.http_11 = match version {
-            b"HTTP/1.1" => true,
-            b"HTTP/1.0" => false,
+        let version = match version {
+            b"HTTP/1.1" => Version::Http11,
+            b"HTTP/1.0" => Version::Http10,
             _ => return Err(Fault::RequestLine),
         };
         if memchr(b'#', target).is_some() {
@@ -114,7 +108,7 @@ impl Head {
         if target[0] != b'/' && target != b"*" {
             self.authority = Some(authority_of(target).ok_or(Fault::TargetForm)?.to_vec());
         }
-        self.begun = true;
+        self.version = Some(version);
         Ok(())
     }
 
@@ -139,29 +133,30 @@ impl Head {
 
     /// The empty line has come: whether all of it agrees, and how the body ends.
     pub(super) fn end(&self) -> Result<BodyEnd, Fault> {
-        if self.http_11 && self.host.is_empty() {
+        let host = self.host.as_deref().unwrap_or_default();
+        let new = self.version == Some(Version::Http11);
+        if new && host.is_empty() {
             return Err(Fault::HostMissing);
         }
-        if self.authority.as_ref().is_some_and(|it| !it.eq_ignore_ascii_case(&self.host)) {
+        if self.authority.as_ref().is_some_and(|it| !it.eq_ignore_ascii_case(host)) {
             return Err(Fault::OtherAuthority);
         }
         match (self.length, self.chunked) {
             (Some(_), true) => Err(Fault::LengthAndEncoding),
-            (None, true) if !self.http_11 => Err(Fault::Encoding),
+            (None, true) if !new => Err(Fault::Encoding),
             (None, true) => Ok(BodyEnd::Chunks),
             (length, false) => Ok(BodyEnd::Length(length.unwrap_or(0))),
         }
     }
 
     fn host(&mut self, value: &[u8]) -> Result<(), Fault> {
-        if self.host_seen {
+        if self.host.is_some() {
             return Err(Fault::HostRepeated);
         }
         if !value.iter().all(|byte| is_authority_byte(*byte)) {
             return Err(Fault::HostMalformed);
         }
-        self.host_seen = true;
-        self.host.extend_from_slice(value);
+        self.host = Some(value.to_vec());
         Ok(())
     }
 
@@ -202,9 +197,9 @@ fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    value.iter().try_fold(0_u64, |sum, digit| {
-        sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })
+    value
+        .iter()
+        .try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }
 
 fn trim(mut value: &[u8]) -> &[u8] {

@@ -162,7 +162,7 @@ impl Framing {
                     BodyEnd::Length(left) => Part::Body { left },
                     BodyEnd::Chunks => Part::ChunkSize,
                 };
-                self.head.reset();
+                self.head = Head::default();
                 self.go_to(next);
                 return Ok(true);
             }
@@ -172,8 +172,7 @@ impl Framing {
 
     fn begin_chunk(&mut self, text: &[u8]) -> Result<(), Fault> {
         let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let extension_follows =
-            matches!(text.get(digits), None | Some(b';' | b' ' | b'\t'));
+        let extension_follows = matches!(text.get(digits), None | Some(b';' | b' ' | b'\t'));
         let size = str::from_utf8(&text[..digits]).ok();
         let size = size.and_then(|size| u64::from_str_radix(size, 16).ok());
         match size.filter(|_| extension_follows).ok_or(Fault::Unframed)? {
@@ -211,7 +210,3 @@ fn skip(left: u64, bytes: &[u8]) -> (u64, &[u8]) {
     let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
     (left - count as u64, &bytes[count..])
 }
-
-#[cfg(test)]
-#[path = "heads_tests.rs"]
-mod tests;

@@ -72,7 +72,7 @@ impl ConnectionSettings {
             patience: Patience {
                 head_max: Duration::from_secs(30),
                 idle_max: Duration::from_secs(75),
-                silence_max: Duration::from_secs(60),
+                silence_max: Duration::from_mins(1),
             },
             stop_max: Duration::from_secs(30),
             render,
@@ -101,7 +101,10 @@ pub async fn serve(
     drop(listener);
     connections.close();
     if tokio::time::timeout(settings.stop_max, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests did not end in time for the stop");
+        tracing::warn!(
+            connections = connections.len(),
+            "requests did not end in time for the stop"
+        );
         cut_off.cancel();
         connections.wait().await;
     }

@@ -89,9 +89,8 @@ impl<S> ScannedStream<S> {
             Position::Body => Awaited::BodyBytes { after_bytes: self.bytes },
             Position::Head => Awaited::Head { number: self.heads },
             Position::Between if self.traffic.is_busy() => Awaited::Nothing,
-            Position::Between => Awaited::Rest { after_heads: self.heads },
-            // The refusal is on its way out; the connection ends with it.
-            Position::Stopped => Awaited::Rest { after_heads: self.heads },
+            // Behind a fault, the refusal is on its way out, and the connection ends with it.
+            Position::Between | Position::Stopped => Awaited::Rest { after_heads: self.heads },
         }
     }
 

@@ -69,8 +69,8 @@ fn shape_of(path: &str) -> Render {
     owner.map_or(render::<Native>, |(_, render)| *render)
 }
 
-/// Renders an error that came before any route, such as a head that cannot be served.
-pub fn render_for_path(path: &str, error: ApiError) -> Response {
+/// Renders an error that came before the routes, in the shape of whose path it is.
+pub fn render_error(path: &str, error: ApiError) -> Response {
     shape_of(path)(error)
 }
 

@@ -4,6 +4,7 @@
 //! socket; otherwise the command that was called does. Both ways lead to one executor,
 //! [`Office::administer`], so that they cannot differ.
 
+mod first_start;
 mod office;
 pub mod socket;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::first_start::first_start;
 pub use self::office::Office;
 use crate::domain::organization::{Scope, Scopes};
 
@@ -118,6 +120,9 @@ pub enum AdminAnswer {
     Swept {
         /// How many blobs it condemned, or would condemn.
         condemned: u64,
+        /// How many blobs were tried to be purged before the answer; absent where a server runs,
+        /// which purges by itself.
+        purged: Option<u64>,
         /// Whether it only counted.
         dry_run: bool,
     },

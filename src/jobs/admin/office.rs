@@ -186,13 +186,13 @@ impl Office {
         let now = self.clock.now();
         if dry_run {
             let condemned = self.ledger.count_expired_intents(now).await?;
-            return Ok(AdminAnswer::Swept { condemned, dry_run });
+            return Ok(AdminAnswer::Swept { condemned, purged: None, dry_run });
         }
         let condemned = sweep(self.ledger.as_ref(), now).await?;
         if condemned > 0 {
             self.purge.wake();
         }
-        Ok(AdminAnswer::Swept { condemned, dry_run })
+        Ok(AdminAnswer::Swept { condemned, purged: None, dry_run })
     }
 }
 

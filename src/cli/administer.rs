@@ -56,7 +56,8 @@ async fn administer(settings: &Settings, request: &AdminRequest) -> anyhow::Resu
             return app::administer_alone(settings, &directory, request.clone(), &lock).await;
         }
         let asked = socket::ask(&directory, request).await;
-        let asked = asked.context("the server went away before it answered")?;
+        let asked = asked
+            .context("the running server could not be asked, or went away before it answered")?;
         if let Some(answer) = asked {
             return Ok(answer);
         }

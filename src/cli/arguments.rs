@@ -120,7 +120,8 @@ pub struct CreateKey {
     /// The key sees only what lies at or beneath this path
     #[arg(long, value_name = "PATH", default_value = "/", value_parser = prefix, conflicts_with = "operator")]
     pub prefix: EntryPath,
-    /// When the key ends: a time such as 2030-01-31T12:00:00Z, a day, or a duration such as 30d
+    /// When the key ends: a time such as 2030-01-31T12:00:00Z, a day (UTC), or a duration such
+    /// as 30d
     #[arg(long, value_name = "TIME", value_parser = expiry)]
     pub expires: Option<Expiry>,
     /// How the result is written
@@ -201,11 +202,11 @@ fn duration(text: &str) -> Option<Duration> {
     (count > 0 && !signed).then(|| Duration::from_secs(u64::from(count) * seconds))
 }
 
-/// A time with its offset, or the first moment of a day in UTC.
+/// A time; in UTC where it names no offset, at midnight where it is a day only.
 fn time(text: &str) -> Option<Timestamp> {
     let time = text.parse::<jiff::Timestamp>().or_else(|_| {
-        let day: jiff::civil::Date = text.parse()?;
-        day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp())
+        let in_utc: jiff::civil::DateTime = text.parse()?;
+        in_utc.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp())
     });
     Some(Timestamp::from_millis(time.ok()?.as_millisecond()))
 }
@@ -275,11 +276,12 @@ mod tests {
         let at = |millis| Ok(Expiry::At(Timestamp::from_millis(millis)));
         assert_eq!(expiry("1970-01-01T00:00:01Z"), at(1000));
         assert_eq!(expiry("1970-01-01T01:00:01.5+01:00"), at(1500));
+        assert_eq!(expiry("1970-01-01T00:00:01"), at(1000));
         assert_eq!(expiry("1970-01-02"), at(86_400_000));
         for (text, seconds) in [("1s", 1), ("2m", 120), ("3h", 10_800), ("1w", 604_800)] {
             assert_eq!(expiry(text), Ok(Expiry::After(Duration::from_secs(seconds))));
         }
-        for wrong in ["", "d", "0d", "-1d", "+1d", "1", "1y", "1.5d", "1970-01-01T00:00:01", "é"] {
+        for wrong in ["", "d", "0d", "-1d", "+1d", "1", "1y", "1.5d", "1970-13-01", "é"] {
             assert!(expiry(wrong).is_err(), "{wrong}");
         }
     }

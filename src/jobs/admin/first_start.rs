@@ -21,9 +21,7 @@ pub async fn first_start(office: &Office, directory: &DataDirectory) -> anyhow::
     directory
         .write_first_key(secret.expose_secret())
         .with_context(|| format!("{} cannot be written", directory.first_key().display()))?;
-    let made = office
-        .register_key(secret.expose_secret(), Some(organization), &Scope::ALL)
-        .await?;
+    let made = office.register_key(secret.expose_secret(), Some(organization), &Scope::ALL).await?;
     made.context("the first organization is gone")?;
     Ok(true)
 }

@@ -67,9 +67,7 @@ impl Office {
         };
         match executed {
             Ok(answer) => answer,
-            Err(Unexecuted::Refused(reason)) => {
-                AdminAnswer::Refused { reason: reason.to_owned() }
-            }
+            Err(Unexecuted::Refused(reason)) => AdminAnswer::Refused { reason: reason.to_owned() },
             Err(Unexecuted::Failed(error)) => {
                 // The asker learns what happened; the cause belongs to whoever reads the log.
                 tracing::error!(%error, cause = ?error.source, "an administrative request failed");
@@ -86,11 +84,8 @@ impl Office {
         organization: Option<OrganizationId>,
         scopes: &[Scope],
     ) -> Result<Option<Key>, LedgerError> {
-        let limits = Limits {
-            scopes: scopes.to_vec(),
-            prefix: EntryPath::root(),
-            expires_at: None,
-        };
+        let limits =
+            Limits { scopes: scopes.to_vec(), prefix: EntryPath::root(), expires_at: None };
         self.insert_key(secret, organization, limits).await
     }
 
@@ -112,7 +107,9 @@ impl Office {
 
     async fn organizations(&self) -> Executed {
         let all = self.ledger.organizations().await?;
-        Ok(AdminAnswer::Organizations { organizations: all.iter().map(organization_line).collect() })
+        Ok(AdminAnswer::Organizations {
+            organizations: all.iter().map(organization_line).collect(),
+        })
     }
 
     async fn disable_organization(&self, id: String) -> Executed {

@@ -136,10 +136,7 @@ pub async fn ask(
 }
 
 fn is_nobody(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::WouldBlock
-    )
+    matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::WouldBlock)
 }
 
 async fn within<T>(

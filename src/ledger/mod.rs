@@ -320,6 +320,12 @@ pub trait OrganizationLedger: Send + Sync {
     /// All organizations, in the order in which they were made.
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError>;
 
+    /// The organization with this id, switched off or not.
+    async fn organization(&self, id: OrganizationId) -> Result<Option<Organization>, LedgerError> {
+        let all = self.organizations().await?;
+        Ok(all.into_iter().find(|organization| organization.id == id))
+    }
+
     /// Switches an organization off, at once and for every door; false where there is none.
     async fn disable_organization(
         &self,

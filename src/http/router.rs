@@ -63,6 +63,11 @@ fn shape_of(path: &str) -> Render {
     owner.map_or(render::<Native>, |(_, render)| *render)
 }
 
+/// Renders an error that came before the routes, in the shape of whose path it is.
+pub fn render_error(path: &str, error: ApiError) -> Response {
+    shape_of(path)(error)
+}
+
 async fn no_route(uri: Uri) -> Response {
     shape_of(uri.path())(ApiError::NotFound)
 }

@@ -43,7 +43,7 @@ use self::traffic::Traffic;
 use super::error::ApiError;
 
 /// Renders an error for the path that was asked for, in the shape of the dialect it belongs to.
-pub type RenderError = fn(&str, &ApiError) -> Response;
+pub type RenderError = fn(&str, ApiError) -> Response;
 
 /// The first wait after a failed accept; it doubles with each failure that follows.
 const ACCEPT_WAIT_MS_MIN: u64 = 10;

@@ -43,13 +43,13 @@ async fn serve(router: Router, render: RenderError, request: Request<Incoming>) 
         Err(_panic) => {
             // The panic's own message has gone to standard error with its place in the source.
             tracing::error!("a handler panicked; its request is answered 500");
-            render(&path, &ApiError::Internal("a handler panicked".into()))
+            render(&path, ApiError::Internal("a handler panicked".into()))
         }
     }
 }
 
 fn refuse(render: RenderError, path: &str, fault: Fault) -> Response {
-    let mut response = render(path, &ApiError::Invalid(fault.to_string()));
+    let mut response = render(path, ApiError::Invalid(fault.to_string()));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

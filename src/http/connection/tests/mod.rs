@@ -34,7 +34,7 @@ struct Server {
     serving: JoinHandle<()>,
 }
 
-fn render(path: &str, error: &ApiError) -> Response {
+fn render(path: &str, error: ApiError) -> Response {
     match error {
         ApiError::Invalid(text) => {
             (StatusCode::BAD_REQUEST, format!("{path}: {text}")).into_response()

@@ -96,21 +96,20 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     runner.stop().await;
     parts.ledger.close().await;
     drop(lock);
-    match broken.is_cancelled() {
-        true => bail!("a background loop panicked"),
-        false => Ok(()),
+    if broken.is_cancelled() {
+        bail!("a background loop panicked");
     }
+    Ok(())
 }
 
-/// Executes a request in a directory that no server uses, which `lock` shows. A sweep also purges
-/// what is due.
+/// Executes a request in a directory that no server uses, which the lock shows. A sweep also
+/// purges what is due.
 pub async fn administer_alone(
     settings: &Settings,
     directory: &DataDirectory,
     request: AdminRequest,
-    lock: &InstanceLock,
+    _lock: &InstanceLock,
 ) -> anyhow::Result<AdminAnswer> {
-    let _held = lock;
     let parts = Parts::open(settings, directory, COMMAND_READERS).await?;
     let mut answer = parts.office().administer(request).await;
     if let AdminAnswer::Swept { purged, dry_run: false, .. } = &mut answer {

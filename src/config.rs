@@ -153,10 +153,7 @@ impl Settings {
 
     /// The directory of the blobs.
     pub fn blobs_directory(&self) -> PathBuf {
-        match self.blobs == Path::new("") {
-            true => self.data.join("blobs"),
-            false => self.blobs.clone(),
-        }
+        if self.blobs == Path::new("") { self.data.join("blobs") } else { self.blobs.clone() }
     }
 
     /// What the edge needs of all this.

@@ -40,10 +40,10 @@ impl DataDirectory {
     /// The directory at `path`; an error where there is none.
     pub fn existing(path: &Path) -> io::Result<Self> {
         let path = path.canonicalize()?;
-        match path.is_dir() {
-            true => Ok(Self { path }),
-            false => Err(io::ErrorKind::NotADirectory.into()),
+        if !path.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
         }
+        Ok(Self { path })
     }
 
     /// Where it is, absolute.

@@ -28,7 +28,7 @@ pub struct Order {
 }
 
 /// Has the order executed by whoever holds the data directory, and writes the answer.
-pub fn execute(settings: &Settings, order: Order) -> anyhow::Result<Ending> {
+pub fn execute(settings: &Settings, order: &Order) -> anyhow::Result<Ending> {
     let answer = command_runtime(settings)?.block_on(administer(settings, &order.request))?;
     match answer {
         AdminAnswer::Refused { reason } => Ok(Ending::Refused(Some(reason))),

@@ -17,7 +17,7 @@ use crate::domain::path::EntryPath;
 #[derive(Debug, Parser)]
 #[command(name = "delenda", version, disable_help_subcommand = true)]
 pub struct Arguments {
-    /// The data directory [default: ./delenda-data] [env: DELENDA_DATA]
+    /// The data directory [default: ./delenda-data] [env: `DELENDA_DATA`]
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// A configuration file, in TOML
@@ -48,7 +48,7 @@ pub enum Command {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080] [env: DELENDA_LISTEN]
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080] [env: `DELENDA_LISTEN`]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
 }

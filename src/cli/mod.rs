@@ -74,9 +74,9 @@ fn execute(
     match arguments.command {
         Command::Serve(_) => serve(&settings),
         Command::Verify(form) => verify(&settings, form),
-        Command::Org(org) => administer::execute(&settings, org.into_order()),
-        Command::Key(key) => administer::execute(&settings, key.into_order(now)),
-        Command::Sweep(sweep) => administer::execute(&settings, sweep.into_order()),
+        Command::Org(org) => administer::execute(&settings, &org.into_order()),
+        Command::Key(key) => administer::execute(&settings, &key.into_order(now)),
+        Command::Sweep(sweep) => administer::execute(&settings, &sweep.into_order()),
     }
 }
 
@@ -100,18 +100,12 @@ fn serve(settings: &Settings) -> anyhow::Result<Ending> {
 fn verify(settings: &Settings, form: Form) -> anyhow::Result<Ending> {
     let found = command_runtime(settings)?.block_on(app::verify(settings))?;
     print(&render::verification(&found, form.json))?;
-    match found.is_clean() {
-        true => Ok(Ending::Done),
-        false => Ok(Ending::Refused(None)),
-    }
+    Ok(if found.is_clean() { Ending::Done } else { Ending::Refused(None) })
 }
 
 /// What commands other than `serve` run on.
 fn command_runtime(settings: &Settings) -> anyhow::Result<Runtime> {
-    let log = match settings.log == Settings::default().log {
-        true => QUIET,
-        false => &settings.log,
-    };
+    let log = if settings.log == Settings::default().log { QUIET } else { &settings.log };
     telemetry::start(log).map_err(anyhow::Error::msg)?;
     Builder::new_current_thread()
         .max_blocking_threads(COMMAND_BLOCKING_THREADS_MAX)

@@ -115,10 +115,10 @@ impl Office {
     async fn disable_organization(&self, id: String) -> Executed {
         let known = OrganizationId::parse(&id);
         let Some(organization) = known else { return Err(NO_ORGANIZATION) };
-        match self.ledger.disable_organization(organization, self.clock.now()).await? {
-            true => Ok(AdminAnswer::OrganizationDisabled { id }),
-            false => Err(NO_ORGANIZATION),
+        if !self.ledger.disable_organization(organization, self.clock.now()).await? {
+            return Err(NO_ORGANIZATION);
         }
+        Ok(AdminAnswer::OrganizationDisabled { id })
     }
 
     async fn create_key(&self, organization: Option<String>, limits: KeyLimits) -> Executed {
@@ -173,10 +173,10 @@ impl Office {
 
     async fn revoke_key(&self, id: String) -> Executed {
         let Some(key) = KeyId::parse(&id) else { return Err(NO_KEY) };
-        match self.ledger.revoke_key(key, self.clock.now()).await? {
-            true => Ok(AdminAnswer::KeyRevoked { id }),
-            false => Err(NO_KEY),
+        if !self.ledger.revoke_key(key, self.clock.now()).await? {
+            return Err(NO_KEY);
         }
+        Ok(AdminAnswer::KeyRevoked { id })
     }
 
     async fn sweep(&self, dry_run: bool) -> Executed {

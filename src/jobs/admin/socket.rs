@@ -30,7 +30,7 @@ const ANSWER_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// How long the server waits for a request that has begun, and for its answer to be taken.
 const TRANSFER_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long a command waits for its answer: a sweep may take long.
-const ANSWER_WAIT_MAX: Duration = Duration::from_secs(600);
+const ANSWER_WAIT_MAX: Duration = Duration::from_mins(10);
 /// Administrative requests at the same time at most; further ones wait.
 const CALLERS_MAX: usize = 8;
 /// The pause after a caller could not be accepted.

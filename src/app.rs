@@ -135,7 +135,7 @@ pub async fn verify(settings: &Settings) -> anyhow::Result<Verification> {
     let (ids, random) = identities(Arc::new(SystemClock));
     let database = database(&directory, COMMAND_READERS, Access::Inspect);
     let ledger = SqliteLedger::open(&database, ids, random.as_ref())?;
-    let blobs = DiskBlobs::open_read_only(settings.blobs_directory(), ledger.instance_id())?;
+    let blobs = DiskBlobs::open_read_only(&settings.blobs_directory(), ledger.instance_id())?;
     let found = crate::deletion::verify::verify(&ledger, &blobs).await?;
     ledger.close().await;
     Ok(found)
@@ -155,7 +155,7 @@ impl Parts {
         // blob store was marked as this database's is made good. Afterwards a store without the
         // mark is another one, or an unmounted one, and never opened.
         let fresh = ledger.is_fresh() || ledger.organizations().await?.is_empty();
-        let blobs = DiskBlobs::open(settings.blobs_directory(), ledger.instance_id(), fresh)?;
+        let blobs = DiskBlobs::open(&settings.blobs_directory(), ledger.instance_id(), fresh)?;
         let (ledger, blobs) = (Arc::new(ledger), Arc::new(blobs));
         Ok(Self { ledger, blobs, clock, random, ids, wakes: Wakes::default() })
     }

@@ -88,7 +88,7 @@ impl Default for Settings {
             header_timeout_seconds: 30,
             idle_timeout_seconds: 75,
             body_timeout_seconds: 30,
-            drain_timeout_seconds: 30,
+            drain_timeout_seconds: 8,
             batch_deletions_per_hour: 10,
             batch_attempts_per_minute: 600,
             sweep_interval_seconds: 600,

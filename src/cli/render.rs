@@ -1,7 +1,5 @@
 //! Answers as lines for people, or as one line of JSON for programs.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::deletion::verify::Verification;
@@ -81,7 +79,7 @@ fn words(scopes: &[Scope]) -> String {
     scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// What `verify` found: the counts, and then each disagreement.
+/// What `verify` found: the counts, and each disagreement.
 pub fn verification(found: &Verification, json: bool) -> String {
     let kinds = [
         ("missing_blobs", &found.missing_blobs),
@@ -89,32 +87,24 @@ pub fn verification(found: &Verification, json: bool) -> String {
         ("unknown_blobs", &found.unknown_blobs),
         ("disagreements", &found.disagreements),
     ];
+    if json {
+        let counts: serde_json::Map<String, Value> =
+            kinds.iter().map(|(kind, found)| ((*kind).to_owned(), json!(found.len()))).collect();
+        let mut object = json!(found);
+        object["clean"] = json!(found.is_clean());
+        object["counts"] = Value::Object(counts);
+        return format!("{object}\n");
+    }
     let known = [
         ("stored_blobs", found.stored_blobs),
         ("condemned_blobs", found.condemned_blobs),
         ("open_intents", found.open_intents),
     ];
-    let each = kinds.iter().flat_map(|(kind, items)| items.iter().map(move |item| (*kind, item)));
-    if json {
-        let mut object = serde_json::Map::new();
-        object.insert("clean".to_owned(), json!(found.is_clean()));
-        object.extend(kinds.iter().map(|(kind, items)| ((*kind).to_owned(), json!(items.len()))));
-        object.extend(known.iter().map(|(kind, count)| ((*kind).to_owned(), json!(count))));
-        let details: Vec<Value> =
-            each.map(|(kind, item)| json!({ "kind": kind, "detail": item })).collect();
-        object.insert("details".to_owned(), Value::Array(details));
-        return format!("{}\n", Value::Object(object));
-    }
-    let mut lines = String::new();
-    let counts = kinds.iter().map(|(kind, items)| (*kind, items.len() as u64)).chain(known);
-    for (kind, count) in counts {
-        // Writing to a string cannot fail.
-        let _ = writeln!(lines, "{kind}: {count}");
-    }
-    for (kind, item) in each {
-        let _ = writeln!(lines, "{kind}\t{item}");
-    }
-    lines
+    let counts = kinds.iter().map(|(kind, found)| (*kind, found.len() as u64)).chain(known);
+    let counts = counts.map(|(kind, count)| format!("{kind}: {count}\n"));
+    let each = kinds.iter().flat_map(|(kind, found)| found.iter().map(move |item| (kind, item)));
+    let each = each.map(|(kind, item)| format!("{kind}\t{item}\n"));
+    counts.chain(each).collect()
 }
 
 #[cfg(test)]
@@ -152,10 +142,13 @@ mod tests {
     #[test]
     fn agreement_is_written_as_zero_counts() {
         let found = Verification { stored_blobs: 3, ..Verification::default() };
-        expect![[r#"
-            {"clean":true,"condemned_blobs":0,"details":[],"disagreements":0,"missing_blobs":0,"open_intents":0,"stored_blobs":3,"unknown_blobs":0,"wrong_sizes":0}
-        "#]]
-        .assert_eq(&verification(&found, true));
+        let json: Value = serde_json::from_str(&verification(&found, true)).unwrap();
+        assert_eq!(json["clean"], true);
+        for kind in ["missing_blobs", "wrong_sizes", "unknown_blobs", "disagreements"] {
+            assert_eq!(json["counts"][kind], 0);
+            assert_eq!(json[kind], json!([]));
+        }
+        assert_eq!(json["stored_blobs"], 3);
         let lines = verification(&found, false);
         assert_eq!(lines.lines().count(), 7, "{lines}");
         assert_eq!(lines.lines().filter(|line| line.ends_with(": 0")).count(), 6, "{lines}");
@@ -171,8 +164,8 @@ mod tests {
         };
         let json: Value = serde_json::from_str(&verification(&found, true)).unwrap();
         assert_eq!(json["clean"], false);
-        assert_eq!(json["missing_blobs"], 1);
-        assert_eq!(json["details"][0], json!({ "kind": "missing_blobs", "detail": "0/a" }));
+        assert_eq!(json["counts"]["missing_blobs"], 1);
+        assert_eq!(json["missing_blobs"], json!(["0/a"]));
         let lines = verification(&found, false);
         assert!(lines.contains("missing_blobs\t0/a\n"), "{lines}");
         assert!(lines.contains("disagreements\ta sum is wrong\n"), "{lines}");

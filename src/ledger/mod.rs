@@ -255,6 +255,7 @@ pub trait DeletionLedger: Send + Sync {
         after: Option<OrganizationNumber>,
         lease: Lease,
         limits: StepLimits,
+        now: Timestamp,
     ) -> Result<ExpandStep, LedgerError>;
 
     /// How much of an allowance is left.

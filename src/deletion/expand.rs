@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::purge::Purger;
+use crate::domain::clock::Clock;
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, StepLimits};
 
@@ -24,13 +25,19 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(500);
 pub struct Expander {
     ledger: Arc<dyn Ledger>,
     purger: Arc<Purger>,
+    clock: Arc<dyn Clock>,
     doomed: Wake,
 }
 
 impl Expander {
     /// An expander that is woken by `doomed` and feeds `purger`.
-    pub fn new(ledger: Arc<dyn Ledger>, purger: Arc<Purger>, doomed: Wake) -> Self {
-        Self { ledger, purger, doomed }
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        purger: Arc<Purger>,
+        clock: Arc<dyn Clock>,
+        doomed: Wake,
+    ) -> Self {
+        Self { ledger, purger, clock, doomed }
     }
 
     /// Works until `stop`.
@@ -39,7 +46,7 @@ impl Expander {
         while !stop.is_cancelled() {
             self.purger.room().await;
             let lease = self.purger.fresh_lease();
-            match self.ledger.expand_step(served, lease, STEP).await {
+            match self.ledger.expand_step(served, lease, STEP, self.clock.now()).await {
                 Ok(step) => {
                     served = step.served;
                     self.purger.enqueue_bulk(step.batches, lease.token);

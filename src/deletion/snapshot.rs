@@ -19,13 +19,15 @@ pub struct Snapshot {
 /// What one selector found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing live; a foreign entry is nothing, too.
+    /// Nothing live; a foreign entry is nothing, too, and so is the root.
     Nothing,
     /// Nothing live, but a deletion that took it away and whose answer was missed.
     Missed(MissedAnswer),
-    /// A live entry of the organization that the caller's key cannot see.
+    /// A live entry of the organization that the caller's key cannot see, or a path outside of
+    /// the key's prefix, whatever lies there.
     OutsidePrefix,
-    /// What another selector of this request, the one at this index, already takes.
+    /// What another selector of this request, the one at this index, already takes: the same
+    /// entry named earlier, or a folder above it named anywhere.
     Within(usize),
     /// A live file.
     File(FoundFile),
@@ -64,7 +66,8 @@ pub struct FoundFile {
 pub struct FoundOutputs {
     /// The command.
     pub command: CommandId,
-    /// The files, each of which the caller can see.
+    /// The files, each of which the caller can see. What another selector takes, by id or by
+    /// path or with a folder, is left out, so that it is counted once.
     pub files: Vec<FoundFile>,
 }
 

@@ -92,6 +92,7 @@ pub struct FolderRecord {
 }
 
 /// What lies at a path.
+#[expect(clippy::large_enum_variant, reason = "an entry is made for one answer and moved once")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A file.

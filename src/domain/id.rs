@@ -36,7 +36,7 @@ macro_rules! identity {
             }
 
             /// The sixteen bytes that a store keeps.
-            pub fn as_bytes(&self) -> &[u8; 16] {
+            pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 

@@ -11,4 +11,5 @@ pub mod id;
 pub mod organization;
 pub mod path;
 pub mod random;
+pub mod secret;
 pub mod usage;

@@ -1,1 +1,119 @@
-//! (stub)
+//! From headers to a caller: the key, its organization, and what it may do and see.
+//!
+//! Whatever is wrong with a key is one and the same answer. The ledger is asked only for texts
+//! that have the form of a key, and only for their hash.
+
+use std::marker::PhantomData;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::dialect::{Credential, Dialect, DialectError, NamedOrganization};
+use super::error::ApiError;
+use super::query::Query;
+use super::state::Service;
+use crate::domain::id::OrganizationId;
+use crate::domain::organization::{Caller, Key, Organization, Realm, Scope, Scopes};
+use crate::domain::secret::{hash_key, is_key_shaped};
+
+/// A request whose key was good, with its query read.
+#[derive(Debug)]
+pub struct Authenticated<D> {
+    /// Who asks.
+    pub caller: Caller,
+    /// The request's query.
+    pub query: Query,
+    dialect: PhantomData<D>,
+}
+
+impl<D> Authenticated<D> {
+    /// Refuses a caller without this scope.
+    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
+        match self.caller.scopes.allow(scope) {
+            true => Ok(()),
+            false => Err(ApiError::Forbidden(scope)),
+        }
+    }
+}
+
+impl<D: Dialect> FromRequestParts<Service> for Authenticated<D> {
+    type Rejection = DialectError<D>;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        service: &Service,
+    ) -> Result<Self, Self::Rejection> {
+        let (key, scopes) = match D::credential(&parts.headers) {
+            Credential::Absent | Credential::Malformed => {
+                return Err(ApiError::Unauthenticated.into());
+            }
+            Credential::Key(text) => {
+                let key = working_key(service, &text).await?;
+                let scopes = key.scopes;
+                (key, scopes)
+            }
+            Credential::Token(text) => key_of_token(service, &text).await?,
+        };
+        if key.organization.as_ref().is_some_and(|own| own.disabled_at.is_some()) {
+            return Err(ApiError::OrganizationGone.into());
+        }
+        let query = Query::parse(parts.uri.query())?;
+        let named = D::named_organization(&query)?;
+        let organization = organization_of(service, key.organization, named).await?;
+        let realm = Realm { organization: organization.number, prefix: key.prefix };
+        let caller = Caller { key: key.id, scopes, realm, organization };
+        Ok(Self { caller, query, dialect: PhantomData })
+    }
+}
+
+/// The key of this text, if it works now. Its organization may be switched off.
+pub async fn working_key(service: &Service, text: &SecretString) -> Result<Key, ApiError> {
+    let text = text.expose_secret();
+    if !is_key_shaped(text) {
+        return Err(ApiError::Unauthenticated);
+    }
+    let key = service.ledger.key_by_hash(hash_key(text)).await?;
+    key.filter(|key| key.works_at(service.clock.now())).ok_or(ApiError::Unauthenticated)
+}
+
+/// The key behind a token, if both work now, with what the token still allows.
+async fn key_of_token(service: &Service, text: &SecretString) -> Result<(Key, Scopes), ApiError> {
+    let now = service.clock.now();
+    let claims = service.signer.check_token(text.expose_secret(), now);
+    let claims = claims.ok_or(ApiError::Unauthenticated)?;
+    let key = service.ledger.key_by_id(claims.key).await?;
+    let key = key.filter(|key| {
+        let own = key.organization.as_ref().map(|own| own.id);
+        key.works_at(now) && own == Some(claims.organization)
+    });
+    let key = key.ok_or(ApiError::Unauthenticated)?;
+    let scopes = key.scopes.and(claims.scopes);
+    Ok((key, scopes))
+}
+
+/// The one organization that a request means: the key's own, or the one that an operator names.
+async fn organization_of(
+    service: &Service,
+    own: Option<Organization>,
+    named: Option<NamedOrganization>,
+) -> Result<Organization, ApiError> {
+    match (own, named) {
+        (Some(own), None | Some(NamedOrganization::Unnamed)) => Ok(own),
+        (Some(own), Some(NamedOrganization::Named(name))) => match own.id.to_string() == name {
+            true => Ok(own),
+            false => Err(ApiError::OrganizationMismatch),
+        },
+        (None, None) => Err(ApiError::Unauthenticated),
+        (None, Some(NamedOrganization::Unnamed)) => Err(ApiError::OrganizationRequired),
+        (None, Some(NamedOrganization::Named(name))) => {
+            let id = OrganizationId::parse(&name).ok_or(ApiError::OrganizationMismatch)?;
+            let organization = service.ledger.organization(id).await?;
+            let organization = organization.ok_or(ApiError::OrganizationMismatch)?;
+            match organization.disabled_at {
+                None => Ok(organization),
+                Some(_) => Err(ApiError::OrganizationGone),
+            }
+        }
+    }
+}

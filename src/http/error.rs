@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use crate::blobs::BlobError;
 use crate::domain::clock::Timestamp;
+use crate::domain::entry::UploadRefusal;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
 use crate::ledger::LedgerError;
+use crate::uploads::UploadError;
 
 /// A request that did not do what it asked for, and changed nothing unless it says so.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub enum ApiError {
     OrganizationMismatch,
     /// The key lacks this scope. 403
     Forbidden(Scope),
+    /// A signed url whose signature is wrong, or that has expired. 403
+    SignatureRefused,
     /// Nothing there, as far as the caller can see. 404
     NotFound,
     /// The path exists, the method does not. 405 with `Allow`.
@@ -105,6 +109,47 @@ impl From<BlobError> for ApiError {
             BlobErrorKind::Unavailable => Self::Unavailable(error.into()),
             BlobErrorKind::Full => Self::InsufficientStorage("the disk is full".to_owned()),
             BlobErrorKind::Corrupt => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl<E: Into<Source>> From<UploadError<E>> for ApiError {
+    fn from(error: UploadError<E>) -> Self {
+        match error {
+            UploadError::Refused(refusal) => refusal.into(),
+            UploadError::TooLarge { limit } => Self::TooLarge { limit },
+            UploadError::Stalled => Self::Timeout,
+            UploadError::Body(error) => {
+                Self::Invalid(format!("the body broke off: {}", error.into()))
+            }
+            UploadError::Blobs(error) => error.into(),
+            UploadError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<UploadRefusal> for ApiError {
+    fn from(refusal: UploadRefusal) -> Self {
+        match refusal {
+            UploadRefusal::Exists => Self::Conflict("a file exists at this path".to_owned()),
+            UploadRefusal::IsFolder => Self::Conflict("a folder is at this path".to_owned()),
+            UploadRefusal::ParentIsFile(path) => {
+                Self::Conflict(format!("a file is where a folder would have to be: {path}"))
+            }
+            UploadRefusal::Locked(path) => Self::Locked(vec![path]),
+            // Naming a path beyond one's prefix is asking for a right that the key lacks.
+            UploadRefusal::OutsidePrefix => Self::Forbidden(Scope::Write),
+            UploadRefusal::IntentExpired => Self::Timeout,
+            UploadRefusal::NoCommand => Self::NotFound,
+            UploadRefusal::CommandClosed => Self::Conflict(
+                "the outputs of this command were deleted: it takes no more".to_owned(),
+            ),
+            UploadRefusal::OverQuota => {
+                Self::InsufficientStorage("the organization's quota is used up".to_owned())
+            }
+            UploadRefusal::BacklogFull => Self::InsufficientStorage(
+                "too many deleted bytes wait to be removed from the disk".to_owned(),
+            ),
         }
     }
 }

@@ -1,1 +1,114 @@
-//! (stub)
+//! All routes on one page, and what surrounds every request: a request id, one line in the log,
+//! and an answer in the right shape where no route is.
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderName, HeaderValue, Uri};
+use uuid::Uuid;
+
+use super::content::signed_file;
+use super::dialect::{Cause, Dialect, DialectError};
+use super::dialects::renderio::{self, Renderio};
+use super::dialects::swiftia::{self, Swiftia};
+use super::dialects::templated::{self, Templated};
+use super::error::ApiError;
+use super::native::{self, Native};
+use super::signing::SIGNED_FILES;
+use super::state::Service;
+
+/// Names the request in the log and in its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Every route of the service.
+pub fn router(service: Service) -> Router {
+    Router::new()
+        .merge(renderio::routes())
+        .merge(swiftia::routes())
+        .merge(templated::routes())
+        .merge(native::routes())
+        .route(
+            &format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"),
+            get(signed_file),
+        )
+        .route("/healthz", get(async || "ok"))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(service.clone(), observe))
+        .with_state(service)
+}
+
+/// Renders an error that no handler met, in the shape of whose path it is.
+type Render = fn(ApiError) -> Response;
+
+/// Whose path it is, by its beginning. A prefix that ends in `/` covers what is beneath it, any
+/// other covers exactly itself.
+const SHAPES: [(&str, Render); 3] = [
+    ("/api/v1/", render::<Renderio>),
+    ("/api/uploads/", render::<Swiftia>),
+    ("/v1/", render::<Templated>),
+];
+
+fn render<D: Dialect>(error: ApiError) -> Response {
+    DialectError::<D>::from(error).into_response()
+}
+
+fn shape_of(path: &str) -> Render {
+    let owner = SHAPES.iter().find(|(prefix, _)| match prefix.ends_with('/') {
+        true => path.starts_with(prefix),
+        false => path == *prefix,
+    });
+    owner.map_or(render::<Native>, |(_, render)| *render)
+}
+
+/// Renders an error that came before the routes, in the shape of whose path it is.
+pub fn render_error(path: &str, error: ApiError) -> Response {
+    shape_of(path)(error)
+}
+
+async fn no_route(uri: Uri) -> Response {
+    shape_of(uri.path())(ApiError::NotFound)
+}
+
+async fn no_method(uri: Uri) -> Response {
+    // The router writes the methods that exist there into the header itself.
+    shape_of(uri.path())(ApiError::MethodNotAllowed { allow: "" })
+}
+
+/// Gives every request an id and logs it once: by its route, never by its path, and with the
+/// cause of a failure that is ours.
+async fn observe(State(service): State<Service>, request: Request, next: Next) -> Response {
+    let id = service.ids.next::<Uuid>().to_string();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let begun = service.clock.now();
+    let mut response = next.run(request).await;
+    let duration_ms = service.clock.now().since(begun).as_millis();
+    let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    match response.extensions_mut().remove::<Cause>() {
+        Some(Cause(cause)) => {
+            let cause = chain(&**cause);
+            tracing::error!(request_id = id, %method, route, status, duration_ms, cause, "failed");
+        }
+        None => tracing::info!(request_id = id, %method, route, status, duration_ms, "answered"),
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &(dyn std::error::Error + Send + Sync)) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}

@@ -255,6 +255,7 @@ pub trait DeletionLedger: Send + Sync {
         after: Option<OrganizationNumber>,
         lease: Lease,
         limits: StepLimits,
+        now: Timestamp,
     ) -> Result<ExpandStep, LedgerError>;
 
     /// How much of an allowance is left.
@@ -300,6 +301,9 @@ pub trait PurgeQueue: Send + Sync {
         limit: usize,
     ) -> Result<usize, LedgerError>;
 
+    /// How many intents expired at or before `now`: what a sweep would take.
+    async fn count_expired_intents(&self, now: Timestamp) -> Result<u64, LedgerError>;
+
     /// Condemns the blobs of these intents at once, where they still exist: uploads that failed.
     async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError>;
 }
@@ -316,6 +320,12 @@ pub trait OrganizationLedger: Send + Sync {
 
     /// All organizations, in the order in which they were made.
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError>;
+
+    /// The organization with this id, switched off or not.
+    async fn organization(&self, id: OrganizationId) -> Result<Option<Organization>, LedgerError> {
+        let all = self.organizations().await?;
+        Ok(all.into_iter().find(|organization| organization.id == id))
+    }
 
     /// Switches an organization off, at once and for every door; false where there is none.
     async fn disable_organization(

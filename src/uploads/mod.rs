@@ -5,4 +5,4 @@ mod intents;
 mod store;
 
 pub use self::intents::IntentPool;
-pub use self::store::{UploadError, UploadLimits, UploadRequest, Uploader};
+pub use self::store::{Received, UploadError, UploadLimits, UploadRequest, Uploader};

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use tokio::runtime::Handle;
 
 use super::intents::IntentPool;
-use crate::blobs::{BlobError, BlobStore};
+use crate::blobs::{BlobError, BlobErrorKind, BlobStore};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Clock;
 use crate::domain::entry::{Attributes, NewVersion, Origin, Stored, UploadRefusal};
@@ -100,51 +101,34 @@ impl Uploader {
     }
 
     /// Stores the bytes of `body` as a new version, durably, or nothing at all.
-    pub async fn store<E>(
+    pub async fn store<E: Send>(
         &self,
         realm: &Realm,
         request: UploadRequest,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Stored, UploadError<E>> {
+        let received = self.receive(body).await?;
+        self.attach(realm, request, received).await
+    }
+
+    /// Makes the bytes of `body` durable, under an intent and without a row: for callers that
+    /// learn only afterwards what the bytes are. What is received and never attached is swept at
+    /// once.
+    pub async fn receive<E: Send>(
+        &self,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Received, UploadError<E>> {
         let blob = self.intents.take().await?;
-        let outcome = self.store_under(blob, realm, request, body).await;
-        match &outcome {
-            Ok(stored) if stored.created => {}
-            Ok(_) => self.purge.wake(),
-            Err(_) => self.abandon(blob).await,
-        }
-        outcome
-    }
-
-    async fn store_under<E>(
-        &self,
-        blob: BlobKey,
-        realm: &Realm,
-        request: UploadRequest,
-        body: impl Stream<Item = Result<Bytes, E>> + Send,
-    ) -> Result<Stored, UploadError<E>> {
-        let content = self.write(blob, body).await?;
-        let version = NewVersion {
-            entry: request.entry,
-            path: request.path,
-            overwrite: request.overwrite,
-            blob,
-            content,
-            attributes: request.attributes,
-            output_of: request.output_of,
-            origin: request.origin,
-        };
-        let committed = self.ledger.commit_version(realm, version, self.clock.now()).await?;
-        committed.map_err(UploadError::Refused)
-    }
-
-    async fn write<E>(
-        &self,
-        blob: BlobKey,
-        body: impl Stream<Item = Result<Bytes, E>> + Send,
-    ) -> Result<BlobFacts, UploadError<E>> {
+        let intent = Intent { uploader: self.clone(), blob, consumed: false };
         let mut body = std::pin::pin!(body);
-        let mut writer = self.blobs.create(blob).await?;
+        // Neither beginning nor finishing a blob may be cut off half-way: a name that appears
+        // after the intent was given up would belong to nobody. They run to their end whether or
+        // not the client is still there, and take the intent with them.
+        let (intent, mut writer) = to_the_end(async move {
+            let writer = intent.uploader.blobs.create(blob).await?;
+            Ok((intent, writer))
+        })
+        .await?;
         let mut written = 0_u64;
         loop {
             let next = tokio::time::timeout(self.limits.idle_max, body.next()).await;
@@ -156,7 +140,37 @@ impl Uploader {
             }
             writer.write(bytes).await?;
         }
-        Ok(writer.finish().await?)
+        let received = to_the_end(async move {
+            let content = writer.finish().await?;
+            Ok(Received { intent, content })
+        });
+        Ok(received.await?)
+    }
+
+    /// Gives received bytes their row, and so makes them a version; or changes nothing.
+    pub async fn attach<E>(
+        &self,
+        realm: &Realm,
+        request: UploadRequest,
+        mut received: Received,
+    ) -> Result<Stored, UploadError<E>> {
+        let version = NewVersion {
+            entry: request.entry,
+            path: request.path,
+            overwrite: request.overwrite,
+            blob: received.intent.blob,
+            content: received.content,
+            attributes: request.attributes,
+            output_of: request.output_of,
+            origin: request.origin,
+        };
+        let committed = self.ledger.commit_version(realm, version, self.clock.now()).await?;
+        let stored = committed.map_err(UploadError::Refused)?;
+        received.intent.consumed = true;
+        if !stored.created {
+            self.purge.wake();
+        }
+        Ok(stored)
     }
 
     /// Best effort: where it fails, the intent expires and the sweep does the same later.
@@ -166,4 +180,45 @@ impl Uploader {
             Err(error) => tracing::warn!(%error, "a failed upload waits for the sweep"),
         }
     }
+}
+
+/// Bytes that are durable and have no row yet.
+pub struct Received {
+    intent: Intent,
+    content: BlobFacts,
+}
+
+impl Received {
+    /// Size and checksum.
+    pub fn content(&self) -> BlobFacts {
+        self.content
+    }
+}
+
+/// An intent that is given up when it is dropped, however that comes about: an error, a refusal,
+/// or a client that went away.
+struct Intent {
+    uploader: Uploader,
+    blob: BlobKey,
+    consumed: bool,
+}
+
+impl Drop for Intent {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending, and the sweep finds the intent.
+        if let (false, Ok(runtime)) = (self.consumed, Handle::try_current()) {
+            let (uploader, blob) = (self.uploader.clone(), self.blob);
+            runtime.spawn(async move { uploader.abandon(blob).await });
+        }
+    }
+}
+
+/// Runs `work` to its end, also where the caller is dropped meanwhile.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, BlobError>> + Send + 'static,
+) -> Result<T, BlobError> {
+    let ended = tokio::spawn(work).await;
+    ended.unwrap_or_else(|error| {
+        Err(BlobErrorKind::Unavailable.caused_by("writing a blob was cut off", error))
+    })
 }

@@ -1,1 +1,49 @@
-//! The native API.
+//! The native API, under `/delenda/v1`: `Authorization: Bearer KEY`; errors are problem documents.
+//!
+//! | call | success |
+//! |---|---|
+//! | `POST /delenda/v1/commands` | 201, the command |
+//! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
+//! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
+//!
+//! An operator key names the organization that it means by `?organization=`. A key that is bound
+//! to one may name it too, and no other.
+
+mod problem;
+
+use axum::Router;
+use axum::response::Response;
+use http::HeaderMap;
+
+use super::dialect::{Credential, Dialect, NamedOrganization, bearer};
+use super::error::ApiError;
+use super::query::Query;
+use super::state::Service;
+
+/// The native API.
+pub struct Native;
+
+impl Dialect for Native {
+    const NAME: &'static str = "native";
+
+    fn credential(headers: &HeaderMap) -> Credential {
+        bearer(headers)
+    }
+
+    fn render_error(error: &ApiError) -> Response {
+        problem::render(error)
+    }
+
+    fn named_organization(query: &Query) -> Result<Option<NamedOrganization>, ApiError> {
+        match query.single("organization")? {
+            None => Ok(Some(NamedOrganization::Unnamed)),
+            Some("") => Err(ApiError::OrganizationRequired),
+            Some(name) => Ok(Some(NamedOrganization::Named(name.to_owned()))),
+        }
+    }
+}
+
+/// The routes of the native API.
+pub fn routes() -> Router<Service> {
+    Router::new()
+}

@@ -1,1 +1,218 @@
-//! (stub)
+//! What every ledger must do, as checks that know nothing of any of them.
+//!
+//! [`suite!`] holds the one list of checks and makes a test of each for one ledger, so that a
+//! failure names both. A check that is missing in the list is dead code, which the compiler
+//! reports. `model.rs` runs two ledgers side by side.
+
+mod fixture;
+
+pub(crate) mod allowance;
+pub(crate) mod commands;
+pub(crate) mod deletions;
+pub(crate) mod entries;
+pub(crate) mod intents;
+pub(crate) mod isolation;
+pub(crate) mod listing;
+pub(crate) mod locks;
+pub(crate) mod organizations;
+pub(crate) mod overlaps;
+pub(crate) mod purge;
+pub(crate) mod trees;
+
+pub(crate) use self::fixture::Fixture;
+
+/// Every check, as one test each, for the ledger that `$fixture` makes: an expression of type
+/// [`Fixture`], evaluated anew in each test. With `ignore = "reason"` the tests are reported as
+/// ignored for that reason unless they are asked for.
+macro_rules! suite {
+    ($fixture:expr) => {
+        $crate::ledger::conformance::every_check!(($fixture) ());
+    };
+    ($fixture:expr, ignore = $reason:literal) => {
+        $crate::ledger::conformance::every_check!(($fixture) (#[ignore = $reason]));
+    };
+}
+
+/// The one list.
+macro_rules! every_check {
+    ($fixture:tt $attributes:tt) => {
+        $crate::ledger::conformance::tests_of! { $fixture $attributes
+            entries {
+                an_upload_is_read_by_path_and_by_id,
+                an_upload_makes_the_folders_on_its_way,
+                a_trailing_slash_finds_folders_only,
+                names_are_compared_byte_for_byte,
+                overwriting_condemns_the_version_before,
+                overwriting_keeps_the_entry_and_moves_its_sequence,
+                overwriting_keeps_tags_unless_it_brings_some,
+                a_file_in_the_way_is_not_replaced_unasked,
+                a_folder_is_never_replaced_by_a_file,
+                a_file_on_the_way_is_named,
+                a_refused_upload_makes_no_folders,
+                an_upload_outside_the_prefix_is_refused,
+                the_first_fault_of_an_upload_is_the_one_named,
+                a_file_is_found_by_id_within_the_prefix_only,
+                a_folder_is_not_found_as_a_file,
+                an_empty_file_counts,
+            }
+            intents {
+                reserved_keys_are_fresh_and_rising,
+                an_intent_is_consumed_once,
+                the_sweep_takes_expired_intents_only,
+                the_sweep_takes_no_more_than_its_limit,
+                an_upload_behind_the_sweep_fails,
+                the_sweep_never_takes_a_stored_file,
+                an_abandoned_intent_is_condemned_at_once,
+                abandoning_what_is_no_intent_changes_nothing,
+                swept_blobs_touch_no_usage,
+                inspection_lists_every_blob_as_it_stands,
+            }
+            locks {
+                a_lock_is_set_and_lifted,
+                only_what_resolves_can_be_locked,
+                a_locked_file_is_not_overwritten,
+                a_locked_folder_takes_new_files_and_keeps_the_old,
+                a_locked_file_refuses_the_whole_request,
+                a_locked_file_is_skipped_and_named,
+                nothing_below_a_locked_folder_goes,
+                a_tree_around_a_locked_file_goes,
+                a_tree_with_locks_is_refused_with_the_topmost_of_them,
+                a_locked_folder_in_a_tree_stays_whole,
+                a_survivor_can_be_deleted_again,
+                a_locked_reserved_folder_covers_what_is_below,
+                a_lock_holds_in_one_organization_only,
+            }
+            deletions {
+                a_deleted_file_is_found_by_nothing,
+                single_files_are_condemned_under_the_callers_lease,
+                the_record_says_who_and_what,
+                a_deletion_of_nothing_is_settled_at_once,
+                a_missing_selector_refuses_the_whole_request,
+                missing_selectors_are_counted,
+                a_selector_that_means_something_else_finds_nothing,
+                a_deleted_name_is_free_at_once,
+                usage_moves_with_each_stage,
+                a_preview_changes_nothing_and_does_not_lie,
+                a_thousand_selectors_go_in_one_commit,
+                each_deletion_counts_what_it_took_itself,
+                a_version_overwritten_before_is_not_counted,
+                a_missed_answer_is_given_once,
+                a_refused_request_forgets_no_missed_answer,
+                the_latest_missed_answer_is_the_one_remembered,
+                what_lies_outside_the_prefix_is_not_deleted,
+                an_empty_path_outside_the_prefix_is_outside,
+                a_record_is_seen_from_its_prefix_upwards,
+                a_key_may_delete_the_folder_of_its_prefix,
+            }
+            overlaps {
+                a_file_named_twice_counts_once,
+                a_folder_takes_what_is_named_below_it,
+                a_folder_named_twice_counts_once,
+                names_that_begin_alike_do_not_overlap,
+                what_is_not_there_does_not_overlap,
+                an_output_named_twice_counts_once,
+                a_folder_takes_the_outputs_below_it,
+            }
+            trees {
+                a_deleted_folder_takes_all_below_it,
+                siblings_with_similar_names_survive,
+                an_empty_folder_goes,
+                what_is_uploaded_after_a_deletion_survives_it,
+                what_is_uploaded_into_a_survivor_survives,
+                uploads_between_two_steps_survive,
+                overwriting_after_a_deletion_condemns_the_new_version_only,
+                a_tree_may_be_deleted_before_the_last_is_expanded,
+                a_tree_does_not_count_what_had_gone_before,
+                three_thousand_files_are_expanded_in_steps,
+                expanded_batches_are_leased_to_the_step,
+                organizations_are_expanded_in_turn,
+                the_oldest_deletion_is_expanded_first,
+                reserved_folders_stay,
+                reserved_names_are_ordinary_below_the_top,
+                a_deep_tree_goes,
+            }
+            purge {
+                who_lost_a_lease_settles_nothing,
+                a_lost_lease_cannot_put_a_batch_off,
+                an_expired_lease_settles_while_nobody_else_has_it,
+                settling_again_changes_nothing,
+                kept_blobs_are_tried_again_later,
+                a_lease_ends_when_it_is_settled,
+                a_settlement_adds_nothing_to_a_batch,
+                due_batches_are_leased_oldest_first_and_bounded,
+                a_batch_larger_than_the_bound_is_leased_whole,
+                a_deletion_settles_with_its_last_batch,
+                a_deletion_is_not_settled_before_it_is_expanded,
+                organizations_share_the_queue_and_nothing_else,
+                an_empty_queue_has_nothing_due,
+            }
+            commands {
+                a_command_lists_its_outputs_by_key,
+                deleting_outputs_closes_the_command,
+                deleting_outputs_again_takes_nothing,
+                a_locked_output_refuses_the_whole_request,
+                an_output_deleted_by_itself_is_not_counted_again,
+                the_link_to_a_command_ends_with_an_ordinary_overwrite,
+                an_output_passes_to_the_command_that_overwrites_it,
+                a_command_with_an_output_outside_the_prefix_is_hidden,
+                a_missed_answer_for_outputs_is_given_once,
+                an_output_needs_its_own_organizations_command,
+            }
+            isolation {
+                a_foreign_file_cannot_be_read,
+                a_foreign_file_cannot_be_deleted,
+                a_foreign_entry_cannot_be_locked,
+                equal_paths_are_different_entries,
+                foreign_records_cannot_be_read,
+                foreign_missed_answers_are_not_joined,
+                files_elsewhere_are_told_by_existence_only,
+            }
+            listing {
+                files_are_listed_newest_first,
+                pages_cut_the_list_and_tell_its_length,
+                files_are_listed_by_kind,
+                files_are_listed_by_any_of_several_tags,
+                files_are_listed_by_text_in_title_or_tags,
+                conditions_of_a_query_hold_together,
+                a_list_ends_at_the_prefix,
+                doomed_files_are_not_listed,
+            }
+            allowance {
+                accepted_requests_use_up_the_allowance,
+                the_window_of_an_allowance_rolls,
+                a_request_over_the_allowance_deletes_nothing,
+                only_accepted_requests_are_counted,
+                allowances_are_apart,
+            }
+            organizations {
+                an_organization_begins_with_its_folders,
+                organizations_are_listed_in_order,
+                a_disabled_organization_shows_at_its_keys,
+                a_key_is_found_by_hash_and_by_id,
+                a_key_needs_its_organization,
+                keys_are_listed_in_order,
+                a_revoked_key_says_so,
+                a_secret_stays_what_it_was,
+                usage_beneath_a_prefix_is_what_lives_there,
+            }
+        }
+    };
+}
+
+macro_rules! tests_of {
+    ($fixture:tt $attributes:tt $($topic:ident { $($check:ident,)* })*) => {
+        $($($crate::ledger::conformance::test_of!($fixture $attributes $topic $check);)*)*
+    };
+}
+
+macro_rules! test_of {
+    (($fixture:expr) ($($attribute:tt)*) $topic:ident $check:ident) => {
+        #[tokio::test]
+        $($attribute)*
+        async fn $check() {
+            $crate::ledger::conformance::$topic::$check($fixture).await;
+        }
+    };
+}
+
+pub(crate) use {every_check, suite, test_of, tests_of};

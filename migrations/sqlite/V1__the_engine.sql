@@ -1,0 +1,202 @@
+-- What is deleted together lies together: files are clustered by folder and name, identities are
+-- ordered by time, and nothing is indexed by a random value.
+
+create table installation (
+    only_row integer primary key check (only_row = 1),
+    id blob not null,
+    -- The next of each number to be drawn. Written once for each group of transactions.
+    next_sequence integer not null,
+    next_blob integer not null,
+    next_batch integer not null,
+    next_folder integer not null,
+    next_organization integer not null
+) strict;
+
+create table secrets (
+    name text primary key,
+    secret blob not null
+) strict, without rowid;
+
+create table organizations (
+    organization integer primary key,
+    id blob not null unique,
+    name text not null,
+    plan text not null,
+    created_at integer not null,
+    disabled_at integer,
+    root integer not null,
+    -- With none of these no chain of parents needs to be walked.
+    locked_folders integer not null default 0,
+    unmarked_trees integer not null default 0,
+    uploaded_files integer not null default 0,
+    uploaded_bytes integer not null default 0,
+    live_files integer not null default 0,
+    live_bytes integer not null default 0,
+    doomed_files integer not null default 0,
+    doomed_bytes integer not null default 0,
+    condemned_files integer not null default 0,
+    condemned_bytes integer not null default 0,
+    settled_files integer not null default 0,
+    settled_bytes integer not null default 0
+) strict;
+
+create table keys (
+    id blob primary key,
+    organization integer,
+    hash blob not null unique,
+    scopes text not null,
+    prefix text not null,
+    created_at integer not null,
+    expires_at integer,
+    revoked_at integer
+) strict, without rowid;
+
+-- A live folder leads to its organization's root. A doomed one has `doomed = 1`, and the root of
+-- a doomed tree has no parent, so that its name is free. Direct files whose sequence is not above
+-- `doomed_through` are doomed, in a live folder too. `files`, `bytes` and `locked_files` count the
+-- live direct files; in a doomed folder they stay as they were.
+create table folders (
+    folder integer primary key,
+    organization integer not null,
+    parent integer,
+    name text not null,
+    id blob not null,
+    created_at integer not null,
+    reserved integer not null default 0,
+    locked integer not null default 0,
+    doomed integer not null default 0,
+    doomed_through integer not null default 0,
+    files integer not null default 0,
+    bytes integer not null default 0,
+    locked_files integer not null default 0
+) strict;
+create unique index folders_by_name on folders (parent, name);
+create unique index folders_by_id on folders (organization, id);
+
+create table files (
+    folder integer not null,
+    name text not null,
+    organization integer not null,
+    id blob not null,
+    sequence integer not null,
+    blob_number integer not null,
+    blob_id blob not null,
+    size integer not null,
+    checksum blob not null,
+    created_at integer not null,
+    modified_at integer not null,
+    locked integer not null default 0,
+    origin integer not null,
+    command blob,
+    attributes text not null,
+    primary key (folder, name)
+) strict, without rowid;
+create unique index files_by_id on files (organization, id);
+create index files_locked on files (folder, name) where locked = 1;
+
+create table commands (
+    organization integer not null,
+    id blob not null,
+    created_at integer not null,
+    closed integer not null default 0,
+    report text not null,
+    primary key (organization, id)
+) strict, without rowid;
+
+-- Outlives the file: what remains of a deleted output.
+create table outputs (
+    organization integer not null,
+    command blob not null,
+    output text not null,
+    file blob not null,
+    title text not null,
+    size integer not null,
+    content_type text not null,
+    primary key (organization, command, output)
+) strict, without rowid;
+
+create table intents (
+    blob_number integer primary key,
+    blob_id blob not null,
+    expires_at integer not null
+) strict;
+
+-- The purge queue. A row is a batch of at most 512 blobs of one deletion, packed; the lease is
+-- the token together with `due_at`, the time from which others may take the batch.
+create table condemned (
+    batch integer primary key,
+    organization integer,
+    deletion blob,
+    files integer not null,
+    bytes integer not null,
+    blobs blob not null,
+    attempts integer not null default 0,
+    due_at integer not null,
+    lease_token blob
+) strict;
+create index condemned_by_due on condemned (due_at);
+
+-- Doomed folders whose files are to be condemned: whole trees, from their detached root, and
+-- single folders that survived. Worked off in this order.
+create table expansions (
+    organization integer not null,
+    through integer not null,
+    folder integer not null,
+    deletion blob not null,
+    whole_tree integer not null,
+    -- In a single folder: the name up to which it is done.
+    done_to text not null default '',
+    primary key (organization, through, folder)
+) strict, without rowid;
+
+-- Folders of doomed trees whose children are still to be marked.
+create table marks (
+    organization integer not null,
+    through integer not null,
+    root integer not null,
+    folder integer not null,
+    deletion blob not null,
+    done_to text not null default '',
+    primary key (organization, through, root, folder)
+) strict, without rowid;
+
+-- The record of each deletion, and its audit row. No names but those of what stayed, locked.
+create table deletions (
+    organization integer not null,
+    id blob not null,
+    sequence integer not null,
+    key blob not null,
+    prefix text not null,
+    door text not null,
+    at integer not null,
+    files integer not null,
+    bytes integer not null,
+    folders integer not null,
+    missing integer not null,
+    -- Single files: identity and size of each, packed.
+    items blob,
+    -- A JSON list of paths.
+    skipped text,
+    pending_trees integer not null,
+    purged_files integer not null default 0,
+    purged_bytes integer not null default 0,
+    settled_at integer,
+    primary key (organization, id)
+) strict, without rowid;
+
+create table missed_answers (
+    organization integer not null,
+    subject blob not null,
+    deletion blob not null,
+    files integer not null,
+    primary key (organization, subject)
+) strict, without rowid;
+
+-- One row for each accepted request that still counts against an allowance.
+create table allowances (
+    organization integer not null,
+    bucket text not null,
+    at integer not null,
+    deletion blob not null,
+    primary key (organization, bucket, at, deletion)
+) strict, without rowid;

@@ -1,0 +1,24 @@
+//! (stub)
+use axum::Router;
+use axum::response::Response;
+use http::HeaderMap;
+
+use crate::http::dialect::{Credential, Dialect, bearer};
+use crate::http::error::ApiError;
+use crate::http::state::Service;
+
+pub struct Swiftia;
+
+impl Dialect for Swiftia {
+    const NAME: &'static str = "swiftia";
+    fn credential(headers: &HeaderMap) -> Credential {
+        bearer(headers)
+    }
+    fn render_error(error: &ApiError) -> Response {
+        crate::http::native::Native::render_error(error)
+    }
+}
+
+pub fn routes() -> Router<Service> {
+    Router::new()
+}

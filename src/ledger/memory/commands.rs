@@ -1,0 +1,99 @@
+//! Commands and their outputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+
+use super::{Holdings, MemoryLedger};
+use crate::domain::clock::Timestamp;
+use crate::domain::command::{Command, CommandReport, Output};
+use crate::domain::entry::FileRecord;
+use crate::domain::id::{CommandId, EntryId};
+use crate::domain::organization::Realm;
+use crate::domain::path::EntryPath;
+use crate::ledger::{CommandLedger, LedgerError};
+
+/// A command. Its outputs outlive their files.
+pub(super) struct CommandRow {
+    pub(super) created_at: Timestamp,
+    pub(super) report: CommandReport,
+    pub(super) closed: bool,
+    /// By the key under which the worker stored each.
+    pub(super) outputs: BTreeMap<String, OutputRow>,
+}
+
+/// One output as it was stored.
+pub(super) struct OutputRow {
+    pub(super) file: EntryId,
+    title: String,
+    size: u64,
+    content_type: String,
+}
+
+impl Holdings {
+    /// The live file of an output, while the file is still this command's.
+    fn live_output(&self, command: CommandId, file: EntryId) -> Option<(&EntryPath, &FileRecord)> {
+        self.file_by_id(file).filter(|(_, file)| file.command == Some(command))
+    }
+
+    /// The paths of a command's live outputs.
+    pub(super) fn live_outputs(&self, command: CommandId) -> BTreeSet<EntryPath> {
+        let rows = self.commands.get(&command).into_iter().flat_map(|row| row.outputs.values());
+        rows.filter_map(|row| self.live_output(command, row.file))
+            .map(|(path, _)| path.clone())
+            .collect()
+    }
+
+    /// The command, unless one of its live outputs lies outside of what the realm sees.
+    pub(super) fn visible_command(&self, realm: &Realm, id: CommandId) -> Option<&CommandRow> {
+        let all_seen = self.live_outputs(id).iter().all(|path| realm.sees(path));
+        self.commands.get(&id).filter(|_| all_seen)
+    }
+
+    pub(super) fn record_output(&mut self, command: CommandId, key: String, file: &FileRecord) {
+        let row = OutputRow {
+            file: file.id,
+            title: file.attributes.title.clone(),
+            size: file.content.size,
+            content_type: file.attributes.content_type.clone(),
+        };
+        let command = self.commands.get_mut(&command).expect("its absence was refused before");
+        command.outputs.insert(key, row);
+    }
+}
+
+#[async_trait]
+impl CommandLedger for MemoryLedger {
+    async fn create_command(
+        &self,
+        realm: &Realm,
+        id: CommandId,
+        report: CommandReport,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let row = CommandRow { created_at: now, report, closed: false, outputs: BTreeMap::new() };
+        self.state().holdings_mut(realm.organization).commands.insert(id, row);
+        Ok(())
+    }
+
+    async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {
+        let state = self.state();
+        let holdings = state.holdings(realm.organization);
+        let Some(row) = holdings.visible_command(realm, id) else { return Ok(None) };
+        let output = |(key, output): (&String, &OutputRow)| Output {
+            key: key.clone(),
+            file: output.file,
+            title: output.title.clone(),
+            size: output.size,
+            content_type: output.content_type.clone(),
+            live: holdings.live_output(id, output.file).map(|(_, file)| file.blob),
+        };
+        Ok(Some(Command {
+            id,
+            created_at: row.created_at,
+            report: row.report.clone(),
+            closed: row.closed,
+            outputs: row.outputs.iter().map(output).collect(),
+        }))
+    }
+}

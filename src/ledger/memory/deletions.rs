@@ -1,0 +1,342 @@
+//! Deletions: committed, remembered, counted and expanded.
+
+use async_trait::async_trait;
+
+use super::tree::sized;
+use super::{Holdings, MemoryLedger, State};
+use crate::deletion::plan::Plan;
+use crate::deletion::record::{
+    AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
+    DeletionState, Outcome, Refusal,
+};
+use crate::deletion::request::{Allowance, DeleteRequest, Selector};
+use crate::deletion::snapshot::MissedAnswer;
+use crate::domain::blob::SizedBlob;
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::{FolderNumber, Sequence};
+use crate::domain::id::DeletionId;
+use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::EntryPath;
+use crate::domain::usage::Tally;
+use crate::ledger::{
+    DeletionLedger, ExpandStep, Lease, LedgerError, MissedSubject, Planner, StepLimits,
+};
+
+/// A deletion with what is still to be expanded of it.
+pub(super) struct Deletion {
+    pub(super) record: DeletionRecord,
+    sequence: Sequence,
+    /// The prefix of the key that asked.
+    prefix: EntryPath,
+    /// Files of doomed trees and survivors that are not on the queue yet.
+    pub(super) doomed: Vec<SizedBlob>,
+    /// Whether a step of expanding has still to come, be it for empty folders only.
+    pub(super) expanding: bool,
+    /// When the last of its blobs was settled so far.
+    pub(super) last_settled_at: Timestamp,
+}
+
+impl Deletion {
+    /// What is doomed and not condemned yet.
+    pub(super) fn waiting(&self) -> Tally {
+        self.doomed.iter().map(|blob| Tally::one(blob.size)).sum()
+    }
+}
+
+impl Holdings {
+    fn path_of(&self, number: FolderNumber) -> EntryPath {
+        let found = self.folders.iter().find(|(_, row)| row.number == number);
+        found.map(|(path, _)| path.clone()).expect("a plan names live folders")
+    }
+
+    /// Takes one file out of the tree.
+    fn take_file(&mut self, path: &EntryPath) -> SizedBlob {
+        let file = self.files.remove(path).expect("the path was read in this transaction");
+        sized(&file)
+    }
+
+    /// Takes a folder out of the tree, with everything below it.
+    fn take_tree(&mut self, root: FolderNumber) -> Vec<SizedBlob> {
+        let root = self.path_of(root);
+        self.folders.retain(|path, _| !root.contains(path));
+        let below: Vec<EntryPath> =
+            self.files.keys().filter(|path| root.contains(path)).cloned().collect();
+        below.iter().map(|path| self.take_file(path)).collect()
+    }
+
+    /// Takes the unlocked direct files of a folder out of the tree.
+    fn take_unlocked(&mut self, folder: FolderNumber) -> Vec<SizedBlob> {
+        let direct = self.files.iter().filter(|(_, file)| file.folder == folder && !file.locked);
+        let paths: Vec<EntryPath> = direct.map(|(path, _)| path.clone()).collect();
+        paths.iter().map(|path| self.take_file(path)).collect()
+    }
+
+    fn allowance_state(&self, allowance: Allowance, now: Timestamp) -> AllowanceState {
+        let accepted = self.accepted.get(allowance.bucket).into_iter().flatten();
+        let counted: Vec<Timestamp> = accepted
+            .filter(|at| now.minus(allowance.window) < **at && **at <= now)
+            .copied()
+            .collect();
+        let used = u32::try_from(counted.len()).unwrap_or(u32::MAX);
+        AllowanceState {
+            limit: allowance.limit,
+            remaining: allowance.limit.saturating_sub(used),
+            resets_at: counted.iter().min().map_or(now, |oldest| oldest.plus(allowance.window)),
+        }
+    }
+
+    /// A missed answer is given once: what joined it forgets it.
+    fn forget_joined(&mut self, request: &DeleteRequest, outcomes: &[Outcome]) {
+        for (selector, outcome) in request.selectors.iter().zip(outcomes) {
+            let subject = match selector {
+                Selector::File(id) => MissedSubject::File(*id),
+                Selector::Outputs(id) => MissedSubject::Outputs(*id),
+                Selector::Path(_) | Selector::Unmatchable => continue,
+            };
+            if matches!(outcome, Outcome::Joined(_)) {
+                self.missed.retain(|(about, _)| *about != subject);
+            }
+        }
+    }
+}
+
+/// The locked entries that stay, each once.
+fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
+    let mut paths: Vec<EntryPath> = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
+                paths.extend_from_slice(locked)
+            }
+            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {}
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+impl State {
+    fn commit_deletion(
+        &mut self,
+        request: &DeleteRequest,
+        planner: Planner,
+        lease: Lease,
+    ) -> Result<Committed, Declined> {
+        let organization = request.realm.organization;
+        let holdings = self.holdings_mut(organization);
+        if let Some(allowance) = request.allowance {
+            let state = holdings.allowance_state(allowance, request.at);
+            if state.remaining == 0 {
+                return Err(Declined::OverAllowance(state));
+            }
+        }
+        let snapshot = holdings.snapshot(request);
+        let plan = planner(request, &snapshot).map_err(Declined::Refused)?;
+        if let Some(allowance) = request.allowance {
+            holdings.accepted.entry(allowance.bucket).or_default().push(request.at);
+        }
+        holdings.forget_joined(request, &plan.outcomes);
+        for command in &plan.closed {
+            let row = holdings.commands.get_mut(command).expect("a plan closes what was found");
+            row.closed = true;
+        }
+        let allowance =
+            request.allowance.map(|allowance| holdings.allowance_state(allowance, request.at));
+        let sequence = Sequence(self.next_number());
+        let batches = self.doom(request, &plan, sequence, lease);
+        Ok(Committed {
+            id: request.id,
+            sequence,
+            expanding: !plan.trees.is_empty() || !plan.survivors.is_empty(),
+            outcomes: plan.outcomes,
+            counts: plan.counts,
+            batches,
+            allowance,
+        })
+    }
+
+    /// Takes everything that goes out of the tree and keeps the record.
+    fn doom(
+        &mut self,
+        request: &DeleteRequest,
+        plan: &Plan,
+        sequence: Sequence,
+        lease: Lease,
+    ) -> Vec<CondemnedBatch> {
+        let organization = request.realm.organization;
+        let holdings = self.holdings_mut(organization);
+        let mut singles = Vec::new();
+        for file in &plan.files {
+            let (path, _) = holdings.file_by_id(file.id).expect("a plan names live files");
+            let path = path.clone();
+            singles.push(holdings.take_file(&path));
+        }
+        let mut doomed = Vec::new();
+        for survivor in &plan.survivors {
+            doomed.extend(holdings.take_unlocked(survivor.folder));
+        }
+        for tree in &plan.trees {
+            doomed.extend(holdings.take_tree(tree.root));
+        }
+        doomed.sort_by_key(|blob| blob.key);
+        let expanding = !plan.trees.is_empty() || !plan.survivors.is_empty();
+        let is_done = singles.is_empty() && !expanding;
+        let record = DeletionRecord {
+            id: request.id,
+            key: request.key,
+            door: request.door,
+            at: request.at,
+            state: if is_done { DeletionState::Settled } else { DeletionState::Purging },
+            doomed: plan.counts,
+            purged: Tally::default(),
+            missing: plan.missing,
+            skipped: skipped(&plan.outcomes),
+            settled_at: is_done.then_some(request.at),
+        };
+        let deletion = Deletion {
+            record,
+            sequence,
+            prefix: request.realm.prefix.clone(),
+            doomed,
+            expanding,
+            last_settled_at: request.at,
+        };
+        holdings.deletions.insert(request.id, deletion);
+        self.stamp_kept(organization, plan);
+        self.condemn_leased(organization, request.id, singles, lease)
+    }
+
+    /// What stays in a survivor because it is locked comes after the deletion in the order of
+    /// all changes.
+    fn stamp_kept(&mut self, organization: OrganizationNumber, plan: &Plan) {
+        for survivor in &plan.survivors {
+            for name in &survivor.kept {
+                let sequence = Sequence(self.next_number());
+                let holdings = self.holdings_mut(organization);
+                let mut files = holdings.files.values_mut();
+                let kept = files.find(|file| file.folder == survivor.folder && file.name == *name);
+                kept.expect("a locked file stays").sequence = sequence;
+            }
+        }
+    }
+
+    /// Puts blobs on the queue, born leased, and gives the batches.
+    fn condemn_leased(
+        &mut self,
+        organization: OrganizationNumber,
+        deletion: DeletionId,
+        mut blobs: Vec<SizedBlob>,
+        lease: Lease,
+    ) -> Vec<CondemnedBatch> {
+        blobs.sort_by_key(|blob| blob.key);
+        let mut batches = Vec::new();
+        for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
+            let due_at = lease.expires_at;
+            let number = self.condemn(Some(organization), Some(deletion), chunk.to_vec(), due_at);
+            batches.push(self.leased(number, lease));
+        }
+        batches
+    }
+
+    fn expand_step(
+        &mut self,
+        after: Option<OrganizationNumber>,
+        lease: Lease,
+        limits: StepLimits,
+    ) -> ExpandStep {
+        let waits = |holdings: &Holdings| holdings.deletions.values().any(|d| d.expanding);
+        let mut waiting =
+            self.organizations.iter().filter(|(_, h)| waits(h)).map(|(number, _)| *number);
+        let first = waiting.clone().next();
+        let Some(served) = waiting.find(|number| Some(*number) > after).or(first) else {
+            return ExpandStep::default();
+        };
+        let mut batches = Vec::new();
+        let mut blobs_left = limits.blobs;
+        while let Some((id, blobs)) = self.holdings_mut(served).next_doomed(blobs_left) {
+            blobs_left -= blobs.len();
+            batches.extend(self.condemn_leased(served, id, blobs, lease));
+            self.settle_if_done(served, id);
+        }
+        ExpandStep { served: Some(served), batches }
+    }
+}
+
+impl Holdings {
+    /// Takes up to `blobs_max` files from the oldest deletion that waits to be expanded.
+    fn next_doomed(&mut self, blobs_max: usize) -> Option<(DeletionId, Vec<SizedBlob>)> {
+        let waiting = self.deletions.iter_mut().filter(|(_, deletion)| deletion.expanding);
+        let (id, oldest) = waiting.min_by_key(|(_, deletion)| deletion.sequence)?;
+        if blobs_max == 0 && !oldest.doomed.is_empty() {
+            return None;
+        }
+        let taken = oldest.doomed.drain(..blobs_max.min(oldest.doomed.len())).collect();
+        oldest.expanding = !oldest.doomed.is_empty();
+        Some((*id, taken))
+    }
+}
+
+#[async_trait]
+impl DeletionLedger for MemoryLedger {
+    async fn commit_deletion(
+        &self,
+        request: DeleteRequest,
+        planner: Planner,
+        lease: Lease,
+    ) -> Result<Result<Committed, Declined>, LedgerError> {
+        Ok(self.state().commit_deletion(&request, planner, lease))
+    }
+
+    async fn preview_deletion(
+        &self,
+        request: DeleteRequest,
+        planner: Planner,
+    ) -> Result<Result<Plan, Refusal>, LedgerError> {
+        let state = self.state();
+        let snapshot = state.holdings(request.realm.organization).snapshot(&request);
+        Ok(planner(&request, &snapshot))
+    }
+
+    async fn deletion(
+        &self,
+        realm: &Realm,
+        id: DeletionId,
+    ) -> Result<Option<DeletionRecord>, LedgerError> {
+        let state = self.state();
+        let found = state.holdings(realm.organization).deletions.get(&id);
+        let seen = found.filter(|deletion| realm.sees(&deletion.prefix));
+        Ok(seen.map(|deletion| deletion.record.clone()))
+    }
+
+    async fn remember_missed(
+        &self,
+        realm: &Realm,
+        subject: MissedSubject,
+        answer: MissedAnswer,
+    ) -> Result<(), LedgerError> {
+        let mut state = self.state();
+        let missed = &mut state.holdings_mut(realm.organization).missed;
+        missed.retain(|(about, _)| *about != subject);
+        missed.push((subject, answer));
+        Ok(())
+    }
+
+    async fn expand_step(
+        &self,
+        after: Option<OrganizationNumber>,
+        lease: Lease,
+        limits: StepLimits,
+    ) -> Result<ExpandStep, LedgerError> {
+        Ok(self.state().expand_step(after, lease, limits))
+    }
+
+    async fn allowance(
+        &self,
+        organization: OrganizationNumber,
+        allowance: Allowance,
+        now: Timestamp,
+    ) -> Result<AllowanceState, LedgerError> {
+        Ok(self.state().holdings(organization).allowance_state(allowance, now))
+    }
+}

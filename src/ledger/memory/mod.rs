@@ -1,0 +1,141 @@
+//! The model: what a ledger must do, said in the plainest way that runs. Tests only.
+//!
+//! Everything is in one place behind one mutex, each trait method holds it from beginning to
+//! end, and whatever can be counted is counted when it is asked for. Nothing here is fast, and
+//! nothing is durable. The rules of the state:
+//!
+//! * A live entry is a row under its path: a file in `files` or a folder in `folders`, never
+//!   both, and its parent is a folder there, up to the root. What has no row cannot be seen.
+//! * Committing a deletion takes rows away at once. A single file's blob goes on the queue; the
+//!   files of doomed trees and survivors go to the deletion's `doomed`, from where steps of
+//!   expanding move them to the queue. So nothing that is stored later can ever be reached.
+//! * A blob is in exactly one place: an intent, a live file, a `doomed` list or one batch of the
+//!   queue. When it is settled it is in none.
+//! * `uploaded` and `settled` are counted as they happen; live, doomed and condemned are sums.
+//!   Blobs of uploads that never ended belong to no organization and are in no sum.
+//!
+//! The planner decides and this applies; nothing here looks at a policy.
+
+mod commands;
+mod deletions;
+mod inspection;
+mod organizations;
+mod purge;
+mod snapshot;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::commands::CommandRow;
+use self::deletions::Deletion;
+use self::organizations::KeyRow;
+use self::purge::Batch;
+use self::tree::FolderRow;
+use super::MissedSubject;
+use crate::deletion::record::BatchNumber;
+use crate::deletion::snapshot::MissedAnswer;
+use crate::domain::blob::BlobKey;
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::FileRecord;
+use crate::domain::id::{CommandId, DeletionId, IdSource};
+use crate::domain::organization::{Organization, OrganizationNumber};
+use crate::domain::path::EntryPath;
+use crate::domain::usage::{Tally, Usage};
+
+/// The model of a ledger.
+pub struct MemoryLedger {
+    state: Mutex<State>,
+}
+
+impl MemoryLedger {
+    /// An empty ledger that takes the identities it makes itself from `ids`: those of blobs, and
+    /// of folders that uploads make on their way.
+    pub fn new(ids: Arc<IdSource>) -> Self {
+        Self { state: Mutex::new(State::new(ids)) }
+    }
+
+    /// A check that failed while it held the mutex has not harmed the others.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything.
+struct State {
+    ids: Arc<IdSource>,
+    last_number: i64,
+    organizations: BTreeMap<OrganizationNumber, Holdings>,
+    keys: Vec<KeyRow>,
+    secrets: BTreeMap<&'static str, [u8; 32]>,
+    /// Open intents, with the time at which the sweep may take each.
+    intents: BTreeMap<BlobKey, Timestamp>,
+    queue: BTreeMap<BatchNumber, Batch>,
+}
+
+/// What belongs to one organization.
+struct Holdings {
+    organization: Organization,
+    folders: BTreeMap<EntryPath, FolderRow>,
+    files: BTreeMap<EntryPath, FileRecord>,
+    commands: BTreeMap<CommandId, CommandRow>,
+    deletions: BTreeMap<DeletionId, Deletion>,
+    /// When requests were accepted, by what they were counted as.
+    accepted: BTreeMap<&'static str, Vec<Timestamp>>,
+    missed: Vec<(MissedSubject, MissedAnswer)>,
+    uploaded: Tally,
+    settled: Tally,
+}
+
+impl State {
+    fn new(ids: Arc<IdSource>) -> Self {
+        Self {
+            ids,
+            last_number: 0,
+            organizations: BTreeMap::new(),
+            keys: Vec::new(),
+            secrets: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            queue: BTreeMap::new(),
+        }
+    }
+
+    /// The next of the one counter that numbers everything: organizations, folders, blobs,
+    /// batches and the order of versions and deletions.
+    fn next_number(&mut self) -> i64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    fn holdings(&self, number: OrganizationNumber) -> &Holdings {
+        self.organizations.get(&number).expect("only this ledger numbers organizations")
+    }
+
+    fn holdings_mut(&mut self, number: OrganizationNumber) -> &mut Holdings {
+        self.organizations.get_mut(&number).expect("only this ledger numbers organizations")
+    }
+
+    fn whole_usage(&self, number: OrganizationNumber) -> Usage {
+        let holdings = self.holdings(number);
+        let queued = self.queue.values().filter(|batch| batch.organization == Some(number));
+        Usage {
+            uploaded: holdings.uploaded,
+            live: holdings.live_beneath(&EntryPath::root()),
+            doomed: holdings.deletions.values().map(Deletion::waiting).sum(),
+            condemned: queued.map(Batch::tally).sum(),
+            settled: holdings.settled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryLedger;
+    use crate::ledger::conformance::{self, Fixture};
+
+    fn fixture() -> Fixture {
+        Fixture::over(|ids| (std::sync::Arc::new(MemoryLedger::new(ids)), None))
+    }
+
+    conformance::suite!(fixture());
+}

@@ -1,0 +1,171 @@
+//! The purge queue, and the intents that end on it.
+
+use async_trait::async_trait;
+
+use super::{MemoryLedger, State};
+use crate::deletion::record::{BATCH_BLOBS_MAX, BatchNumber, CondemnedBatch, DeletionState};
+use crate::domain::blob::{BlobKey, SizedBlob};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::DeletionId;
+use crate::domain::organization::OrganizationNumber;
+use crate::domain::usage::Tally;
+use crate::ledger::{Lease, LeaseToken, LedgerError, PurgeQueue, Settlement};
+
+/// Blobs that are leased and settled together.
+pub(super) struct Batch {
+    /// None for the blobs of uploads that never ended.
+    pub(super) organization: Option<OrganizationNumber>,
+    pub(super) deletion: Option<DeletionId>,
+    /// Never empty.
+    pub(super) blobs: Vec<SizedBlob>,
+    attempts: u32,
+    /// Who holds it, until it is due again.
+    token: Option<LeaseToken>,
+    /// From then on it can be leased: at once, when its lease expires, or when it may be retried.
+    due_at: Timestamp,
+}
+
+impl Batch {
+    pub(super) fn tally(&self) -> Tally {
+        self.blobs.iter().map(|blob| Tally::one(blob.size)).sum()
+    }
+}
+
+impl State {
+    /// Puts blobs on the queue, where they are due at `due_at`.
+    pub(super) fn condemn(
+        &mut self,
+        organization: Option<OrganizationNumber>,
+        deletion: Option<DeletionId>,
+        blobs: Vec<SizedBlob>,
+        due_at: Timestamp,
+    ) -> BatchNumber {
+        let number = BatchNumber(self.next_number());
+        let batch = Batch { organization, deletion, blobs, attempts: 0, token: None, due_at };
+        self.queue.insert(number, batch);
+        number
+    }
+
+    /// Gives a batch to whoever holds `lease`; the lease before it is worth nothing from now on.
+    pub(super) fn leased(&mut self, number: BatchNumber, lease: Lease) -> CondemnedBatch {
+        let batch = self.queue.get_mut(&number).expect("only batches on the queue are leased");
+        batch.token = Some(lease.token);
+        batch.due_at = lease.expires_at;
+        CondemnedBatch {
+            number,
+            deletion: batch.deletion,
+            blobs: batch.blobs.clone(),
+            attempts: batch.attempts,
+        }
+    }
+
+    fn lease_condemned(
+        &mut self,
+        now: Timestamp,
+        lease: Lease,
+        blobs_max: usize,
+    ) -> Vec<CondemnedBatch> {
+        let due = self.queue.iter().filter(|(_, batch)| batch.due_at <= now);
+        let mut due: Vec<(Timestamp, BatchNumber)> =
+            due.map(|(number, batch)| (batch.due_at, *number)).collect();
+        due.sort();
+        let mut batches: Vec<CondemnedBatch> = Vec::new();
+        let mut blobs = 0;
+        for (_, number) in due {
+            let batch = self.leased(number, lease);
+            blobs += batch.blobs.len();
+            batches.push(batch);
+            if blobs >= blobs_max {
+                break;
+            }
+        }
+        batches
+    }
+
+    fn settle(&mut self, settlement: &Settlement, now: Timestamp) {
+        let Some(batch) = self.queue.get_mut(&settlement.batch) else { return };
+        if batch.token != Some(settlement.token) {
+            return;
+        }
+        let before = batch.tally();
+        batch.blobs.retain(|blob| settlement.kept.contains(blob));
+        let gone = before - batch.tally();
+        batch.attempts += 1;
+        batch.token = None;
+        batch.due_at = settlement.retry_at;
+        let (organization, deletion) = (batch.organization, batch.deletion);
+        if batch.blobs.is_empty() {
+            self.queue.remove(&settlement.batch);
+        }
+        let Some(organization) = organization else { return };
+        let holdings = self.holdings_mut(organization);
+        holdings.settled += gone;
+        if let Some(id) = deletion {
+            let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
+            deletion.record.purged += gone;
+            deletion.last_settled_at = now;
+            self.settle_if_done(organization, id);
+        }
+    }
+
+    /// A deletion is settled when nothing of it waits to be expanded or purged.
+    pub(super) fn settle_if_done(&mut self, organization: OrganizationNumber, id: DeletionId) {
+        let is_queued = self.queue.values().any(|batch| batch.deletion == Some(id));
+        let holdings = self.holdings_mut(organization);
+        let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
+        if !is_queued && !deletion.expanding {
+            deletion.record.state = DeletionState::Settled;
+            deletion.record.settled_at = Some(deletion.last_settled_at);
+        }
+    }
+
+    /// Consumes these intents and puts their blobs on the queue. Their sizes are unknown.
+    fn condemn_intents(&mut self, blobs: &[BlobKey], now: Timestamp) {
+        for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
+            let taken = chunk.iter().filter(|key| self.intents.remove(key).is_some());
+            let blobs: Vec<SizedBlob> = taken.map(|key| SizedBlob { key: *key, size: 0 }).collect();
+            if !blobs.is_empty() {
+                self.condemn(None, None, blobs, now);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl PurgeQueue for MemoryLedger {
+    async fn lease_condemned(
+        &self,
+        now: Timestamp,
+        lease: Lease,
+        blobs_max: usize,
+    ) -> Result<Vec<CondemnedBatch>, LedgerError> {
+        Ok(self.state().lease_condemned(now, lease, blobs_max))
+    }
+
+    async fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let mut state = self.state();
+        settlements.iter().for_each(|settlement| state.settle(settlement, now));
+        Ok(())
+    }
+
+    async fn condemn_expired_intents(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<usize, LedgerError> {
+        let mut state = self.state();
+        let expired = state.intents.iter().filter(|(_, expires_at)| **expires_at <= now);
+        let taken: Vec<BlobKey> = expired.map(|(key, _)| *key).take(limit).collect();
+        state.condemn_intents(&taken, now);
+        Ok(taken.len())
+    }
+
+    async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError> {
+        self.state().condemn_intents(blobs, now);
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! What a request finds.
+
+use std::collections::BTreeMap;
+
+use super::Holdings;
+use super::tree::sized;
+use crate::deletion::request::{DeleteRequest, Selector};
+use crate::deletion::snapshot::{
+    Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
+};
+use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::id::CommandId;
+use crate::domain::path::EntryPath;
+use crate::domain::usage::Tally;
+use crate::ledger::MissedSubject;
+
+/// What a selector names by itself, the other selectors aside.
+enum Named {
+    Nothing,
+    Missed(MissedAnswer),
+    OutsidePrefix,
+    File(EntryPath),
+    Folder(EntryPath),
+    Outputs(CommandId),
+}
+
+impl Holdings {
+    pub(super) fn snapshot(&self, request: &DeleteRequest) -> Snapshot {
+        let named: Vec<Named> =
+            request.selectors.iter().map(|selector| self.named(request, selector)).collect();
+        let found = named.iter().enumerate().map(|(index, name)| {
+            taken_by(&named, index).map_or_else(|| self.found(name, &named), Found::Within)
+        });
+        Snapshot { found: found.collect() }
+    }
+
+    fn named(&self, request: &DeleteRequest, selector: &Selector) -> Named {
+        let nothing_or_missed = |subject| match self.missed_answer(subject) {
+            Some(answer) if request.joins_missed => Named::Missed(answer),
+            _ => Named::Nothing,
+        };
+        match selector {
+            Selector::Unmatchable => Named::Nothing,
+            Selector::File(id) => match self.file_by_id(*id) {
+                None => nothing_or_missed(MissedSubject::File(*id)),
+                Some((path, _)) if request.realm.sees(path) => Named::File(path.clone()),
+                Some(_) => Named::OutsidePrefix,
+            },
+            Selector::Path(written) if written.path.is_root() => Named::Nothing,
+            Selector::Path(written) if !request.realm.sees(&written.path) => Named::OutsidePrefix,
+            Selector::Path(written) if self.folders.contains_key(&written.path) => {
+                Named::Folder(written.path.clone())
+            }
+            Selector::Path(written) => {
+                match self.files.contains_key(&written.path) && !written.says_folder {
+                    true => Named::File(written.path.clone()),
+                    false => Named::Nothing,
+                }
+            }
+            Selector::Outputs(id) => match self.commands.get(id) {
+                None => Named::Nothing,
+                Some(_) if self.visible_command(&request.realm, *id).is_none() => {
+                    Named::OutsidePrefix
+                }
+                Some(row) if row.closed && self.live_outputs(*id).is_empty() => {
+                    match nothing_or_missed(MissedSubject::Outputs(*id)) {
+                        Named::Missed(answer) => Named::Missed(answer),
+                        _ => Named::Outputs(*id),
+                    }
+                }
+                Some(_) => Named::Outputs(*id),
+            },
+        }
+    }
+
+    pub(super) fn missed_answer(&self, subject: MissedSubject) -> Option<MissedAnswer> {
+        self.missed.iter().find(|(about, _)| *about == subject).map(|(_, answer)| *answer)
+    }
+
+    fn found(&self, name: &Named, all: &[Named]) -> Found {
+        match name {
+            Named::Nothing => Found::Nothing,
+            Named::Missed(answer) => Found::Missed(*answer),
+            Named::OutsidePrefix => Found::OutsidePrefix,
+            Named::File(path) => Found::File(self.found_file(path)),
+            Named::Folder(path) => Found::Folder(self.found_folder(path)),
+            Named::Outputs(command) => {
+                let by_itself = |path: &EntryPath| !all.iter().any(|other| other.takes(path));
+                let paths = self.live_outputs(*command).into_iter().filter(by_itself);
+                let files = paths.map(|path| self.found_file(&path)).collect();
+                Found::Outputs(FoundOutputs { command: *command, files })
+            }
+        }
+    }
+
+    fn found_file(&self, path: &EntryPath) -> FoundFile {
+        let file = &self.files[path];
+        FoundFile {
+            id: file.id,
+            folder: file.folder,
+            name: file.name.clone(),
+            blob: sized(file),
+            lock: self.lock_of_file(path),
+        }
+    }
+
+    fn found_folder(&self, root: &EntryPath) -> FoundFolder {
+        let mut direct: BTreeMap<FolderNumber, Tally> = BTreeMap::new();
+        for file in self.files.values() {
+            *direct.entry(file.folder).or_default() += Tally::one(file.content.size);
+        }
+        // In the order of paths every folder follows its parent.
+        let within = self.folders.iter().filter(|(path, _)| root.contains(path));
+        let index_of: BTreeMap<&EntryPath, u32> =
+            within.clone().map(|(path, _)| path).zip(0..).collect();
+        let index = |path: &EntryPath| index_of.get(path).copied();
+        let parent_index = |path: &EntryPath| path.parent().and_then(|parent| index(&parent));
+        let folders = within.clone().map(|(path, row)| TreeFolder {
+            number: row.number,
+            parent: parent_index(path).unwrap_or(0),
+            direct: direct.get(&row.number).copied().unwrap_or_default(),
+        });
+        let locked_folders = within.clone().filter(|(_, row)| row.locked);
+        let locked_files = self.files.iter().filter(|(_, file)| file.locked);
+        FoundFolder {
+            path: root.clone(),
+            lock_above: self.lock_above(root).is_some(),
+            reserved: RESERVED_FOLDERS.iter().any(|name| root.as_str() == format!("/{name}")),
+            folders: folders.collect(),
+            locked_files: locked_files
+                .filter_map(|(path, file)| {
+                    Some(LockedFile {
+                        folder: parent_index(path)?,
+                        name: file.name.clone(),
+                        path: path.clone(),
+                        size: file.content.size,
+                    })
+                })
+                .collect(),
+            locked_folders: locked_folders
+                .filter_map(|(path, _)| Some((index(path)?, path.clone())))
+                .collect(),
+        }
+    }
+}
+
+impl Named {
+    /// Whether a selector that names this has the file at `path` in what it names.
+    fn takes(&self, path: &EntryPath) -> bool {
+        match self {
+            Self::File(own) => own == path,
+            Self::Folder(own) => own.contains(path),
+            Self::Nothing | Self::Missed(_) | Self::OutsidePrefix | Self::Outputs(_) => false,
+        }
+    }
+}
+
+/// The first other selector that has what this one names. Of two that name the same, the earlier
+/// has it.
+fn taken_by(all: &[Named], index: usize) -> Option<usize> {
+    let has = |other: usize| match (&all[other], &all[index]) {
+        (Named::Folder(above), Named::File(path) | Named::Folder(path)) if above != path => {
+            above.contains(path)
+        }
+        (Named::Folder(one), Named::Folder(same)) | (Named::File(one), Named::File(same)) => {
+            one == same && other < index
+        }
+        (Named::Outputs(one), Named::Outputs(same)) => one == same && other < index,
+        _ => false,
+    };
+    (0..all.len()).find(|other| *other != index && has(*other))
+}

@@ -1,0 +1,121 @@
+//! Checkpoints, off the writer's path.
+//!
+//! The log is copied into the database by a thread of its own while the writer goes on; then,
+//! with the writer held for a moment, the little that came meanwhile, so that the next commit
+//! begins the log anew. In a quiet moment the log is emptied: names of deleted files do not
+//! linger in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::connection;
+use super::rows::{failed, unsigned};
+use crate::ledger::{LedgerError, LedgerErrorKind};
+
+/// Pages in the log from which it is copied: 64 MiB.
+const LOG_PAGES_MAX: u64 = 16 * 1024;
+/// Bytes of a page.
+const PAGE_BYTES: u64 = 4096;
+/// How often the log is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the log must be unchanged before it is emptied.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// The thread, until it is dropped.
+pub(super) struct Checkpointer {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(file: &Path) -> Result<Self, LedgerError> {
+        let connection = connection::open_writer(file)?;
+        let mut log = file.as_os_str().to_owned();
+        log.push("-wal");
+        let log = Log::at(log.into());
+        let (stop, stopped) = mpsc::sync_channel(0);
+        let run = move || {
+            let mut log = log;
+            while stopped.recv_timeout(LOOK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = look(&connection, &mut log) {
+                    tracing::warn!(%error, "a checkpoint failed and is tried again");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger-checkpoint".to_owned())
+            .spawn(run)
+            .map_err(|e| LedgerErrorKind::Unavailable.caused_by("starting the checkpointer", e))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the checkpointer ended in a panic");
+        }
+    }
+}
+
+/// What the log looked like. Its file keeps its length when it begins anew, so that the change of
+/// its time says whether anything was written, and the pages say how much.
+struct Log {
+    file: PathBuf,
+    changed: Option<std::time::SystemTime>,
+    unchanged_since: Instant,
+    emptied: bool,
+}
+
+impl Log {
+    fn at(file: PathBuf) -> Self {
+        Self { file, changed: None, unchanged_since: Instant::now(), emptied: false }
+    }
+
+    /// The length in bytes, once it is known whether the log changed.
+    fn look(&mut self) -> u64 {
+        let Ok(there) = std::fs::metadata(&self.file) else { return 0 };
+        let changed = there.modified().ok();
+        if changed != self.changed {
+            self.changed = changed;
+            self.unchanged_since = Instant::now();
+            self.emptied = false;
+        }
+        there.len()
+    }
+
+    fn is_quiet(&self) -> bool {
+        !self.emptied && self.unchanged_since.elapsed() >= QUIET
+    }
+}
+
+fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
+    let length = log.look();
+    if log.is_quiet() {
+        if length > 0 {
+            checkpoint(connection, "pragma wal_checkpoint(truncate)")?;
+        }
+        log.emptied = true;
+        log.changed = std::fs::metadata(&log.file).ok().and_then(|there| there.modified().ok());
+        return Ok(());
+    }
+    // The file keeps its length when the log begins anew: only its frames say how full it is.
+    if length < LOG_PAGES_MAX * PAGE_BYTES
+        || checkpoint(connection, "pragma wal_checkpoint(noop)")? < LOG_PAGES_MAX
+    {
+        return Ok(());
+    }
+    checkpoint(connection, "pragma wal_checkpoint(passive)")?;
+    // The little that came meanwhile: only this makes the writer wait.
+    checkpoint(connection, "pragma wal_checkpoint(restart)").map(|_| ())
+}
+
+/// Runs a checkpoint of some kind; how many pages the log holds.
+fn checkpoint(connection: &Connection, sql: &'static str) -> Result<u64, LedgerError> {
+    connection.query_row(sql, [], |row| row.get(1)).map(unsigned).map_err(failed(sql))
+}

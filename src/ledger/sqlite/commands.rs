@@ -1,0 +1,179 @@
+//! Commands and their outputs.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::SqliteLedger;
+use super::entries::live_file;
+use super::rows::{failed, read_json, signed, unsigned};
+use super::tree::{Chain, Grounds};
+use super::writer::WriteTx;
+use crate::domain::clock::Timestamp;
+use crate::domain::command::{Command, CommandReport, Output};
+use crate::domain::entry::FileRecord;
+use crate::domain::id::{CommandId, EntryId};
+use crate::domain::organization::Realm;
+use crate::ledger::{CommandLedger, LedgerError};
+
+#[async_trait]
+impl CommandLedger for SqliteLedger {
+    async fn create_command(
+        &self,
+        realm: &Realm,
+        id: CommandId,
+        report: CommandReport,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let organization = realm.organization;
+        self.writer()?
+            .run(move |tx| {
+                let report = serde_json::to_string(&report).map_err(|error| {
+                    crate::ledger::LedgerErrorKind::Corrupt.caused_by("writing a report", error)
+                })?;
+                let sql = "insert into commands (organization, id, created_at, report) \
+                           values (?1, ?2, ?3, ?4)";
+                let made = tx.connection.execute(sql, params![organization, id, now, report]);
+                made.map(|_| ()).map_err(failed("making a command"))
+            })
+            .await
+    }
+
+    async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {
+        let realm = realm.clone();
+        self.readers.run(move |connection| read(connection, &realm, id)).await
+    }
+}
+
+fn read(
+    connection: &Connection,
+    realm: &Realm,
+    id: CommandId,
+) -> Result<Option<Command>, LedgerError> {
+    let sql = "select created_at, closed, report from commands where organization = ?1 and id = ?2";
+    let context = "reading a command";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let found = statement.query_row(params![realm.organization, id], |row| {
+        let report: String = row.get(2)?;
+        let (created_at, closed) = (row.get(0)?, row.get(1)?);
+        Ok(Command { id, created_at, closed, report: read_json(2, &report)?, outputs: Vec::new() })
+    });
+    let Some(mut command) = found.optional().map_err(failed(context))? else { return Ok(None) };
+    let grounds = Grounds::of(connection, realm.organization)?;
+    for (mut output, file) in outputs(connection, realm, id)? {
+        let live = live_output(connection, &grounds, realm, id, file)?;
+        if let Some(file) = &live
+            && !realm.prefix.is_root()
+            && !is_seen(connection, realm, file)?
+        {
+            return Ok(None);
+        }
+        output.live = live.map(|file| file.blob);
+        command.outputs.push(output);
+    }
+    Ok(Some(command))
+}
+
+fn is_seen(connection: &Connection, realm: &Realm, file: &FileRecord) -> Result<bool, LedgerError> {
+    let folder = Chain::up(connection, file.folder)?.path;
+    let path = folder.and_then(|folder| folder.child(&file.name).ok());
+    Ok(path.is_some_and(|path| realm.sees(&path)))
+}
+
+fn outputs(
+    connection: &Connection,
+    realm: &Realm,
+    command: CommandId,
+) -> Result<Vec<(Output, EntryId)>, LedgerError> {
+    let sql = "select output, file, title, size, content_type from outputs \
+               where organization = ?1 and command = ?2 order by output";
+    let context = "reading outputs";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let rows = statement.query_map(params![realm.organization, command], |row| {
+        let file: EntryId = row.get(1)?;
+        let output = Output {
+            key: row.get(0)?,
+            file,
+            title: row.get(2)?,
+            size: unsigned(row.get(3)?),
+            content_type: row.get(4)?,
+            live: None,
+        };
+        Ok((output, file))
+    });
+    rows.and_then(Iterator::collect).map_err(failed(context))
+}
+
+/// The file of an output, while it is live and still this command's.
+fn live_output(
+    connection: &Connection,
+    grounds: &Grounds,
+    realm: &Realm,
+    command: CommandId,
+    file: EntryId,
+) -> Result<Option<FileRecord>, LedgerError> {
+    let live = live_file(connection, grounds, realm.organization, file)?;
+    Ok(live.filter(|file| file.command == Some(command)))
+}
+
+/// The files of a command's live outputs.
+pub(super) fn live_outputs(
+    connection: &Connection,
+    grounds: &Grounds,
+    realm: &Realm,
+    command: CommandId,
+) -> Result<Vec<FileRecord>, LedgerError> {
+    let mut files = Vec::new();
+    for (_, file) in outputs(connection, realm, command)? {
+        files.extend(live_output(connection, grounds, realm, command, file)?);
+    }
+    Ok(files)
+}
+
+/// Whether a command takes no more outputs; `None` where there is no such command.
+pub(super) fn is_closed(
+    connection: &Connection,
+    realm: &Realm,
+    command: CommandId,
+) -> Result<Option<bool>, LedgerError> {
+    let sql = "select closed from commands where organization = ?1 and id = ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("reading a command"))?;
+    let found = statement.query_row(params![realm.organization, command], |row| row.get(0));
+    found.optional().map_err(failed("reading a command"))
+}
+
+/// Lets a command take no more outputs.
+pub(super) fn close(
+    tx: &WriteTx<'_>,
+    realm: &Realm,
+    command: CommandId,
+) -> Result<(), LedgerError> {
+    let sql = "update commands set closed = 1 where organization = ?1 and id = ?2";
+    let closed = tx.connection.execute(sql, params![realm.organization, command]);
+    closed.map(|_| ()).map_err(failed("closing a command"))
+}
+
+/// Records which file holds an output.
+pub(super) fn record_output(
+    tx: &WriteTx<'_>,
+    realm: &Realm,
+    command: CommandId,
+    output: &str,
+    file: &FileRecord,
+) -> Result<(), LedgerError> {
+    let sql = "insert or replace into outputs \
+         (organization, command, output, file, title, size, content_type) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let recorded = tx.connection.execute(
+        sql,
+        params![
+            realm.organization,
+            command,
+            output,
+            file.id,
+            file.attributes.title,
+            signed(file.content.size),
+            file.attributes.content_type
+        ],
+    );
+    recorded.map(|_| ()).map_err(failed("recording an output"))
+}

@@ -1,0 +1,61 @@
+//! Allowances: accepted requests within a rolling window, counted in the accepting transaction.
+
+use rusqlite::{Connection, params};
+
+use super::super::rows::{failed, unsigned};
+use crate::deletion::record::AllowanceState;
+use crate::deletion::request::{Allowance, DeleteRequest};
+use crate::domain::clock::Timestamp;
+use crate::domain::organization::OrganizationNumber;
+use crate::ledger::LedgerError;
+
+/// How much is left at `now`. A request counts until its whole window has passed; one that lies
+/// in the future, after the clock went back, counts too.
+pub(super) fn state(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    allowance: Allowance,
+    now: Timestamp,
+) -> Result<AllowanceState, LedgerError> {
+    let sql = "select count(*), min(at) from allowances \
+               where organization = ?1 and bucket = ?2 and at > ?3";
+    let context = "reading an allowance";
+    let begins = now.minus(allowance.window);
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    statement
+        .query_row(params![organization, allowance.bucket, begins], |row| {
+            let counted = unsigned(row.get(0)?);
+            let oldest: Option<Timestamp> = row.get(1)?;
+            let left = u64::from(allowance.limit).saturating_sub(counted);
+            Ok(AllowanceState {
+                limit: allowance.limit,
+                remaining: u32::try_from(left).unwrap_or(0),
+                resets_at: oldest.map_or(now, |oldest| oldest.plus(allowance.window)),
+            })
+        })
+        .map_err(failed(context))
+}
+
+/// Counts an accepted request, and forgets those that count no more.
+pub(super) fn count(
+    connection: &Connection,
+    request: &DeleteRequest,
+    allowance: Allowance,
+) -> Result<AllowanceState, LedgerError> {
+    let context = "counting against an allowance";
+    let organization = request.realm.organization;
+    let begins = request.at.minus(allowance.window);
+    connection
+        .execute(
+            "delete from allowances where organization = ?1 and bucket = ?2 and at <= ?3",
+            params![organization, allowance.bucket, begins],
+        )
+        .map_err(failed(context))?;
+    connection
+        .execute(
+            "insert into allowances (organization, bucket, at, deletion) values (?1, ?2, ?3, ?4)",
+            params![organization, allowance.bucket, request.at, request.id],
+        )
+        .map_err(failed(context))?;
+    state(connection, organization, allowance, request.at)
+}

@@ -1,0 +1,144 @@
+//! The commit of a deletion, and its record.
+
+mod apply;
+mod record;
+
+use async_trait::async_trait;
+
+use self::apply::Applied;
+pub(super) use self::apply::doomer_of;
+pub(super) use self::record::{add_purged, tree_done};
+use super::condemned::Due;
+use super::rows::{failed, signed};
+use super::writer::WriteTx;
+use super::{SqliteLedger, expand, snapshot};
+use crate::deletion::plan::Plan;
+use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
+use crate::deletion::request::{Allowance, DeleteRequest};
+use crate::deletion::snapshot::MissedAnswer;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::DeletionId;
+use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::ledger::{
+    DeletionLedger, ExpandStep, Lease, LedgerError, MissedSubject, Planner, StepLimits,
+};
+
+mod allowance;
+
+#[async_trait]
+impl DeletionLedger for SqliteLedger {
+    async fn commit_deletion(
+        &self,
+        request: DeleteRequest,
+        planner: Planner,
+        lease: Lease,
+    ) -> Result<Result<Committed, Declined>, LedgerError> {
+        self.writer()?.run(move |tx| commit(tx, &request, planner, lease)).await
+    }
+
+    async fn preview_deletion(
+        &self,
+        request: DeleteRequest,
+        planner: Planner,
+    ) -> Result<Result<Plan, Refusal>, LedgerError> {
+        self.readers
+            .run(move |connection| Ok(planner(&request, &snapshot::read(connection, &request)?)))
+            .await
+    }
+
+    async fn deletion(
+        &self,
+        realm: &Realm,
+        id: DeletionId,
+    ) -> Result<Option<DeletionRecord>, LedgerError> {
+        let realm = realm.clone();
+        self.readers.run(move |connection| record::read(connection, &realm, id)).await
+    }
+
+    async fn remember_missed(
+        &self,
+        realm: &Realm,
+        subject: MissedSubject,
+        answer: MissedAnswer,
+    ) -> Result<(), LedgerError> {
+        let organization = realm.organization;
+        self.writer()?
+            .run(move |tx| {
+                let sql = "insert or replace into missed_answers \
+                           (organization, subject, deletion, files) values (?1, ?2, ?3, ?4)";
+                let subject = snapshot::subject_bytes(&subject);
+                let values =
+                    rusqlite::params![organization, subject, answer.deletion, signed(answer.files)];
+                let kept = tx.connection.execute(sql, values);
+                kept.map(|_| ()).map_err(failed("remembering a missed answer"))
+            })
+            .await
+    }
+
+    async fn expand_step(
+        &self,
+        after: Option<OrganizationNumber>,
+        lease: Lease,
+        limits: StepLimits,
+        now: Timestamp,
+    ) -> Result<ExpandStep, LedgerError> {
+        // Most looks find nothing: they need not make the writer commit.
+        let waiting = self.readers.run(move |c| expand::next_organization(c, after)).await?;
+        match waiting {
+            None => Ok(ExpandStep::default()),
+            Some(_) => {
+                self.writer()?.run(move |tx| expand::step(tx, after, lease, limits, now)).await
+            }
+        }
+    }
+
+    async fn allowance(
+        &self,
+        organization: OrganizationNumber,
+        allowance: Allowance,
+        now: Timestamp,
+    ) -> Result<AllowanceState, LedgerError> {
+        self.readers
+            .run(move |connection| allowance::state(connection, organization, allowance, now))
+            .await
+    }
+}
+
+/// The one write transaction of every delete.
+fn commit(
+    tx: &mut WriteTx<'_>,
+    request: &DeleteRequest,
+    planner: Planner,
+    lease: Lease,
+) -> Result<Result<Committed, Declined>, LedgerError> {
+    let organization = request.realm.organization;
+    if let Some(asked) = request.allowance {
+        let state = allowance::state(tx.connection, organization, asked, request.at)?;
+        if state.remaining == 0 {
+            return Ok(Err(Declined::OverAllowance(state)));
+        }
+    }
+    let snapshot = snapshot::read(tx.connection, request)?;
+    let plan = match planner(request, &snapshot) {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(Err(Declined::Refused(refusal))),
+    };
+    drop(snapshot);
+    let sequence = tx.next_sequence();
+    let Applied { batches, trees } =
+        apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
+    record::write(tx, request, &plan, sequence, trees)?;
+    let allowance = match request.allowance {
+        None => None,
+        Some(asked) => Some(allowance::count(tx.connection, request, asked)?),
+    };
+    Ok(Ok(Committed {
+        id: request.id,
+        sequence,
+        outcomes: plan.outcomes,
+        counts: plan.counts,
+        batches,
+        expanding: trees > 0,
+        allowance,
+    }))
+}

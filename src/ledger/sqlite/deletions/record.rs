@@ -1,0 +1,202 @@
+//! The durable record of a deletion.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::rows::{corrupt, failed, read_json, signed, unsigned};
+use super::super::writer::WriteTx;
+use crate::deletion::plan::Plan;
+use crate::deletion::record::{Counts, DeletionRecord, DeletionState, Outcome};
+use crate::deletion::request::{DeleteRequest, Door};
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::Sequence;
+use crate::domain::id::DeletionId;
+use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::EntryPath;
+use crate::domain::usage::Tally;
+use crate::ledger::LedgerError;
+
+/// Single files that a record names at most; more are counted only.
+const ITEMS_MAX: usize = 10_000;
+
+/// Writes the record, which is the deletion's audit row too.
+pub(super) fn write(
+    tx: &WriteTx<'_>,
+    request: &DeleteRequest,
+    plan: &Plan,
+    sequence: Sequence,
+    trees: u64,
+) -> Result<(), LedgerError> {
+    let settled_at = (trees == 0 && plan.files.is_empty()).then_some(request.at);
+    let skipped = skipped(plan);
+    let skipped =
+        (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
+    let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
+         bytes, folders, missing, items, skipped, pending_trees, settled_at) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    let context = "recording a deletion";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    statement
+        .execute(params![
+            request.realm.organization,
+            request.id,
+            sequence,
+            request.key,
+            request.realm.prefix,
+            door_word(request.door),
+            request.at,
+            signed(plan.counts.files),
+            signed(plan.counts.bytes),
+            signed(plan.counts.folders),
+            signed(plan.missing),
+            items(plan),
+            skipped,
+            signed(trees),
+            settled_at
+        ])
+        .map(|_| ())
+        .map_err(failed(context))
+}
+
+fn items(plan: &Plan) -> Option<Vec<u8>> {
+    if plan.files.is_empty() || plan.files.len() > ITEMS_MAX {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(plan.files.len() * 24);
+    for file in &plan.files {
+        packed.extend_from_slice(file.id.as_bytes());
+        packed.extend_from_slice(&file.blob.size.to_be_bytes());
+    }
+    Some(packed)
+}
+
+fn skipped(plan: &Plan) -> Vec<&str> {
+    let mut skipped: Vec<&str> = plan
+        .outcomes
+        .iter()
+        .flat_map(|outcome| match outcome {
+            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.as_slice(),
+            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {
+                &[]
+            }
+        })
+        .map(EntryPath::as_str)
+        .collect();
+    skipped.sort_unstable();
+    skipped.dedup();
+    skipped
+}
+
+const fn door_word(door: Door) -> &'static str {
+    match door {
+        Door::Renderio => "renderio",
+        Door::Swiftia => "swiftia",
+        Door::Templated => "templated",
+        Door::Merple => "merple",
+        Door::Sirv => "sirv",
+        Door::Native => "native",
+    }
+}
+
+fn door_of(word: &str) -> Option<Door> {
+    use Door::{Merple, Native, Renderio, Sirv, Swiftia, Templated};
+    [Renderio, Swiftia, Templated, Merple, Sirv, Native]
+        .into_iter()
+        .find(|door| door_word(*door) == word)
+}
+
+/// Reads a record that the realm sees.
+pub(super) fn read(
+    connection: &Connection,
+    realm: &Realm,
+    id: DeletionId,
+) -> Result<Option<DeletionRecord>, LedgerError> {
+    let sql = "select key, prefix, door, at, files, bytes, folders, missing, skipped, \
+         purged_files, purged_bytes, settled_at from deletions where organization = ?1 and id = ?2";
+    let context = "reading a deletion";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let found = statement.query_row(params![realm.organization, id], |row| {
+        let prefix: EntryPath = row.get(1)?;
+        let door: String = row.get(2)?;
+        let skipped: Option<String> = row.get(8)?;
+        let skipped: Vec<String> =
+            skipped.map(|text| read_json(8, &text)).transpose()?.unwrap_or_default();
+        let settled_at: Option<Timestamp> = row.get(11)?;
+        let state = match settled_at {
+            Some(_) => DeletionState::Settled,
+            None => DeletionState::Purging,
+        };
+        let record = DeletionRecord {
+            id,
+            key: row.get(0)?,
+            door: door_of(&door).unwrap_or(Door::Native),
+            at: row.get(3)?,
+            state,
+            doomed: Counts {
+                files: unsigned(row.get(4)?),
+                bytes: unsigned(row.get(5)?),
+                folders: unsigned(row.get(6)?),
+            },
+            purged: Tally { files: unsigned(row.get(9)?), bytes: unsigned(row.get(10)?) },
+            missing: unsigned(row.get(7)?),
+            skipped: skipped.iter().filter_map(|path| EntryPath::parse(path).ok()).collect(),
+            settled_at,
+        };
+        Ok((prefix, record))
+    });
+    let found = found.optional().map_err(failed(context))?;
+    Ok(found.and_then(|(prefix, record)| realm.sees(&prefix).then_some(record)))
+}
+
+/// More of a deletion is durably gone; it is settled where that was the last of it.
+pub(in super::super) fn add_purged(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    id: DeletionId,
+    gone: Tally,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    change(tx, organization, id, Change { gone, trees_done: 0, now })
+}
+
+/// One of a deletion's trees is wholly expanded.
+pub(in super::super) fn tree_done(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    id: DeletionId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    change(tx, organization, id, Change { gone: Tally::default(), trees_done: 1, now })
+}
+
+#[derive(Clone, Copy)]
+struct Change {
+    gone: Tally,
+    trees_done: i64,
+    now: Timestamp,
+}
+
+fn change(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    id: DeletionId,
+    change: Change,
+) -> Result<(), LedgerError> {
+    let sql = "update deletions set purged_files = purged_files + ?3, \
+         purged_bytes = purged_bytes + ?4, pending_trees = pending_trees - ?5, \
+         settled_at = case when pending_trees = ?5 and purged_files + ?3 = files \
+         then coalesce(settled_at, ?6) else settled_at end \
+         where organization = ?1 and id = ?2";
+    let context = "counting a purge";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    let changed = statement
+        .execute(params![
+            organization,
+            id,
+            signed(change.gone.files),
+            signed(change.gone.bytes),
+            change.trees_done,
+            change.now
+        ])
+        .map_err(failed(context))?;
+    if changed == 1 { Ok(()) } else { Err(corrupt("a condemned blob belongs to no deletion")) }
+}

@@ -1,0 +1,249 @@
+//! Reading entries.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::rows::{FILE_COLUMNS, failed, file_record};
+use super::tree::{Chain, Grounds, Way, child_file};
+use super::{SqliteLedger, intents, locks, organizations, versions};
+use crate::domain::blob::BlobKey;
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::{
+    Entry, FileRecord, FolderNumber, NewVersion, Sequence, Stored, UploadRefusal,
+};
+use crate::domain::id::EntryId;
+use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::WrittenPath;
+use crate::ledger::{EntryLedger, FileKind, FilePage, FileQuery, LedgerError};
+
+#[async_trait]
+impl EntryLedger for SqliteLedger {
+    async fn reserve_intents(
+        &self,
+        count: usize,
+        expires_at: Timestamp,
+    ) -> Result<Vec<BlobKey>, LedgerError> {
+        let ids = self.ids.clone();
+        self.writer()?.run(move |tx| intents::reserve(tx, &ids, count, expires_at)).await
+    }
+
+    async fn commit_version(
+        &self,
+        realm: &Realm,
+        version: NewVersion,
+        now: Timestamp,
+    ) -> Result<Result<Stored, UploadRefusal>, LedgerError> {
+        let writer = self.writer()?;
+        if writer.is_ballast_spent() {
+            return Ok(Err(UploadRefusal::BacklogFull));
+        }
+        let realm = realm.clone();
+        let ids = self.ids.clone();
+        writer.run(move |tx| versions::commit(tx, &ids, &realm, &version, now)).await
+    }
+
+    async fn file(&self, realm: &Realm, id: EntryId) -> Result<Option<FileRecord>, LedgerError> {
+        let realm = realm.clone();
+        self.readers
+            .run(move |connection| {
+                let grounds = Grounds::of(connection, realm.organization)?;
+                let Some(file) = live_file(connection, &grounds, realm.organization, id)? else {
+                    return Ok(None);
+                };
+                let path = match realm.prefix.is_root() {
+                    true => return Ok(Some(file)),
+                    false => Chain::up(connection, file.folder)?.path,
+                };
+                Ok(path.is_some_and(|path| realm.sees(&path)).then_some(file))
+            })
+            .await
+    }
+
+    async fn entry_at(
+        &self,
+        realm: &Realm,
+        path: &WrittenPath,
+    ) -> Result<Option<Entry>, LedgerError> {
+        let (realm, path) = (realm.clone(), path.clone());
+        self.readers.run(move |connection| entry_at(connection, &realm, &path)).await
+    }
+
+    async fn files(&self, realm: &Realm, query: &FileQuery) -> Result<FilePage, LedgerError> {
+        let (realm, query) = (realm.clone(), query.clone());
+        self.readers.run(move |connection| list(connection, &realm, &query)).await
+    }
+
+    async fn exist_elsewhere(
+        &self,
+        organization: OrganizationNumber,
+        ids: &[EntryId],
+    ) -> Result<Vec<bool>, LedgerError> {
+        let ids = ids.to_vec();
+        self.readers
+            .run(move |connection| {
+                let others = other_organizations(connection, organization)?;
+                ids.iter()
+                    .map(|id| {
+                        for (other, grounds) in &others {
+                            if live_file(connection, grounds, *other, *id)?.is_some() {
+                                return Ok(true);
+                            }
+                        }
+                        Ok(false)
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    async fn set_lock(
+        &self,
+        realm: &Realm,
+        path: &WrittenPath,
+        locked: bool,
+    ) -> Result<bool, LedgerError> {
+        let (realm, path) = (realm.clone(), path.clone());
+        self.writer()?.run(move |tx| locks::set(tx, &realm, &path, locked)).await
+    }
+}
+
+/// The live file with this id in an organization.
+pub(super) fn live_file(
+    connection: &Connection,
+    grounds: &Grounds,
+    organization: OrganizationNumber,
+    id: EntryId,
+) -> Result<Option<FileRecord>, LedgerError> {
+    let sql = format!(
+        "select {FILE_COLUMNS} from files f join folders d on d.folder = f.folder \
+         where f.organization = ?1 and f.id = ?2 and d.doomed = 0 and f.sequence > d.doomed_through"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a file"))?;
+    let found = statement.query_row(params![organization, id], file_record).optional();
+    let Some(file) = found.map_err(failed("finding a file"))? else { return Ok(None) };
+    // Below a tree whose root is doomed already, marks may not have come down yet.
+    let is_below_doom =
+        grounds.has_unmarked_trees && Chain::up(connection, file.folder)?.path.is_none();
+    Ok((!is_below_doom).then_some(file))
+}
+
+/// The live entry at a path that the realm sees.
+fn entry_at(
+    connection: &Connection,
+    realm: &Realm,
+    path: &WrittenPath,
+) -> Result<Option<Entry>, LedgerError> {
+    if !realm.sees(&path.path) {
+        return Ok(None);
+    }
+    let grounds = Grounds::of(connection, realm.organization)?;
+    let way = Way::along(connection, grounds.root, &path.path)?;
+    let depth = path.path.names().count();
+    if way.folders.len() == depth + 1 {
+        return Ok(Some(Entry::Folder(way.last().record.clone())));
+    }
+    let Some(name) = path.path.name() else { return Ok(None) };
+    if way.folders.len() != depth || path.says_folder {
+        return Ok(None);
+    }
+    let folder = way.last();
+    let file = child_file(connection, folder.record.number, name.as_str())?;
+    Ok(file.filter(|file| file.sequence > folder.doomed_through).map(Entry::File))
+}
+
+fn other_organizations(
+    connection: &Connection,
+    organization: OrganizationNumber,
+) -> Result<Vec<(OrganizationNumber, Grounds)>, LedgerError> {
+    let sql = "select organization from organizations where organization <> ?1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("listing others"))?;
+    let others = statement.query_map([organization], |row| row.get(0));
+    let others: Vec<OrganizationNumber> =
+        others.and_then(Iterator::collect).map_err(failed("listing others"))?;
+    others.into_iter().map(|other| Ok((other, Grounds::of(connection, other)?))).collect()
+}
+
+/// What of a folder decides whether its files are listed.
+#[derive(Clone, Copy)]
+struct Shelf {
+    seen: bool,
+    doomed_through: Sequence,
+}
+
+fn shelf(
+    connection: &Connection,
+    grounds: &Grounds,
+    realm: &Realm,
+    folder: FolderNumber,
+) -> Result<Shelf, LedgerError> {
+    let row = super::tree::folder(connection, folder)?;
+    let seen = match realm.prefix.is_root() && !grounds.has_unmarked_trees {
+        true => !row.doomed,
+        false => Chain::up(connection, folder)?.path.is_some_and(|path| realm.sees(&path)),
+    };
+    Ok(Shelf { seen, doomed_through: row.doomed_through })
+}
+
+/// Walks the organization's files from the newest on, as far as the page needs it.
+fn list(
+    connection: &Connection,
+    realm: &Realm,
+    query: &FileQuery,
+) -> Result<FilePage, LedgerError> {
+    let grounds = Grounds::of(connection, realm.organization)?;
+    let filters = query.kind.is_some() || !query.any_tag.is_empty() || query.text.is_some();
+    let counted = match filters || !realm.prefix.is_root() {
+        true => None,
+        false => Some(organizations::read_usage(connection, realm.organization)?.live.files),
+    };
+    let sql =
+        format!("select {FILE_COLUMNS} from files f where f.organization = ?1 order by f.id desc");
+    let context = "listing files";
+    let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
+    let mut rows = statement.query(params![realm.organization]).map_err(failed(context))?;
+    let mut shelves: HashMap<FolderNumber, Shelf> = HashMap::new();
+    let mut page = FilePage::default();
+    let text = query.text.as_deref().map(str::to_lowercase);
+    let mut matched = 0;
+    while let Some(row) = rows.next().map_err(failed(context))? {
+        let folder: FolderNumber = row.get(1).map_err(failed(context))?;
+        let sequence: Sequence = row.get(3).map_err(failed(context))?;
+        let shelf = match shelves.get(&folder) {
+            Some(shelf) => *shelf,
+            None => *shelves.entry(folder).or_insert(shelf(connection, &grounds, realm, folder)?),
+        };
+        if !shelf.seen || sequence <= shelf.doomed_through {
+            continue;
+        }
+        let on_page = matched >= query.offset && (page.files.len() as u64) < query.limit;
+        if filters || on_page {
+            let file = file_record(row).map_err(failed(context))?;
+            if !matches(&file, query, text.as_deref()) {
+                continue;
+            }
+            if on_page {
+                page.files.push(file);
+            }
+        }
+        matched += 1;
+        if counted.is_some() && page.files.len() as u64 == query.limit {
+            break;
+        }
+    }
+    page.total = counted.unwrap_or(matched);
+    Ok(page)
+}
+
+fn matches(file: &FileRecord, query: &FileQuery, text: Option<&str>) -> bool {
+    let attributes = &file.attributes;
+    let has = |wanted: &String| attributes.tags.contains(wanted);
+    let contains = |text: &str| {
+        let mut texts = attributes.tags.iter().chain([&attributes.title]);
+        texts.any(|candidate| candidate.to_lowercase().contains(text))
+    };
+    query.kind.is_none_or(|kind| FileKind::of(&attributes.content_type) == kind)
+        && (query.any_tag.is_empty() || query.any_tag.iter().any(has))
+        && text.is_none_or(contains)
+}

@@ -1,0 +1,361 @@
+//! Organizations, keys and usage.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::rows::{corrupt, failed, unsigned};
+use super::writer::WriteTx;
+use super::{SqliteLedger, installation, tree};
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
+use crate::domain::usage::{Tally, Usage};
+use crate::ledger::{LedgerError, NewKey, NewOrganization, OrganizationLedger};
+
+const ORGANIZATION_COLUMNS: &str =
+    "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
+
+const KEY_COLUMNS: &str = "k.id, k.organization, k.scopes, k.prefix, k.created_at, \
+     k.expires_at, k.revoked_at";
+
+#[async_trait]
+impl OrganizationLedger for SqliteLedger {
+    async fn create_organization(
+        &self,
+        new: NewOrganization,
+        now: Timestamp,
+    ) -> Result<Organization, LedgerError> {
+        self.writer()?.run(move |tx| create(tx, &new, now)).await
+    }
+
+    async fn organizations(&self) -> Result<Vec<Organization>, LedgerError> {
+        self.readers
+            .run(|connection| {
+                let sql = format!(
+                    "select {ORGANIZATION_COLUMNS} from organizations o order by o.organization"
+                );
+                let context = "listing organizations";
+                let mut statement = connection.prepare(&sql).map_err(failed(context))?;
+                let rows = statement.query_map([], |row| organization(row, 0));
+                rows.and_then(Iterator::collect).map_err(failed(context))
+            })
+            .await
+    }
+
+    async fn disable_organization(
+        &self,
+        id: OrganizationId,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        let disabled = self
+            .writer()?
+            .run(move |tx| {
+                let sql = "update organizations set disabled_at = coalesce(disabled_at, ?2) \
+                           where id = ?1";
+                let changed = tx.connection.execute(sql, params![id, now]);
+                changed.map(|rows| rows == 1).map_err(failed("disabling an organization"))
+            })
+            .await;
+        self.keys.forget();
+        disabled
+    }
+
+    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError> {
+        let made = self.writer()?.run(move |tx| create_key(tx, &new, now)).await;
+        self.keys.forget();
+        made
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>, LedgerError> {
+        self.readers
+            .run(|connection| {
+                let sql = key_sql("order by k.created_at, k.id");
+                let mut statement = connection.prepare(&sql).map_err(failed("listing keys"))?;
+                let rows = statement.query_map([], key);
+                rows.and_then(Iterator::collect).map_err(failed("listing keys"))
+            })
+            .await
+    }
+
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, LedgerError> {
+        let revoked = self
+            .writer()?
+            .run(move |tx| {
+                let sql = "update keys set revoked_at = coalesce(revoked_at, ?2) where id = ?1";
+                let changed = tx.connection.execute(sql, params![id, now]);
+                changed.map(|rows| rows == 1).map_err(failed("revoking a key"))
+            })
+            .await;
+        self.keys.forget();
+        revoked
+    }
+
+    async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError> {
+        if let Some(key) = self.keys.by_hash(&hash) {
+            return Ok(Some(key));
+        }
+        let asked = self.keys.ask();
+        let found = self
+            .readers
+            .run(move |connection| {
+                let sql = key_sql("where k.hash = ?1");
+                let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
+                statement.query_row([hash.0], key).optional().map_err(failed("reading a key"))
+            })
+            .await?;
+        if let Some(key) = &found {
+            self.keys.keep(asked, hash, key);
+        }
+        Ok(found)
+    }
+
+    async fn key_by_id(&self, id: KeyId) -> Result<Option<Key>, LedgerError> {
+        if let Some(key) = self.keys.by_id(id) {
+            return Ok(Some(key));
+        }
+        self.readers
+            .run(move |connection| {
+                let sql = key_sql("where k.id = ?1");
+                let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
+                statement.query_row([id], key).optional().map_err(failed("reading a key"))
+            })
+            .await
+    }
+
+    async fn secret(&self, name: &'static str, fresh: [u8; 32]) -> Result<[u8; 32], LedgerError> {
+        self.writer()?.run(move |tx| installation::secret(tx, name, &fresh)).await
+    }
+
+    async fn usage(&self, realm: &Realm) -> Result<Usage, LedgerError> {
+        let realm = realm.clone();
+        self.readers
+            .run(move |connection| {
+                if realm.prefix.is_root() {
+                    return read_usage(connection, realm.organization);
+                }
+                let live = tree::live_beneath(connection, &realm)?;
+                Ok(Usage { uploaded: live, live, ..Usage::default() })
+            })
+            .await
+    }
+}
+
+fn create(
+    tx: &mut WriteTx<'_>,
+    new: &NewOrganization,
+    now: Timestamp,
+) -> Result<Organization, LedgerError> {
+    let number = tx.next_organization();
+    let root = tx.next_folder();
+    tx.connection
+        .execute(
+            "insert into organizations (organization, id, name, plan, created_at, root) \
+             values (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![number, new.id, new.name, new.plan, now, root],
+        )
+        .map_err(failed("making an organization"))?;
+    let [root_id, reserved_ids @ ..] = new.folders;
+    let none: Option<FolderNumber> = None;
+    let sql = "insert into folders (folder, organization, parent, name, id, created_at, reserved) \
+               values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    tx.connection
+        .execute(sql, params![root, number, none, "", root_id, now, true])
+        .map_err(failed("making a root"))?;
+    for (name, id) in RESERVED_FOLDERS.into_iter().zip(reserved_ids) {
+        let folder = tx.next_folder();
+        tx.connection
+            .execute(sql, params![folder, number, root, name, id, now, true])
+            .map_err(failed("making a reserved folder"))?;
+    }
+    Ok(Organization {
+        number,
+        id: new.id,
+        name: new.name.clone(),
+        plan: new.plan.clone(),
+        created_at: now,
+        disabled_at: None,
+    })
+}
+
+fn create_key(
+    tx: &mut WriteTx<'_>,
+    new: &NewKey,
+    now: Timestamp,
+) -> Result<Option<Key>, LedgerError> {
+    let organization = match new.organization {
+        None => None,
+        Some(id) => {
+            let sql = format!("select {ORGANIZATION_COLUMNS} from organizations o where o.id = ?1");
+            let found = tx.connection.query_row(&sql, [id], |row| organization(row, 0)).optional();
+            match found.map_err(failed("reading an organization"))? {
+                Some(found) => Some(found),
+                None => return Ok(None),
+            }
+        }
+    };
+    let number = organization.as_ref().map(|organization| organization.number);
+    let scopes = new.scopes.to_string();
+    tx.connection
+        .execute(
+            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![new.id, number, new.hash.0, scopes, new.prefix, now, new.expires_at],
+        )
+        .map_err(failed("making a key"))?;
+    Ok(Some(Key {
+        id: new.id,
+        organization,
+        scopes: new.scopes,
+        prefix: new.prefix.clone(),
+        created_at: now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+    }))
+}
+
+fn key_sql(rest: &str) -> String {
+    format!(
+        "select {KEY_COLUMNS}, {ORGANIZATION_COLUMNS} from keys k \
+         left join organizations o on o.organization = k.organization {rest}"
+    )
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    let bound: Option<OrganizationNumber> = row.get(1)?;
+    let scopes: String = row.get(2)?;
+    Ok(Key {
+        id: row.get(0)?,
+        organization: bound.map(|_| organization(row, 7)).transpose()?,
+        // A key without a scope is written as an empty text.
+        scopes: Scopes::parse(&scopes).unwrap_or_default(),
+        prefix: row.get(3)?,
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+        revoked_at: row.get(6)?,
+    })
+}
+
+fn organization(row: &Row<'_>, first: usize) -> rusqlite::Result<Organization> {
+    Ok(Organization {
+        number: row.get(first)?,
+        id: row.get(first + 1)?,
+        name: row.get(first + 2)?,
+        plan: row.get(first + 3)?,
+        created_at: row.get(first + 4)?,
+        disabled_at: row.get(first + 5)?,
+    })
+}
+
+/// The counters of an organization.
+pub(super) fn read_usage(
+    connection: &Connection,
+    organization: OrganizationNumber,
+) -> Result<Usage, LedgerError> {
+    let sql = "select uploaded_files, uploaded_bytes, live_files, live_bytes, doomed_files, \
+               doomed_bytes, condemned_files, condemned_bytes, settled_files, settled_bytes \
+               from organizations where organization = ?1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("reading usage"))?;
+    let usage = statement.query_row([organization], |row| {
+        let tally = |first: usize| -> rusqlite::Result<Tally> {
+            Ok(Tally { files: unsigned(row.get(first)?), bytes: unsigned(row.get(first + 1)?) })
+        };
+        Ok(Usage {
+            uploaded: tally(0)?,
+            live: tally(2)?,
+            doomed: tally(4)?,
+            condemned: tally(6)?,
+            settled: tally(8)?,
+        })
+    });
+    usage.optional().map_err(failed("reading usage"))?.ok_or(corrupt("an organization is gone"))
+}
+
+/// A change of a tally.
+#[derive(Clone, Copy, Debug, Default)]
+struct Move {
+    files: i64,
+    bytes: i64,
+}
+
+impl Move {
+    fn add(&mut self, tally: Tally, sign: i64) {
+        self.files += sign * super::rows::signed(tally.files);
+        self.bytes += sign * super::rows::signed(tally.bytes);
+    }
+}
+
+/// What a file's version is counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Uploaded,
+    Live,
+    Doomed,
+    Condemned,
+    Settled,
+}
+
+/// The changes of usage of one group of transactions: one row of each organization is written
+/// once, however many of its files moved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UsageMoves(Vec<(OrganizationNumber, [Move; 5])>);
+
+impl UsageMoves {
+    /// New versions came in.
+    pub(super) fn came(&mut self, organization: OrganizationNumber, tally: Tally) {
+        self.add(organization, Part::Uploaded, tally, 1);
+        self.add(organization, Part::Live, tally, 1);
+    }
+
+    /// Versions moved on.
+    pub(super) fn moved(
+        &mut self,
+        organization: OrganizationNumber,
+        from: Part,
+        to: Part,
+        tally: Tally,
+    ) {
+        self.add(organization, from, tally, -1);
+        self.add(organization, to, tally, 1);
+    }
+
+    fn add(&mut self, organization: OrganizationNumber, part: Part, tally: Tally, sign: i64) {
+        let known = self.0.iter().position(|(number, _)| *number == organization);
+        let index = known.unwrap_or_else(|| {
+            self.0.push((organization, [Move::default(); 5]));
+            self.0.len() - 1
+        });
+        self.0[index].1[part as usize].add(tally, sign);
+    }
+
+    /// Writes them.
+    pub(super) fn apply(&self, connection: &Connection) -> Result<(), LedgerError> {
+        let sql = "update organizations set \
+             uploaded_files = uploaded_files + ?2, uploaded_bytes = uploaded_bytes + ?3, \
+             live_files = live_files + ?4, live_bytes = live_bytes + ?5, \
+             doomed_files = doomed_files + ?6, doomed_bytes = doomed_bytes + ?7, \
+             condemned_files = condemned_files + ?8, condemned_bytes = condemned_bytes + ?9, \
+             settled_files = settled_files + ?10, settled_bytes = settled_bytes + ?11 \
+             where organization = ?1";
+        for (organization, moves) in &self.0 {
+            let [up, live, doomed, condemned, settled] = moves;
+            let mut statement = connection.prepare_cached(sql).map_err(failed("moving usage"))?;
+            statement
+                .execute(params![
+                    organization,
+                    up.files,
+                    up.bytes,
+                    live.files,
+                    live.bytes,
+                    doomed.files,
+                    doomed.bytes,
+                    condemned.files,
+                    condemned.bytes,
+                    settled.files,
+                    settled.bytes
+                ])
+                .map_err(failed("moving usage"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,334 @@
+//! Reading what a deletion's selectors find: the snapshot that its plan is made of.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::commands;
+use super::entries::live_file;
+use super::rows::{corrupt, failed, unsigned};
+use super::tree::{Chains, FolderRow, Grounds, Way, child_file, walk_down};
+use crate::deletion::request::{DeleteRequest, Selector};
+use crate::deletion::snapshot::{
+    Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
+};
+use crate::domain::blob::SizedBlob;
+use crate::domain::entry::{FileRecord, FolderNumber};
+use crate::domain::id::{CommandId, EntryId};
+use crate::domain::organization::OrganizationNumber;
+use crate::domain::path::{EntryName, EntryPath, WrittenPath};
+use crate::ledger::{LedgerError, MissedSubject};
+
+/// Reads it, in the connection's transaction.
+pub(super) fn read(
+    connection: &Connection,
+    request: &DeleteRequest,
+) -> Result<Snapshot, LedgerError> {
+    let grounds = Grounds::of(connection, request.realm.organization)?;
+    let mut reading = Reading { connection, request, grounds, chains: Chains::default() };
+    let located: Vec<Located> =
+        request.selectors.iter().map(|one| reading.locate(one)).collect::<Result<_, _>>()?;
+    let takers = Takers::of(&located);
+    let mut found = Vec::with_capacity(located.len());
+    for (index, one) in located.into_iter().enumerate() {
+        found.push(reading.find(index, one, &takers)?);
+    }
+    Ok(Snapshot { found })
+}
+
+/// What a selector names, before its tree is walked.
+enum Located {
+    Found(Found),
+    File(LocatedFile),
+    Folder { row: FolderRow, path: EntryPath, lock_above: bool, above: Vec<FolderNumber> },
+    Outputs(CommandId, Vec<LocatedFile>),
+}
+
+struct LocatedFile {
+    file: FileRecord,
+    lock: Option<EntryPath>,
+}
+
+/// Whether a realm sees a live file, and the topmost lock over it.
+enum Sight {
+    OutsidePrefix,
+    Seen { lock: Option<EntryPath> },
+}
+
+/// Which selector takes a folder or a file first.
+#[derive(Default)]
+struct Takers {
+    folders: HashMap<FolderNumber, usize>,
+    files: HashMap<(FolderNumber, EntryName), usize>,
+}
+
+impl Takers {
+    fn of(located: &[Located]) -> Self {
+        let mut takers = Self::default();
+        for (index, one) in located.iter().enumerate() {
+            match one {
+                Located::Found(_) | Located::Outputs(..) => {}
+                Located::Folder { row, .. } => {
+                    takers.folders.entry(row.record.number).or_insert(index);
+                }
+                Located::File(LocatedFile { file, .. }) => {
+                    takers.files.entry((file.folder, file.name.clone())).or_insert(index);
+                }
+            }
+        }
+        takers
+    }
+
+    /// The first selector whose folder is among these.
+    fn above(&self, folders: &[FolderNumber]) -> Option<usize> {
+        folders.iter().filter_map(|folder| self.folders.get(folder).copied()).min()
+    }
+
+    fn same_file(&self, file: &FileRecord) -> Option<usize> {
+        self.files.get(&(file.folder, file.name.clone())).copied()
+    }
+}
+
+struct Reading<'c> {
+    connection: &'c Connection,
+    request: &'c DeleteRequest,
+    grounds: Grounds,
+    chains: Chains,
+}
+
+impl Reading<'_> {
+    fn locate(&mut self, selector: &Selector) -> Result<Located, LedgerError> {
+        match selector {
+            Selector::Unmatchable => Ok(Located::Found(Found::Nothing)),
+            Selector::File(id) => self.locate_id(*id),
+            Selector::Path(path) => self.locate_path(path),
+            Selector::Outputs(command) => self.locate_outputs(*command),
+        }
+    }
+
+    fn locate_id(&mut self, id: EntryId) -> Result<Located, LedgerError> {
+        let organization = self.request.realm.organization;
+        let Some(file) = live_file(self.connection, &self.grounds, organization, id)? else {
+            return self.nothing_or_missed(MissedSubject::File(id)).map(Located::Found);
+        };
+        match self.sight_of(&file)? {
+            Sight::Seen { lock } => Ok(Located::File(LocatedFile { file, lock })),
+            Sight::OutsidePrefix => Ok(Located::Found(Found::OutsidePrefix)),
+        }
+    }
+
+    /// What the realm sees of a live file.
+    fn sight_of(&mut self, file: &FileRecord) -> Result<Sight, LedgerError> {
+        let realm = &self.request.realm;
+        if realm.prefix.is_root() && !file.locked && !self.grounds.has_locked_folders {
+            return Ok(Sight::Seen { lock: None });
+        }
+        let chain = self.chains.of(self.connection, file.folder)?;
+        let folder = chain.path.as_ref().ok_or(corrupt("a live file lies in a doomed folder"))?;
+        let path = folder.child(&file.name).map_err(|_| corrupt("a path is too long"))?;
+        if !realm.sees(&path) {
+            return Ok(Sight::OutsidePrefix);
+        }
+        let own = file.locked.then_some(path);
+        Ok(Sight::Seen { lock: chain.lock.clone().or(own) })
+    }
+
+    fn locate_path(&mut self, written: &WrittenPath) -> Result<Located, LedgerError> {
+        let path = &written.path;
+        let Some(name) = path.name() else { return Ok(Located::Found(Found::Nothing)) };
+        let way = Way::along(self.connection, self.grounds.root, path)?;
+        let depth = path.names().count();
+        let is_seen = self.request.realm.sees(path);
+        if way.folders.len() == depth + 1 {
+            if !is_seen {
+                return Ok(Located::Found(Found::OutsidePrefix));
+            }
+            let row = way.last().clone();
+            let mut above = way.numbers();
+            above.pop();
+            let lock_above = way.lock.is_some_and(|lock| lock != *path);
+            return Ok(Located::Folder { row, path: path.clone(), lock_above, above });
+        }
+        let folder = way.last();
+        if way.folders.len() != depth || written.says_folder {
+            return Ok(Located::Found(Found::Nothing));
+        }
+        let file = child_file(self.connection, folder.record.number, name.as_str())?;
+        let Some(file) = file.filter(|file| file.sequence > folder.doomed_through) else {
+            return Ok(Located::Found(Found::Nothing));
+        };
+        if !is_seen {
+            return Ok(Located::Found(Found::OutsidePrefix));
+        }
+        let own = file.locked.then(|| path.clone());
+        Ok(Located::File(LocatedFile { file, lock: way.lock.or(own) }))
+    }
+
+    fn locate_outputs(&mut self, command: CommandId) -> Result<Located, LedgerError> {
+        let realm = &self.request.realm;
+        let Some(closed) = commands::is_closed(self.connection, realm, command)? else {
+            return Ok(Located::Found(Found::Nothing));
+        };
+        let mut outputs = Vec::new();
+        for file in commands::live_outputs(self.connection, &self.grounds, realm, command)? {
+            match self.sight_of(&file)? {
+                Sight::Seen { lock } => outputs.push(LocatedFile { file, lock }),
+                Sight::OutsidePrefix => return Ok(Located::Found(Found::OutsidePrefix)),
+            }
+        }
+        if closed && outputs.is_empty() {
+            let subject = MissedSubject::Outputs(command);
+            if let Found::Missed(answer) = self.nothing_or_missed(subject)? {
+                return Ok(Located::Found(Found::Missed(answer)));
+            }
+        }
+        Ok(Located::Outputs(command, outputs))
+    }
+
+    fn nothing_or_missed(&self, subject: MissedSubject) -> Result<Found, LedgerError> {
+        if !self.request.joins_missed {
+            return Ok(Found::Nothing);
+        }
+        let missed = missed_answer(self.connection, self.request.realm.organization, subject)?;
+        Ok(missed.map_or(Found::Nothing, Found::Missed))
+    }
+
+    fn find(
+        &mut self,
+        index: usize,
+        located: Located,
+        takers: &Takers,
+    ) -> Result<Found, LedgerError> {
+        match located {
+            Located::Found(found) => Ok(found),
+            Located::File(file) => {
+                let taker = self.taker_of(&file.file, takers)?.filter(|taker| *taker != index);
+                Ok(taker.map_or_else(|| Found::File(found_file(file)), Found::Within))
+            }
+            Located::Outputs(command, outputs) => {
+                let mut files = Vec::with_capacity(outputs.len());
+                for output in outputs {
+                    if self.taker_of(&output.file, takers)?.is_none() {
+                        files.push(found_file(output));
+                    }
+                }
+                Ok(Found::Outputs(FoundOutputs { command, files }))
+            }
+            Located::Folder { row, path, lock_above, above } => {
+                let same = takers.folders.get(&row.record.number).copied();
+                let taker = takers.above(&above).or(same).filter(|taker| *taker != index);
+                match taker {
+                    Some(taker) => Ok(Found::Within(taker)),
+                    None => self.walk(&row, path, lock_above).map(Found::Folder),
+                }
+            }
+        }
+    }
+
+    fn taker_of(
+        &mut self,
+        file: &FileRecord,
+        takers: &Takers,
+    ) -> Result<Option<usize>, LedgerError> {
+        if !takers.folders.is_empty() {
+            let chain = self.chains.of(self.connection, file.folder)?;
+            if let Some(taker) = takers.above(&chain.numbers) {
+                return Ok(Some(taker));
+            }
+        }
+        Ok(takers.same_file(file))
+    }
+
+    fn walk(
+        &mut self,
+        top: &FolderRow,
+        path: EntryPath,
+        lock_above: bool,
+    ) -> Result<FoundFolder, LedgerError> {
+        let mut found = FoundFolder {
+            path,
+            lock_above,
+            reserved: top.reserved,
+            folders: Vec::new(),
+            locked_files: Vec::new(),
+            locked_folders: Vec::new(),
+        };
+        let (mut locked, mut with_locked_files) = (Vec::new(), Vec::new());
+        walk_down(self.connection, top, |parent, row| {
+            let index = u32::try_from(found.folders.len())
+                .map_err(|_| corrupt("a tree has too many folders"))?;
+            let number = row.record.number;
+            found.folders.push(TreeFolder { number, parent, direct: row.record.direct });
+            if row.record.locked {
+                locked.push((index, number));
+            }
+            if row.locked_files > 0 {
+                with_locked_files.push((index, number));
+            }
+            Ok(())
+        })?;
+        for (index, number) in locked {
+            found.locked_folders.push((index, self.path_of(number)?));
+        }
+        for (index, number) in with_locked_files {
+            let folder = self.path_of(number)?;
+            found.locked_files.extend(locked_files(self.connection, index, number, &folder)?);
+        }
+        Ok(found)
+    }
+
+    fn path_of(&mut self, folder: FolderNumber) -> Result<EntryPath, LedgerError> {
+        let chain = self.chains.of(self.connection, folder)?;
+        chain.path.clone().ok_or(corrupt("a live tree holds a doomed folder"))
+    }
+}
+
+fn found_file(located: LocatedFile) -> FoundFile {
+    let LocatedFile { file, lock } = located;
+    let blob = SizedBlob { key: file.blob, size: file.content.size };
+    FoundFile { id: file.id, folder: file.folder, name: file.name, blob, lock }
+}
+
+fn locked_files(
+    connection: &Connection,
+    index: u32,
+    number: FolderNumber,
+    folder: &EntryPath,
+) -> Result<Vec<LockedFile>, LedgerError> {
+    let sql = "select f.name, f.size from files f join folders d on d.folder = f.folder \
+               where f.folder = ?1 and f.locked = 1 and f.sequence > d.doomed_through";
+    let context = "reading locked files";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let rows = statement
+        .query_map([number], |row| Ok((row.get::<_, EntryName>(0)?, row.get::<_, i64>(1)?)))
+        .map_err(failed(context))?;
+    rows.map(|row| {
+        let (name, size) = row.map_err(failed(context))?;
+        let path = folder.child(&name).map_err(|_| corrupt("a path is too long"))?;
+        Ok(LockedFile { folder: index, name, path, size: unsigned(size) })
+    })
+    .collect()
+}
+
+/// The answer that was missed about this subject, if any.
+pub(super) fn missed_answer(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    subject: MissedSubject,
+) -> Result<Option<MissedAnswer>, LedgerError> {
+    let sql = "select deletion, files from missed_answers where organization = ?1 and subject = ?2";
+    let context = "reading a missed answer";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let found = statement.query_row(params![organization, subject_bytes(&subject)], |row| {
+        Ok(MissedAnswer { deletion: row.get(0)?, files: unsigned(row.get(1)?) })
+    });
+    found.optional().map_err(failed(context))
+}
+
+/// Identities of files and of commands are never equal.
+pub(super) const fn subject_bytes(subject: &MissedSubject) -> &[u8; 16] {
+    match subject {
+        MissedSubject::File(id) => id.as_bytes(),
+        MissedSubject::Outputs(id) => id.as_bytes(),
+    }
+}

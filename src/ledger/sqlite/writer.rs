@@ -1,0 +1,307 @@
+//! The one thread that writes: all transactions that wait go into one commit.
+//!
+//! A commit costs a sync of the log, whether it holds one transaction or two hundred. So the
+//! thread runs what waits, each in a savepoint of its own, commits all of it at once, and only
+//! then answers. Whatever comes meanwhile is the next group: nobody waits for company.
+//!
+//! When the disk is full the whole group is undone, the ballast is given up and the group runs
+//! again: a job may therefore run twice, and only its last run counts. When a commit fails in a
+//! way that leaves its outcome open, the process ends: what is durable is decided by recovery.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::ballast::Ballast;
+use super::installation::Counters;
+use super::organizations::UsageMoves;
+use super::rows::failed;
+use crate::ledger::{LedgerError, LedgerErrorKind};
+
+/// Transactions in one commit at most.
+const GROUP_JOBS_MAX: usize = 256;
+/// How long a group takes in transactions, unless its first alone takes longer.
+const GROUP_DURATION_MAX: Duration = Duration::from_millis(8);
+/// Transactions that wait for the writer at most; callers beyond that wait to ask.
+const QUEUE_JOBS_MAX: usize = 4096;
+
+/// What a transaction works with.
+pub(super) struct WriteTx<'c> {
+    /// The connection, inside the transaction.
+    pub(super) connection: &'c Connection,
+    /// The next numbers to be drawn.
+    pub(super) counters: Counters,
+    /// What is to be added to the usage of organizations, when the group commits.
+    pub(super) usage: UsageMoves,
+}
+
+trait Job: Send {
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), LedgerErrorKind>;
+    /// Keeps an error as the answer, in place of what the last run gave.
+    fn fail(&mut self, error: LedgerError);
+    fn answer(self: Box<Self>);
+}
+
+struct Asked<T, F> {
+    work: F,
+    outcome: Option<Result<T, LedgerError>>,
+    reply: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send,
+    F: FnMut(&mut WriteTx<'_>) -> Result<T, LedgerError> + Send,
+{
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), LedgerErrorKind> {
+        let ran = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
+        let outcome = ran.unwrap_or_else(|_| {
+            Err(LedgerErrorKind::Corrupt.because("a transaction panicked and was undone"))
+        });
+        let kind = outcome.as_ref().map(|_| ()).map_err(|error| error.kind);
+        self.outcome = Some(outcome);
+        kind
+    }
+
+    fn fail(&mut self, error: LedgerError) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>) {
+        let unasked = || Err(LedgerErrorKind::Unavailable.because("the transaction never ran"));
+        // Whoever asked may have gone away; the transaction stands.
+        let _ = self.reply.send(self.outcome.unwrap_or_else(unasked));
+    }
+}
+
+/// The asking end.
+pub(super) struct Writer {
+    jobs: SyncSender<Box<dyn Job>>,
+    thread: JoinHandle<()>,
+    ballast_spent: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Writer {
+    /// Starts the thread, which owns the connection from then on.
+    pub(super) fn start(
+        connection: Connection,
+        counters: Counters,
+        ballast: Ballast,
+    ) -> Result<Self, LedgerError> {
+        let (jobs, waiting) = mpsc::sync_channel(QUEUE_JOBS_MAX);
+        let ballast_spent = ballast.spent_flag();
+        let committer = Committer { connection, counters, ballast };
+        let thread = std::thread::Builder::new()
+            .name("ledger-writer".to_owned())
+            .spawn(move || committer.run(&waiting))
+            .map_err(|error| {
+                LedgerErrorKind::Unavailable.caused_by("starting the writer", error)
+            })?;
+        Ok(Self { jobs, thread, ballast_spent })
+    }
+
+    /// Whether the disk was found full and its reserve is not made anew yet.
+    pub(super) fn is_ballast_spent(&self) -> bool {
+        self.ballast_spent.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Runs `work` in a transaction and answers when it is durable. `work` may run twice.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut WriteTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let mut job: Box<dyn Job> = Box::new(Asked { work, outcome: None, reply });
+        loop {
+            match self.jobs.try_send(job) {
+                Ok(()) => break,
+                Err(mpsc::TrySendError::Full(back)) => {
+                    job = back;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Err(mpsc::TrySendError::Disconnected(_)) => return Err(stopped()),
+            }
+        }
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Ends the thread when everything that was asked is answered.
+    pub(super) fn stop(self) {
+        drop(self.jobs);
+        if self.thread.join().is_err() {
+            tracing::error!("the ledger's writer ended in a panic");
+        }
+    }
+}
+
+fn stopped() -> LedgerError {
+    LedgerErrorKind::Unavailable.because("the ledger is stopping")
+}
+
+struct Committer {
+    connection: Connection,
+    counters: Counters,
+    ballast: Ballast,
+}
+
+impl Committer {
+    fn run(mut self, waiting: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = waiting.recv() {
+            let mut group = vec![first];
+            if let Err(error) = self.commit_group(&mut group, Some(waiting)) {
+                self.retry_group(&mut group, &error);
+            }
+            for job in group {
+                job.answer();
+            }
+            self.ballast.refill_when_possible();
+        }
+    }
+
+    /// A full disk is the one failure with a second try: deleting must be the last thing to fail.
+    fn retry_group(&mut self, group: &mut [Box<dyn Job>], error: &LedgerError) {
+        self.ballast.release();
+        tracing::warn!(%error, jobs = group.len(), "the disk is full: the ballast was given up");
+        for job in group {
+            let mut alone = std::slice::from_mut(job);
+            if let Err(error) = self.commit_jobs(&mut alone) {
+                job.fail(error);
+            }
+        }
+    }
+
+    fn commit_group(
+        &mut self,
+        group: &mut Vec<Box<dyn Job>>,
+        waiting: Option<&Receiver<Box<dyn Job>>>,
+    ) -> Result<(), LedgerError> {
+        self.commit_jobs(&mut Gathering { group, waiting, next: 0, began: Instant::now() })
+    }
+
+    /// One transaction of SQLite. An error means that all of it is undone, because the disk is
+    /// full; every other failure of a job is that job's own answer.
+    fn commit_jobs(&mut self, jobs: &mut dyn Jobs) -> Result<(), LedgerError> {
+        self.execute("begin immediate")?;
+        let mut tx = WriteTx {
+            connection: &self.connection,
+            counters: self.counters.clone(),
+            usage: UsageMoves::default(),
+        };
+        let mut outcome = Ok(());
+        while let Some(job) = jobs.next_job() {
+            outcome = run_in_savepoint(job, &mut tx);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        outcome = outcome.and_then(|()| tx.usage.apply(tx.connection));
+        if tx.counters != self.counters {
+            outcome = outcome.and_then(|()| tx.counters.write(tx.connection));
+        }
+        let counters = tx.counters;
+        match outcome.and_then(|()| self.commit()) {
+            Ok(()) => {
+                self.counters = counters;
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&self) -> Result<(), LedgerError> {
+        match self.execute("commit") {
+            Err(error) if error.kind != LedgerErrorKind::DiskFull => {
+                // After a failed sync nobody can say what is on the disk: end, and recover.
+                tracing::error!(%error, source = ?error.source, "a commit failed");
+                std::process::abort();
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn roll_back(&self) {
+        // SQLite may have rolled back by itself, which makes this an error without meaning.
+        if !self.connection.is_autocommit() {
+            let _ = self.execute("rollback");
+        }
+    }
+
+    fn execute(&self, sql: &'static str) -> Result<(), LedgerError> {
+        execute(&self.connection, sql)
+    }
+}
+
+/// The jobs of one transaction, one after the other.
+trait Jobs {
+    fn next_job(&mut self) -> Option<&mut Box<dyn Job>>;
+}
+
+/// The first job, and then what waits, until the group is large or old enough.
+struct Gathering<'g> {
+    group: &'g mut Vec<Box<dyn Job>>,
+    waiting: Option<&'g Receiver<Box<dyn Job>>>,
+    next: usize,
+    began: Instant,
+}
+
+impl Jobs for Gathering<'_> {
+    fn next_job(&mut self) -> Option<&mut Box<dyn Job>> {
+        if self.next == self.group.len() {
+            let open = self.next < GROUP_JOBS_MAX && self.began.elapsed() < GROUP_DURATION_MAX;
+            match self.waiting.filter(|_| open).map(Receiver::try_recv) {
+                Some(Ok(job)) => self.group.push(job),
+                Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return None,
+            }
+        }
+        self.next += 1;
+        self.group.get_mut(self.next - 1)
+    }
+}
+
+/// Jobs that are given once, each.
+impl Jobs for &mut [Box<dyn Job>] {
+    fn next_job(&mut self) -> Option<&mut Box<dyn Job>> {
+        let (first, rest) = std::mem::take(self).split_first_mut()?;
+        *self = rest;
+        Some(first)
+    }
+}
+
+fn run_in_savepoint(job: &mut Box<dyn Job>, tx: &mut WriteTx<'_>) -> Result<(), LedgerError> {
+    execute(tx.connection, "savepoint job")?;
+    let before = (tx.counters.clone(), tx.usage.clone());
+    let ran = job.run(tx);
+    if ran.is_err() {
+        (tx.counters, tx.usage) = before;
+        if tx.connection.is_autocommit() {
+            // SQLite undid the whole transaction: a full disk, as far as can be known.
+            return Err(LedgerErrorKind::DiskFull.because("the transaction was rolled back"));
+        }
+        execute(tx.connection, "rollback to job")?;
+    }
+    match ran {
+        Err(LedgerErrorKind::DiskFull) => {
+            Err(LedgerErrorKind::DiskFull.because("no space for the transaction"))
+        }
+        Ok(()) | Err(LedgerErrorKind::Unavailable | LedgerErrorKind::Corrupt) => {
+            execute(tx.connection, "release job")
+        }
+    }
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> Result<(), LedgerError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed(sql))?;
+    statement.execute([]).map(|_| ()).map_err(|error| match error.sqlite_error_code() {
+        // Writing the log fails with an I/O error on some file systems that are full.
+        Some(ErrorCode::DiskFull) => LedgerErrorKind::DiskFull.caused_by(sql, error),
+        _ => failed(sql)(error),
+    })
+}

@@ -9,6 +9,8 @@ pub mod error;
 pub mod conformance;
 #[cfg(test)]
 pub mod faulty;
+#[cfg(test)]
+pub mod memory;
 
 use std::ops::Range;
 use std::pin::Pin;

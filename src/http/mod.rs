@@ -15,6 +15,7 @@ pub mod media;
 pub mod multipart;
 pub mod native;
 pub mod query;
+pub mod raw;
 pub mod router;
 pub mod segment;
 pub mod signing;

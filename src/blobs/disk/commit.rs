@@ -8,6 +8,7 @@
 //! comes out of this very call. A failure of somebody else's file comes out as well, and then
 //! blobs are refused that were well: the safe side. After any failure nothing is tried again.
 
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -113,11 +114,10 @@ impl Worker {
     fn write(&self, arrival: &mut Arrival, opened: &mut Opened) -> Result<Option<File>, Fault> {
         let disk = &self.disk;
         let Some(bytes) = arrival.bytes.take() else {
-            let number = arrival.key.directory();
-            if !opened.contains_key(&number) {
-                let directory = disk.root.directory(number)?;
+            if let Entry::Vacant(vacant) = opened.entry(arrival.key.directory()) {
+                let directory = disk.root.directory(*vacant.key())?;
                 let gone = Fault::corrupt("the directory of a blob that is written is gone");
-                opened.insert(number, directory.ok_or(gone)?);
+                vacant.insert(directory.ok_or(gone)?);
             }
             return Ok(None);
         };

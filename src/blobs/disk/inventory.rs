@@ -23,10 +23,10 @@ pub(super) fn list(root: &Root) -> Result<Inventory, Fault> {
             (Some(number), Some((FileType::Directory, _))) => {
                 list_directory(root, number, &mut inventory)?;
             }
-            (Some(_) | None, Some(_)) => inventory.strangers.push(name),
-            // A name that is no UTF-8 is not found again; one that was just removed neither.
-            (None, None) => inventory.strangers.push(name),
+            // It was just removed.
             (Some(_), None) => {}
+            // What is no UTF-8 is not found again, and is a stranger all the same.
+            (Some(_) | None, Some(_)) | (None, None) => inventory.strangers.push(name),
         }
     }
     inventory.blobs.sort_unstable();

@@ -64,10 +64,8 @@ impl DiskBlobs {
     /// Opens the blob directory of the installation `instance`. Where the database is `fresh`, a
     /// missing or empty directory is made into it; otherwise it must hold the sentinel. Blocks.
     pub fn open(path: &Path, instance: [u8; 16], fresh: bool) -> Result<Self, BlobError> {
-        let root = match fresh {
-            true => Root::open_fresh(path, instance)?,
-            false => Root::open(path, instance)?,
-        };
+        let root =
+            if fresh { Root::open_fresh(path, instance)? } else { Root::open(path, instance)? };
         let disk = Arc::new(Disk::new(root)?);
         let committer = Committer::start(&disk)?;
         let remover = Remover::start(&disk)?;

@@ -136,7 +136,7 @@ fn unlink_all(disk: &Disk, keys: &[BlobKey]) -> Vec<Outcome> {
 
 fn unlink(disk: &Disk, key: BlobKey, opened: &mut Option<(i64, Option<OwnedFd>)>) -> Outcome {
     let number = key.directory();
-    if !opened.as_ref().is_some_and(|(open, _)| *open == number) {
+    if opened.as_ref().is_none_or(|(open, _)| *open != number) {
         *opened = Some((number, disk.root.directory(number)?));
     }
     let Some((_, Some(directory))) = opened else { return Ok(Unlinked::Absent) };
@@ -160,9 +160,8 @@ pub(super) fn sync(disk: &Disk, keys: &[BlobKey]) -> Result<(), Fault> {
             None => some_gone = true,
         }
     }
-    if some_gone {
-        disk.root.check()?;
-    }
+    // A directory that is absent from a foreign disk is not gone.
+    disk.root.check()?;
     for number in numbers {
         match disk.directories.remove_if_empty(&disk.root, number) {
             Ok(gone) => some_gone |= gone,

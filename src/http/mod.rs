@@ -14,6 +14,8 @@ pub mod limits;
 pub mod media;
 pub mod multipart;
 pub mod native;
+pub mod outputs;
+pub mod placing;
 pub mod query;
 pub mod raw;
 pub mod router;

@@ -41,6 +41,10 @@ const LOCK_DURATION_MAX: Duration = Duration::from_secs(5);
 const READERS: usize = 4;
 /// Connections that read, of a command.
 const COMMAND_READERS: usize = 1;
+/// The pause between two tries to close the database.
+const CLOSE_RETRY_INTERVAL: Duration = Duration::from_millis(10);
+/// Tries to close the database: two seconds.
+const CLOSE_TRIES_MAX: u32 = 200;
 /// How much longer the socket may be silent than a body: whoever is late is to hear of it.
 const SILENCE_GRACE: Duration = Duration::from_secs(30);
 /// Descriptors beside those of connections: the database, and one blob for each connection.
@@ -94,7 +98,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         tracing::error!(%error, "administration broke off");
     }
     runner.stop().await;
-    parts.ledger.close().await;
+    close(parts.ledger).await;
     drop(lock);
     if broken.is_cancelled() {
         bail!("a background loop panicked");
@@ -115,7 +119,7 @@ pub async fn administer_alone(
     if let AdminAnswer::Swept { purged, dry_run: false, .. } = &mut answer {
         *purged = Some(parts.purge_due().await?);
     }
-    parts.ledger.close().await;
+    close(parts.ledger).await;
     Ok(answer)
 }
 
@@ -137,7 +141,7 @@ pub async fn verify(settings: &Settings) -> anyhow::Result<Verification> {
     let ledger = SqliteLedger::open(&database, ids, random.as_ref())?;
     let blobs = DiskBlobs::open_read_only(&settings.blobs_directory(), ledger.instance_id())?;
     let found = crate::deletion::verify::verify(&ledger, &blobs).await?;
-    ledger.close().await;
+    ledger.close();
     Ok(found)
 }
 
@@ -217,6 +221,19 @@ impl Parts {
         purging.stop().await;
         Ok(purged?)
     }
+}
+
+/// Closes the ledger once nobody else holds it; whoever was cut off may do so for a moment. Not
+/// closing loses nothing: the next start replays the log.
+async fn close(mut ledger: Arc<SqliteLedger>) {
+    for _ in 0..CLOSE_TRIES_MAX {
+        match Arc::try_unwrap(ledger) {
+            Ok(alone) => return alone.close(),
+            Err(shared) => ledger = shared,
+        }
+        tokio::time::sleep(CLOSE_RETRY_INTERVAL).await;
+    }
+    tracing::warn!("the database is in use to the end and is not closed");
 }
 
 fn identities(clock: Arc<dyn Clock>) -> (Arc<IdSource>, Arc<dyn Random>) {

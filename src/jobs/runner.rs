@@ -115,8 +115,8 @@ impl Runner {
         let (purger, stop) = (Arc::clone(&purging.purger), stop_feeding.clone());
         let polling = async move { purger.poll(stop).await };
         spawn(&feeders, &purging.broken, "purge.poll", polling);
-        let ledger = Arc::clone(&ground.ledger);
-        let expander = Expander::new(ledger, Arc::clone(&purging.purger), wakes.doomed);
+        let (ledger, clock) = (Arc::clone(&ground.ledger), Arc::clone(&ground.clock));
+        let expander = Expander::new(ledger, Arc::clone(&purging.purger), clock, wakes.doomed);
         let stop = stop_feeding.clone();
         let expanding = async move { expander.run(stop).await };
         spawn(&feeders, &purging.broken, "expand", expanding);

@@ -52,6 +52,10 @@ impl PurgeQueue for SqliteLedger {
         self.writer()?.run(move |tx| intents::condemn_expired(tx, now, limit)).await
     }
 
+    async fn count_expired_intents(&self, now: Timestamp) -> Result<u64, LedgerError> {
+        self.readers.run(move |connection| intents::count_expired(connection, now)).await
+    }
+
     async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError> {
         let blobs = blobs.to_vec();
         self.writer()?.run(move |tx| intents::condemn(tx, &blobs, now).map(|_| ())).await

@@ -29,9 +29,9 @@ use crate::ledger::{
 };
 
 /// How long a fixture's lease lasts.
-pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(60);
+pub(crate) const LEASE_DURATION: Duration = Duration::from_mins(1);
 /// How long a fixture's upload may last.
-pub(crate) const INTENT_LIFETIME: Duration = Duration::from_secs(3600);
+pub(crate) const INTENT_LIFETIME: Duration = Duration::from_hours(1);
 /// How long what could not be purged waits for the next try.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Steps after which expanding must have ended: a ledger that needs more goes round in circles.

@@ -25,7 +25,7 @@ use crate::ledger::{
 };
 
 const THREE_A_MINUTE: Allowance =
-    Allowance { bucket: "model", limit: 3, window: Duration::from_secs(60) };
+    Allowance { bucket: "model", limit: 3, window: Duration::from_mins(1) };
 /// Steps after which expanding must have ended.
 const STEPS_MAX: usize = 1000;
 
@@ -191,10 +191,8 @@ impl Side {
     }
 
     async fn version(&mut self, path: &str, size: u64, late: bool, given: &Given) -> NewVersion {
-        let blob = match late && !self.reserved.is_empty() {
-            true => self.reserved.remove(0),
-            false => self.reserve(given.now()).await,
-        };
+        let is_early = late && !self.reserved.is_empty();
+        let blob = if is_early { self.reserved.remove(0) } else { self.reserve(given.now()).await };
         NewVersion { entry: given.entry(), ..self.fixture.version_of(blob, path, size) }
     }
 

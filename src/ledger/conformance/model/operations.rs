@@ -3,6 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
+use crate::deletion::request::{LockedPolicy, MissingPolicy};
+
 /// Where things are stored, deleted and locked: few places, close together.
 pub(super) const PLACES: [&str; 16] = [
     "/a",
@@ -50,8 +52,8 @@ pub(super) enum Pick {
 pub(super) struct Wish {
     pub(super) who: Who,
     pub(super) picks: Vec<Pick>,
-    pub(super) counts_missing: bool,
-    pub(super) skips_locked: bool,
+    pub(super) missing: MissingPolicy,
+    pub(super) locked: LockedPolicy,
     pub(super) joins_missed: bool,
     pub(super) has_allowance: bool,
 }
@@ -99,10 +101,12 @@ fn pick() -> impl Strategy<Value = Pick> {
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    let policies = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let missing = prop_oneof![Just(MissingPolicy::Refuse), Just(MissingPolicy::Count)];
+    let locked = prop_oneof![Just(LockedPolicy::Refuse), Just(LockedPolicy::Skip)];
+    let policies = (missing, locked, any::<bool>(), any::<bool>());
     (who(), vec(pick(), 1..4), policies).prop_map(|(who, picks, policies)| {
-        let (counts_missing, skips_locked, joins_missed, has_allowance) = policies;
-        Wish { who, picks, counts_missing, skips_locked, joins_missed, has_allowance }
+        let (missing, locked, joins_missed, has_allowance) = policies;
+        Wish { who, picks, missing, locked, joins_missed, has_allowance }
     })
 }
 

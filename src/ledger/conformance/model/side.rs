@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::operations::{Operation, PAUSES_SECONDS, PLACES, Pick, WORDS, Who, Wish};
 use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
-use crate::deletion::request::{Allowance, DeleteRequest, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{Allowance, DeleteRequest, Selector};
 use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
@@ -206,13 +206,10 @@ impl Side {
 
     fn request(&self, wish: &Wish, given: &Given) -> DeleteRequest {
         let selectors = wish.picks.iter().map(|pick| given.selector(pick)).collect();
-        let missing =
-            if wish.counts_missing { MissingPolicy::Count } else { MissingPolicy::Refuse };
-        let locked = if wish.skips_locked { LockedPolicy::Skip } else { LockedPolicy::Refuse };
         DeleteRequest {
             id: given.deletion(),
-            missing,
-            locked,
+            missing: wish.missing,
+            locked: wish.locked,
             joins_missed: wish.joins_missed,
             allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
             at: given.now(),

@@ -29,10 +29,7 @@ pub fn router(service: Service) -> Router {
         .merge(swiftia::routes())
         .merge(templated::routes())
         .merge(native::routes())
-        .route(
-            &format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"),
-            get(signed_file),
-        )
+        .route(&format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"), get(signed_file))
         .route("/healthz", get(async || "ok"))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

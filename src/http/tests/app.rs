@@ -106,13 +106,13 @@ impl TestApp {
             queue.clone(),
         ));
         purge(&purger, &stop);
-        let mut settings =
-            HttpSettings { public_url: Some("https://files.test".to_owned()), ..Default::default() };
-        adjust(&mut settings);
-        let limits = UploadLimits {
-            bytes_max: settings.upload_bytes_max,
-            idle_max: settings.body_idle_max,
+        let mut settings = HttpSettings {
+            public_url: Some("https://files.test".to_owned()),
+            ..Default::default()
         };
+        adjust(&mut settings);
+        let limits =
+            UploadLimits { bytes_max: settings.upload_bytes_max, idle_max: settings.body_idle_max };
         let uploader = Uploader::new(
             Arc::clone(&ledger),
             Arc::clone(&blobs),
@@ -275,8 +275,7 @@ impl Drop for TestApp {
 
 fn purge(purger: &Arc<Purger>, stop: &CancellationToken) {
     let (settler, removals) = settling();
-    let (remover, poller, settling) =
-        (Arc::clone(purger), Arc::clone(purger), Arc::clone(purger));
+    let (remover, poller, settling) = (Arc::clone(purger), Arc::clone(purger), Arc::clone(purger));
     let (stop_removing, stop_polling) = (stop.clone(), stop.clone());
     tokio::spawn(async move { remover.remove(settler, stop_removing).await });
     tokio::spawn(async move { poller.poll(stop_polling).await });

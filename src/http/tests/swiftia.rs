@@ -9,7 +9,8 @@ use super::app::{Answer, Part, TestApp};
 use crate::blobs::faulty::{Call, Failing};
 
 const FILES: &str = "/api/uploads/files";
-const MISMATCH: &str = "{\"message\":\"Organization ID mismatch. API key is bound to a different organization.\"}";
+const MISMATCH: &str =
+    "{\"message\":\"Organization ID mismatch. API key is bound to a different organization.\"}";
 const NOT_FOUND: (u16, &str) = (404, "{\"message\":\"File not found\"}");
 const UNAUTHORIZED: (u16, &str) = (401, "{\"error\":\"Unauthorized\"}");
 
@@ -120,7 +121,8 @@ async fn keys_that_are_none_are_one_and_the_same_401() {
     let target = format!("{FILES}/{file}");
     let (revoked_id, revoked) = app.new_key(Some(app.ours.id), "delete", "/").await;
     app.service.ledger.revoke_key(revoked_id, super::app::NOW).await.unwrap();
-    let (bearer, their) = (format!("Bearer {}", app.key), app.new_key(Some(app.theirs.id), "delete", "/").await.1);
+    let (bearer, their) =
+        (format!("Bearer {}", app.key), app.new_key(Some(app.theirs.id), "delete", "/").await.1);
     let other = format!("Bearer {their}");
     let random = format!("Bearer ffsk_{}", "0".repeat(64));
     let with_revoked = format!("Bearer {revoked}");
@@ -220,7 +222,7 @@ async fn an_upload_answers_the_whole_file() {
     let app = TestApp::new().await;
     let parts = [
         Part::Text("tags", "b, a,,b"),
-        Part::File("käse \"1\".png", "application/octet-stream", "123456"),
+        Part::File("käse 1.png", "application/octet-stream", "123456"),
         Part::Text("description", "a cheese"),
         Part::Text("tags", "c"),
         Part::Text("unknown", "ignored"),
@@ -231,7 +233,7 @@ async fn an_upload_answers_the_whole_file() {
     let url = file["url"].take().as_str().unwrap().to_owned();
     let id = file["id"].as_str().unwrap().to_owned();
     let expected = json!({
-        "id": id, "name": "käse \"1\".png", "type": "image", "size": 6, "length": null,
+        "id": id, "name": "käse 1.png", "type": "image", "size": 6, "length": null,
         "status": "completed", "description": "a cheese", "tags": ["b", "a", "c"],
         "jobId": null, "url": null, "thumbnailUrl": null,
         "createdAt": "2023-11-14T22:13:20.000Z",
@@ -271,7 +273,15 @@ async fn uploads_that_mean_nothing_are_refused_and_leave_nothing() {
         (vec![Part::Text("path", "a/b"), Part::File("b", "", "b")], 400, "absolute"),
         (vec![Part::Text("path", "/a/../b"), Part::File("b", "", "b")], 400, "'..'"),
         (vec![Part::File("b", "", "b"), Part::File("c", "", "c")], 400, "more than once"),
-        (vec![Part::File("b", "", "b"), Part::Text("description", "1"), Part::Text("description", "2")], 400, "more than once"),
+        (
+            vec![
+                Part::File("b", "", "b"),
+                Part::Text("description", "1"),
+                Part::Text("description", "2"),
+            ],
+            400,
+            "more than once",
+        ),
         (vec![Part::Text("path", "/uploads"), Part::File("b", "", "b")], 409, "folder"),
     ] {
         let answer = app.post_form(FILES, &app.key, &parts).await;
@@ -315,10 +325,8 @@ async fn endless_headers_of_a_part_are_cut_off() {
         .chain(std::iter::repeat_with(|| format!("X-Header: {}\r\n", "x".repeat(10_000))));
     let chunks = futures::stream::iter(chunks.map(Ok::<_, std::io::Error>));
     let bearer = format!("Bearer {}", app.key);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "multipart/form-data; boundary=b"),
-    ];
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=b")];
     let body = axum::body::Body::from_stream(chunks);
     let answer = app.call(Method::POST, FILES, &headers, body).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
@@ -327,7 +335,7 @@ async fn endless_headers_of_a_part_are_cut_off() {
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_nothing() {
     let app = TestApp::new().await;
-    let begin = super::app::form(&[Part::File("a.png", "image/png", "many bytes")]);
+    let begin = super::app::form(&[Part::File("a.png", "image/png", &"x".repeat(1000))]);
     let begin = begin[..begin.len() - 40].to_owned();
     let chunks = futures::stream::once(async { Ok::<_, std::io::Error>(begin) });
     let endless = futures::StreamExt::chain(chunks, futures::stream::pending());

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::blobs::BlobError;
+use crate::deletion::record::AllowanceState;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::UploadRefusal;
 use crate::domain::organization::Scope;
@@ -85,6 +86,11 @@ pub struct RateLimited {
 }
 
 impl RateLimited {
+    /// The refusal of a request that is over its allowance.
+    pub fn from_allowance(state: AllowanceState, now: Timestamp) -> Self {
+        Self { limit: state.limit, until: state.resets_at, wait: state.resets_at.since(now) }
+    }
+
     /// Whole seconds to wait, rounded up, at least one.
     pub fn retry_after_seconds(self) -> u64 {
         u64::try_from(self.wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)

@@ -17,6 +17,7 @@ pub mod native;
 pub mod outputs;
 pub mod placing;
 pub mod query;
+pub mod raw;
 pub mod router;
 pub mod segment;
 pub mod signing;

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::content::signed_file;
 use super::dialect::{Cause, Dialect, DialectError};
+use super::dialects::merple::{self, Merple};
 use super::dialects::renderio::{self, Renderio};
+use super::dialects::sirv::{self, Sirv};
 use super::dialects::swiftia::{self, Swiftia};
 use super::dialects::templated::{self, Templated};
 use super::error::ApiError;
@@ -28,6 +30,8 @@ pub fn router(service: Service) -> Router {
         .merge(renderio::routes())
         .merge(swiftia::routes())
         .merge(templated::routes())
+        .merge(merple::routes())
+        .merge(sirv::routes())
         .merge(native::routes())
         .route(&format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"), get(signed_file))
         .route("/healthz", get(async || "ok"))
@@ -42,10 +46,12 @@ type Render = fn(ApiError) -> Response;
 
 /// Whose path it is, by its beginning. A prefix that ends in `/` covers what is beneath it, any
 /// other covers exactly itself.
-const SHAPES: [(&str, Render); 3] = [
+const SHAPES: [(&str, Render); 5] = [
     ("/api/v1/", render::<Renderio>),
     ("/api/uploads/", render::<Swiftia>),
     ("/v1/", render::<Templated>),
+    ("/fso", render::<Merple>),
+    ("/v2/", render::<Sirv>),
 ];
 
 fn render<D: Dialect>(error: ApiError) -> Response {
@@ -58,6 +64,11 @@ fn shape_of(path: &str) -> Render {
         false => path == *prefix,
     });
     owner.map_or(render::<Native>, |(_, render)| *render)
+}
+
+/// Renders an error that came before the routes, in the shape of whose path it is.
+pub fn render_error(path: &str, error: ApiError) -> Response {
+    shape_of(path)(error)
 }
 
 async fn no_route(uri: Uri) -> Response {

@@ -1,0 +1,185 @@
+//! Sockets: a bounded number of connections, each with time-outs, each head checked on the wire.
+//!
+//! Before: the operating system. After: the router. The stock accept loop has no time-outs, and
+//! the stock parser takes requests that another reader in front of us would read differently;
+//! both are made good here, and nowhere else.
+//!
+//! * [`heads`]: the scanner, which judges every head as its bytes stand on the wire.
+//! * `stream`: the socket with the scanner and the time-outs in it.
+//! * `service`: refuses what is unsound, serves the rest, survives panics.
+//!
+//! A request that the parser itself rejects is answered by it, with a status and no body: 400 for
+//! what cannot be parsed, 431 for more than 100 headers or too many bytes, 414 for a target of
+//! more than 65,534 bytes. Such a connection ends, as after every refusal of a head.
+
+mod head;
+pub mod heads;
+mod service;
+mod stream;
+mod traffic;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::heads::HEAD_BYTES_MAX;
+pub use self::stream::Patience;
+use self::stream::ScannedStream;
+use self::traffic::Traffic;
+use super::error::ApiError;
+
+/// Renders an error for the path that was asked for, in the shape of the dialect it belongs to.
+pub type RenderError = fn(&str, ApiError) -> Response;
+
+/// The first wait after a failed accept; it doubles with each failure that follows.
+const ACCEPT_WAIT_MS_MIN: u64 = 10;
+/// The longest wait after failed accepts.
+const ACCEPT_WAIT_MS_MAX: u64 = 1000;
+
+/// How connections are served.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionSettings {
+    /// Connections at one time; further ones wait to be accepted.
+    pub connections_max: usize,
+    /// Time-outs.
+    pub patience: Patience,
+    /// How long requests that run at the stop may take to end.
+    pub stop_max: Duration,
+    /// Renders refusals of heads, and panics.
+    pub render: RenderError,
+}
+
+impl ConnectionSettings {
+    /// The usual bounds: 4,096 connections; 30 s for a head, 75 s between requests, 60 s of
+    /// silence within one; 30 s to stop.
+    pub fn new(render: RenderError) -> Self {
+        Self {
+            connections_max: 4096,
+            patience: Patience {
+                head_max: Duration::from_secs(30),
+                idle_max: Duration::from_secs(75),
+                silence_max: Duration::from_mins(1),
+            },
+            stop_max: Duration::from_secs(30),
+            render,
+        }
+    }
+}
+
+/// Serves connections until `stop`. From then on it accepts none, closes those that rest, lets
+/// running requests end within [`ConnectionSettings::stop_max`], cuts off the others, and returns.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: ConnectionSettings,
+    stop: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(settings.connections_max));
+    let connections = TaskTracker::new();
+    let cut_off = CancellationToken::new();
+    while let Some((stream, permit)) = next_connection(&listener, &permits, &stop).await {
+        let (router, stop, cut_off) = (router.clone(), stop.clone(), cut_off.clone());
+        connections.spawn(async move {
+            cut_off.run_until_cancelled(serve_connection(stream, router, settings, stop)).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(settings.stop_max, connections.wait()).await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "requests did not end in time for the stop"
+        );
+        cut_off.cancel();
+        connections.wait().await;
+    }
+}
+
+/// The next connection, once there is room for it; `None` at the stop.
+async fn next_connection(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let next = async {
+        let permit = Arc::clone(permits).acquire_owned().await.expect("never closed");
+        (accept(listener).await, permit)
+    };
+    stop.run_until_cancelled(next).await
+}
+
+/// Accepts a connection. Errors that a client caused are passed over; any other, such as a lack of
+/// file descriptors, is waited out, since it would be there again at once.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut wait_ms = ACCEPT_WAIT_MS_MIN;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _peer)) => return stream,
+            Err(error) if is_of_the_client(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, wait_ms, "cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                wait_ms = (wait_ms * 2).min(ACCEPT_WAIT_MS_MAX);
+            }
+        }
+    }
+}
+
+fn is_of_the_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    router: Router,
+    settings: ConnectionSettings,
+    stop: CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection ended before it began");
+        return;
+    }
+    let traffic = Arc::new(Traffic::default());
+    let io = ScannedStream::new(stream, Arc::clone(&traffic), settings.patience);
+    let service = service_fn(move |request| {
+        service::answer(router.clone(), settings.render, Arc::clone(&traffic), request)
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // The stream's own bounds are tighter; this one stands behind them.
+        .header_read_timeout(settings.patience.idle_max + settings.patience.head_max)
+        .max_buf_size(HEAD_BYTES_MAX);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,80 @@
+//! `POST /fso` and `GET /fso`: a file by its path.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
+
+use super::{Merple, path_of};
+use crate::domain::entry::Entry;
+use crate::domain::organization::Scope;
+use crate::http::auth::Authenticated;
+use crate::http::dialect::DialectError;
+use crate::http::error::ApiError;
+use crate::http::query::Query;
+use crate::http::raw::RawTarget;
+use crate::http::state::Service;
+use crate::http::{content, json, raw};
+
+#[derive(Serialize)]
+struct StoredFile<'a> {
+    path: &'a str,
+    size: u64,
+}
+
+pub(super) async fn store(
+    State(service): State<Service>,
+    asked: Authenticated<Merple>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, DialectError<Merple>> {
+    asked.require(Scope::Write)?;
+    let (text, written) = path_of(&asked.query)?;
+    let overwrite = overwrite_of(&asked.query)?;
+    if written.says_folder {
+        return Err(match is_archive(&headers) {
+            true => ApiError::NotImplemented,
+            false => ApiError::Invalid("a path that ends in '/' names a folder".to_owned()),
+        }
+        .into());
+    }
+    let target = RawTarget { path: written.path, overwrite };
+    let stored = raw::store(&service, &asked.caller.realm, target, &headers, body).await?;
+    let size = stored.file.content.size;
+    Ok(json::answer(StatusCode::CREATED, &StoredFile { path: text, size }))
+}
+
+pub(super) async fn read(
+    State(service): State<Service>,
+    asked: Authenticated<Merple>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, DialectError<Merple>> {
+    asked.require(Scope::Read)?;
+    let (_, written) = path_of(&asked.query)?;
+    let realm = &asked.caller.realm;
+    match service.ledger.entry_at(realm, &written).await? {
+        None => Err(ApiError::NotFound.into()),
+        Some(Entry::Folder(_)) => Err(ApiError::Invalid("the path is a folder".to_owned()).into()),
+        Some(Entry::File(file)) => {
+            let head = method == Method::HEAD;
+            Ok(content::serve(&service, realm, file, &headers, head).await?)
+        }
+    }
+}
+
+fn overwrite_of(query: &Query) -> Result<bool, ApiError> {
+    match query.single("overwrite")? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(ApiError::Invalid("overwrite must be true or false".to_owned())),
+    }
+}
+
+fn is_archive(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.and_then(|text| text.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/zip")
+}

@@ -1,0 +1,134 @@
+//! Merple: one path at a time, header `x-user-api-key`.
+//!
+//! | call | answer |
+//! |---|---|
+//! | `DELETE /fso?path=/p` | 200 `{"deleted":true,"path":"/p"}`: a file, or a folder with all below it |
+//! | `POST /fso?path=/p[&overwrite=true]`, raw body | 201 `{"path":"/p","size":N}`, parents are made |
+//! | `GET`, `HEAD /fso?path=/p` | 200 with the bytes; 206, 304 and 416 as usual |
+//!
+//! | what is wrong | status |
+//! |---|---|
+//! | no `path`, a repeated one, one that is not absolute or malformed; on a delete also `/` and any other parameter; reading a folder | 400 |
+//! | no key, a key that does not work, the header twice | 401 |
+//! | the key lacks the scope; an upload beyond the key's prefix | 403 |
+//! | nothing at the path, or nothing that the key sees | 404 |
+//! | another method | 405 |
+//! | an upload where a file is, without `overwrite=true`; where a folder is; below a file | 409 |
+//! | something locked, or `/uploads` or `/commands` as such: `{"error":…,"locked":[paths]}` | 409 |
+//! | unpacking an archive into a folder (a `path` that ends in `/` with `application/zip`) | 501 |
+//! | no space left | 507 |
+//!
+//! Errors are `{"error":TEXT}`, those of the server included. Where the vendor says nothing: a
+//! delete answers at the commit and echoes `path` as it was asked for, with its trailing `/` where
+//! it had one; a trailing `/` says "a folder", so that it finds no file; `overwrite` is `true` or
+//! `false` and nothing else.
+
+mod delete;
+mod files;
+
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderMap, HeaderName, StatusCode};
+use serde::Serialize;
+
+use crate::domain::path::{EntryPath, WrittenPath};
+use crate::http::dialect::{Credential, Dialect, bare_key};
+use crate::http::error::ApiError;
+use crate::http::json;
+use crate::http::query::Query;
+use crate::http::state::Service;
+
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-user-api-key");
+
+/// The dialect.
+#[derive(Debug)]
+pub struct Merple;
+
+/// Its routes.
+pub fn routes() -> Router<Service> {
+    Router::new().route("/fso", get(files::read).post(files::store).delete(delete::delete))
+}
+
+/// The body of every error.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<Vec<&'a str>>,
+}
+
+impl Dialect for Merple {
+    const NAME: &'static str = "merple";
+
+    fn credential(headers: &HeaderMap) -> Credential {
+        bare_key(headers, &KEY_HEADER)
+    }
+
+    fn render_error(error: &ApiError) -> Response {
+        let locked = if let ApiError::Locked(paths) = error {
+            Some(paths.iter().map(EntryPath::as_str).collect())
+        } else {
+            None
+        };
+        let (status, text) = describe(error);
+        json::answer(status, &ErrorBody { error: &text, locked })
+    }
+}
+
+fn describe(error: &ApiError) -> (StatusCode, String) {
+    let (status, text) = match error {
+        ApiError::Unauthenticated | ApiError::OrganizationGone => {
+            (StatusCode::UNAUTHORIZED, "invalid or missing API key")
+        }
+        ApiError::OrganizationRequired => (StatusCode::BAD_REQUEST, "organization is required"),
+        ApiError::OrganizationMismatch => (StatusCode::FORBIDDEN, "organization mismatch"),
+        ApiError::Forbidden(scope) => {
+            let text = format!("the API key does not allow this: it needs '{}'", scope.as_str());
+            return (StatusCode::FORBIDDEN, text);
+        }
+        ApiError::SignatureRefused => (StatusCode::FORBIDDEN, "the url is not valid any more"),
+        ApiError::NotFound => (StatusCode::NOT_FOUND, "file or folder not found"),
+        ApiError::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+        ApiError::Invalid(text) => return (StatusCode::BAD_REQUEST, text.clone()),
+        ApiError::Unprocessable(text) => return (StatusCode::UNPROCESSABLE_ENTITY, text.clone()),
+        ApiError::Conflict(text) => return (StatusCode::CONFLICT, text.clone()),
+        ApiError::Locked(_) => (StatusCode::CONFLICT, "locked; nothing was changed"),
+        ApiError::TooLarge { limit } => {
+            let text = format!("the body is larger than {limit} bytes");
+            return (StatusCode::PAYLOAD_TOO_LARGE, text);
+        }
+        ApiError::UnsupportedMediaType => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be encoded")
+        }
+        ApiError::RangeNotSatisfiable { .. } => {
+            (StatusCode::RANGE_NOT_SATISFIABLE, "the range lies outside of the file")
+        }
+        ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+        ApiError::Timeout => (StatusCode::REQUEST_TIMEOUT, "the request took too long"),
+        ApiError::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "not implemented"),
+        ApiError::InsufficientStorage(text) => {
+            return (StatusCode::INSUFFICIENT_STORAGE, text.clone());
+        }
+        ApiError::BytesRemain => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "deleted, and not all bytes are removed yet")
+        }
+        ApiError::Unavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the service cannot be reached at the moment")
+        }
+        ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal server error"),
+    };
+    (status, text.to_owned())
+}
+
+/// The `path` of a request: its text as given, and what it says.
+fn path_of(query: &Query) -> Result<(&str, WrittenPath), ApiError> {
+    let text = query.single("path")?;
+    let text = text.ok_or_else(|| ApiError::Invalid("path is required".to_owned()))?;
+    let written = EntryPath::parse_written(text);
+    let written = written.map_err(|error| ApiError::Invalid(error.to_string()))?;
+    Ok((text, written))
+}

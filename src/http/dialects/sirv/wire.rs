@@ -1,0 +1,67 @@
+//! The bodies, as they stand on the wire.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A request for a token. Members that real clients add are passed over: nothing is deleted here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TokenRequest {
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    pub(super) expires_in: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Token<'a> {
+    pub(super) token: &'a str,
+    pub(super) expires_in: u64,
+    pub(super) scope: Vec<&'static str>,
+}
+
+/// A batch. A member that is not understood might have been meant to spare something.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Batch {
+    pub(super) filenames: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Job {
+    pub(super) id: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Progress<'a> {
+    pub(super) progress: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) result: Option<JobResult<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct JobResult<'a> {
+    pub(super) skipped: Vec<&'a str>,
+    pub(super) notfound: u64,
+    pub(super) deleted: Deleted,
+}
+
+#[derive(Serialize)]
+pub(super) struct Deleted {
+    pub(super) files: u64,
+    pub(super) dirs: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stat<'a> {
+    pub(super) mtime: String,
+    pub(super) ctime: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content_type: Option<&'a str>,
+    pub(super) size: u64,
+    pub(super) is_directory: bool,
+    /// Always empty: delenda keeps no such data.
+    pub(super) meta: BTreeMap<String, String>,
+}

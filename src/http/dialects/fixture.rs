@@ -16,6 +16,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
 use crate::deletion::purge::Purger;
+use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{DEFAULT_PLAN, Realm, Scopes};
@@ -166,6 +167,25 @@ impl Fixture {
         let first = self.service.ledger.organizations().await.unwrap()[0].number;
         let written = EntryPath::parse_written(path).unwrap();
         self.service.ledger.set_lock(&Realm::whole(first), &written, locked).await.unwrap()
+    }
+
+    /// Deletes a path of the organization that was made first through a door that has no jobs;
+    /// the deletion's id without hyphens.
+    pub(crate) async fn delete_through_another_door(&self, path: &str) -> String {
+        let first = self.service.ledger.organizations().await.unwrap()[0].number;
+        let request = DeleteRequest {
+            id: self.service.ids.next(),
+            realm: Realm::whole(first),
+            key: self.service.ids.next(),
+            door: Door::Merple,
+            selectors: vec![Selector::Path(EntryPath::parse_written(path).unwrap())],
+            missing: MissingPolicy::Count,
+            locked: LockedPolicy::Skip,
+            joins_missed: false,
+            allowance: None,
+            at: self.clock.now(),
+        };
+        self.service.deleter.delete(request).await.unwrap().unwrap().id.simple()
     }
 
     /// Does all work behind the answers: expanding, purging, settling.

@@ -1,1 +1,345 @@
-//! (stub)
+//! What an operator can set: a flag before the environment, the environment before the file, the
+//! file before the default.
+//!
+//! The file is TOML with the names of the fields of [`Settings`]; the environment has the same
+//! names in capitals after `DELENDA_`. A key of the file that is unknown, a value of a wrong type
+//! or out of its range is an error that names the key: nothing starts on half a configuration.
+//! Other variables of the environment that begin with `DELENDA_` are ignored, since
+//! orchestrators set such names by themselves.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+
+use crate::http::state::HttpSettings;
+
+/// What the names in the environment begin with.
+const ENVIRONMENT_PREFIX: &str = "DELENDA";
+/// Above this a time-out is a mistake in the unit: one day.
+const TIMEOUT_SECONDS_MAX: u64 = 24 * 3600;
+/// Threads of either kind at most.
+const THREADS_MAX: u64 = 1024;
+/// A signed url works for thirty days at most.
+const URL_LIFETIME_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+/// Every setting, with its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The data directory: database, locks, socket. Made where it is absent.
+    pub data: PathBuf,
+    /// Address and port to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The directory of the blobs, which may lie on another file system; empty: `<data>/blobs`.
+    pub blobs: PathBuf,
+    /// Scheme and authority that absolute urls begin with, such as `https://files.example.org`;
+    /// empty: the `Host` of each request.
+    pub public_url: String,
+    /// Whether ids of other organizations are reported as missing, where a contract would name
+    /// them.
+    pub strict_isolation: bool,
+    /// Seconds that a dialect which answers when bytes are gone waits for that.
+    pub bytes_gone_wait_seconds: u64,
+    /// Seconds for which a signed url works.
+    pub signed_url_lifetime_seconds: u64,
+    /// Bytes of one upload at most.
+    pub upload_bytes_max: u64,
+    /// Connections at the same time at most; further ones wait to be accepted.
+    pub connections_max: u64,
+    /// Seconds that a client has to send the head of a request.
+    pub header_timeout_seconds: u64,
+    /// Seconds that a connection may stay open between two requests.
+    pub idle_timeout_seconds: u64,
+    /// Seconds that a client may be silent while it sends a body, or takes an answer.
+    pub body_timeout_seconds: u64,
+    /// Seconds that open requests have to end once the server was told to stop.
+    pub drain_timeout_seconds: u64,
+    /// Accepted batch deletions of one organization in an hour.
+    pub batch_deletions_per_hour: u32,
+    /// Attempts at batch deletions of one organization in a minute, accepted or not.
+    pub batch_attempts_per_minute: u32,
+    /// Seconds between two sweeps for uploads that never ended.
+    pub sweep_interval_seconds: u64,
+    /// Threads that run requests; 0: one for each processor.
+    pub worker_threads: u64,
+    /// Threads for calls that block, such as those to the disk.
+    pub blocking_threads_max: u64,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives by module.
+    pub log: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./delenda-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            blobs: PathBuf::new(),
+            public_url: String::new(),
+            strict_isolation: false,
+            bytes_gone_wait_seconds: 10,
+            signed_url_lifetime_seconds: 3600,
+            upload_bytes_max: 5 << 40,
+            connections_max: 4096,
+            header_timeout_seconds: 30,
+            idle_timeout_seconds: 75,
+            body_timeout_seconds: 30,
+            drain_timeout_seconds: 8,
+            batch_deletions_per_hour: 10,
+            batch_attempts_per_minute: 600,
+            sweep_interval_seconds: 600,
+            worker_threads: 0,
+            blocking_threads_max: 32,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+/// What the command line says; `None`: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<SocketAddr>,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file or the environment cannot be read as settings.
+    #[error("configuration: {0}")]
+    Unreadable(String),
+    /// A value is out of its range.
+    #[error("configuration: `{key}` {problem}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+    },
+}
+
+impl Settings {
+    /// Reads flags, `environment` and file, and checks what they say.
+    pub fn load(
+        flags: Flags,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder();
+        if let Some(file) = &flags.config {
+            builder = builder.add_source(File::from(file.as_path()).format(FileFormat::Toml));
+        }
+        let read = builder
+            .add_source(Environment::default().try_parsing(true).source(Some(known(environment)?)))
+            .build()
+            .and_then(Config::try_deserialize::<Self>);
+        let mut settings = read.map_err(|error| SettingsError::Unreadable(one_line(&error)))?;
+        if let Some(data) = flags.data {
+            settings.data = data;
+        }
+        if let Some(listen) = flags.listen {
+            settings.listen = listen;
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// The directory of the blobs.
+    pub fn blobs_directory(&self) -> PathBuf {
+        if self.blobs == Path::new("") { self.data.join("blobs") } else { self.blobs.clone() }
+    }
+
+    /// What the edge needs of all this.
+    pub fn http(&self) -> HttpSettings {
+        let public_url = self.public_url.trim_end_matches('/');
+        HttpSettings {
+            public_url: (!public_url.is_empty()).then(|| public_url.to_owned()),
+            strict_isolation: self.strict_isolation,
+            bytes_gone_wait: Duration::from_secs(self.bytes_gone_wait_seconds),
+            signed_url_lifetime: Duration::from_secs(self.signed_url_lifetime_seconds),
+            upload_bytes_max: self.upload_bytes_max,
+            body_idle_max: Duration::from_secs(self.body_timeout_seconds),
+            batch_deletions_per_hour: self.batch_deletions_per_hour,
+            batch_attempts_per_minute: self.batch_attempts_per_minute,
+        }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let timeouts = 1..=TIMEOUT_SECONDS_MAX;
+        for (key, value, range) in [
+            ("bytes_gone_wait_seconds", self.bytes_gone_wait_seconds, timeouts.clone()),
+            (
+                "signed_url_lifetime_seconds",
+                self.signed_url_lifetime_seconds,
+                1..=URL_LIFETIME_SECONDS_MAX,
+            ),
+            ("upload_bytes_max", self.upload_bytes_max, 1..=i64::MAX.unsigned_abs()),
+            ("connections_max", self.connections_max, 1..=1_000_000),
+            ("header_timeout_seconds", self.header_timeout_seconds, timeouts.clone()),
+            ("idle_timeout_seconds", self.idle_timeout_seconds, timeouts.clone()),
+            ("body_timeout_seconds", self.body_timeout_seconds, timeouts.clone()),
+            ("drain_timeout_seconds", self.drain_timeout_seconds, timeouts.clone()),
+            ("batch_deletions_per_hour", self.batch_deletions_per_hour.into(), 1..=1_000_000),
+            ("batch_attempts_per_minute", self.batch_attempts_per_minute.into(), 1..=1_000_000),
+            ("sweep_interval_seconds", self.sweep_interval_seconds, timeouts),
+            ("worker_threads", self.worker_threads, 0..=THREADS_MAX),
+            ("blocking_threads_max", self.blocking_threads_max, 1..=THREADS_MAX),
+        ] {
+            if !range.contains(&value) {
+                let (least, most) = range.into_inner();
+                let problem = format!("is {value}, and must lie between {least} and {most}");
+                return Err(SettingsError::OutOfRange { key, problem });
+            }
+        }
+        if self.data == Path::new("") {
+            let problem = "must not be empty".to_owned();
+            return Err(SettingsError::OutOfRange { key: "data", problem });
+        }
+        check_public_url(&self.public_url)
+    }
+}
+
+fn check_public_url(url: &str) -> Result<(), SettingsError> {
+    let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let authority = authority.map(|rest| rest.trim_end_matches('/'));
+    let plain = |rest: &str| {
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    };
+    if url.is_empty() || authority.is_some_and(plain) {
+        return Ok(());
+    }
+    let problem = "must be http:// or https://, a host, and perhaps a port".to_owned();
+    Err(SettingsError::OutOfRange { key: "public_url", problem })
+}
+
+/// The variables that name a setting, under the setting's own name.
+fn known(
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<HashMap<String, String>, SettingsError> {
+    let keys = keys();
+    let mut found = HashMap::new();
+    for (name, value) in environment {
+        let Some(name) = name.to_str() else { continue };
+        let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX).and_then(|n| n.strip_prefix('_'))
+        else {
+            continue;
+        };
+        let Some(key) = keys.iter().find(|known| known.to_ascii_uppercase() == key) else {
+            continue;
+        };
+        let value = value.into_string().map_err(|_| {
+            SettingsError::Unreadable(format!("the variable {name} is not valid UTF-8"))
+        })?;
+        found.insert(key.clone(), value);
+    }
+    Ok(found)
+}
+
+fn keys() -> Vec<String> {
+    let defaults = serde_json::to_value(Settings::default()).expect("plain fields can be written");
+    let fields = defaults.as_object().expect("settings have fields");
+    fields.keys().cloned().collect()
+}
+
+fn one_line(error: &config::ConfigError) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.trim_matches('|').is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("delenda.toml");
+        std::fs::write(&file, toml).unwrap();
+        let flags = Flags { config: Some(file), ..Flags::default() };
+        load_with(flags, environment)
+    }
+
+    fn load_with(flags: Flags, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let environment =
+            environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        Settings::load(flags, environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_said_gives_the_defaults() {
+        assert_eq!(load_with(Flags::default(), &[]).unwrap(), Settings::default());
+        assert_eq!(Settings::default().blobs_directory(), Path::new("./delenda-data/blobs"));
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_environment_and_that_before_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("any-name");
+        let text = "listen = '0.0.0.0:1'\ndata = '/file'\nupload_bytes_max = 7\nlog = 'warn'";
+        std::fs::write(&file, text).unwrap();
+        let flags = Flags { config: Some(file), data: Some("/flag".into()), listen: None };
+        let environment =
+            [("DELENDA_DATA", "/variable"), ("DELENDA_LISTEN", "[::1]:2"), ("DELENDA_LOG", "1")];
+        let settings = load_with(flags, &environment).unwrap();
+        assert_eq!(settings.data, Path::new("/flag"));
+        assert_eq!(settings.listen, "[::1]:2".parse().unwrap());
+        assert_eq!(settings.upload_bytes_max, 7);
+        assert_eq!(settings.log, "1");
+    }
+
+    #[test]
+    fn a_wrong_value_is_an_error_that_names_its_key_in_one_line() {
+        for (toml, key) in [
+            ("lissen = '1'", "lissen"),
+            ("strict_isolation = 'perhaps'", "strict_isolation"),
+            ("connections_max = 0", "connections_max"),
+            ("connections_max = -1", "connections_max"),
+            ("header_timeout_seconds = 86401", "header_timeout_seconds"),
+            ("batch_deletions_per_hour = 0", "batch_deletions_per_hour"),
+            ("upload_bytes_max = 'big'", "upload_bytes_max"),
+            ("public_url = 'files.example.org'", "public_url"),
+            ("public_url = 'https://a.example/path'", "public_url"),
+            ("data = ''", "data"),
+            ("listen = '8080'", "listen"),
+            ("log = [", "log"),
+        ] {
+            let error = load(toml, &[]).unwrap_err();
+            assert!(error.contains(key), "{toml}: {error}");
+            assert!(!error.contains('\n'), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_read_as_strictly_as_the_file() {
+        let error = load("", &[("DELENDA_CONNECTIONS_MAX", "many")]).unwrap_err();
+        assert!(error.contains("connections_max"), "{error}");
+        let settings = load("", &[("DELENDA_STRICT_ISOLATION", "true")]).unwrap();
+        assert!(settings.strict_isolation);
+    }
+
+    #[test]
+    fn variables_that_name_no_setting_are_ignored() {
+        let environment = [("DELENDA_PORT", "tcp://10.0.0.1:80"), ("LISTEN", "x"), ("delenda", "")];
+        assert_eq!(load("", &environment).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        let flags = Flags { config: Some("/nowhere/delenda.toml".into()), ..Flags::default() };
+        assert!(load_with(flags, &[]).unwrap_err().contains("/nowhere/delenda.toml"));
+    }
+
+    #[test]
+    fn the_public_url_loses_its_slash_and_may_be_absent() {
+        let settings = load("public_url = 'https://a.example:8443/'", &[]).unwrap();
+        assert_eq!(settings.http().public_url.as_deref(), Some("https://a.example:8443"));
+        assert_eq!(Settings::default().http().public_url, None);
+    }
+}

@@ -8,6 +8,7 @@ pub mod config;
 pub mod deletion;
 pub mod domain;
 pub mod http;
+pub mod instance;
 pub mod jobs;
 pub mod ledger;
 pub mod telemetry;

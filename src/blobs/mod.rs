@@ -73,6 +73,11 @@ pub trait BlobStore: Send + Sync {
     /// rows on the purge queue go.
     async fn sync_removals(&self, keys: &[BlobKey]) -> Result<(), BlobError>;
 
+    /// Bytes that the store can hold in all, used or not; `None` where it knows no bound.
+    async fn capacity(&self) -> Result<Option<u64>, BlobError> {
+        Ok(None)
+    }
+
     /// Everything that is there. For `verify`; a store that cannot be listed whole is an error.
     async fn inventory(&self) -> Result<Inventory, BlobError>;
 }

@@ -14,9 +14,14 @@ pub mod limits;
 pub mod media;
 pub mod multipart;
 pub mod native;
+pub mod outputs;
+pub mod placing;
 pub mod query;
 pub mod raw;
 pub mod router;
 pub mod segment;
 pub mod signing;
 pub mod state;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Query strings, read strictly: a parameter chooses what is deleted, so that one text means one
 //! thing or is refused. Decoded exactly once, never repaired.
 
+use std::ops::RangeInclusive;
+
 use super::error::ApiError;
 
 /// Characters of an unknown or repeated name that an error repeats at most.
@@ -21,6 +23,23 @@ pub enum QueryError {
     /// A parameter that the route does not know, where it must know all of them.
     #[error("unknown query parameter '{0}'")]
     Unknown(String),
+    /// No whole number within its bounds.
+    #[error("query parameter '{name}' must be a whole number from {least} to {most}")]
+    OutOfBounds {
+        /// The parameter.
+        name: String,
+        /// The smallest that is taken.
+        least: u64,
+        /// The largest that is taken.
+        most: u64,
+    },
+}
+
+impl QueryError {
+    /// The error about this parameter, which the route does not know.
+    pub fn unknown(name: &str) -> Self {
+        Self::Unknown(echo(name))
+    }
 }
 
 impl From<QueryError> for ApiError {
@@ -58,6 +77,25 @@ impl Query {
         }
     }
 
+    /// A whole number that may stand once, within these bounds. Absent or empty, it is `usual`.
+    pub fn number(
+        &self,
+        name: &str,
+        usual: u64,
+        bounds: RangeInclusive<u64>,
+    ) -> Result<u64, QueryError> {
+        let Some(text) = self.single(name)?.filter(|text| !text.is_empty()) else {
+            return Ok(usual);
+        };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = if digits { text.parse().ok() } else { None };
+        number.filter(|number| bounds.contains(number)).ok_or_else(|| QueryError::OutOfBounds {
+            name: echo(name),
+            least: *bounds.start(),
+            most: *bounds.end(),
+        })
+    }
+
     /// All values of a parameter that may be repeated, in order.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs().filter(move |(other, _)| *other == name).map(|(_, value)| value)
@@ -72,7 +110,7 @@ impl Query {
     /// have been meant to spare something.
     pub fn only(&self, names: &[&str]) -> Result<(), QueryError> {
         match self.pairs().find(|(name, _)| !names.contains(name)) {
-            Some((name, _)) => Err(QueryError::Unknown(echo(name))),
+            Some((name, _)) => Err(QueryError::unknown(name)),
             None => Ok(()),
         }
     }
@@ -177,6 +215,18 @@ mod tests {
         assert_eq!(query.only(&["ids"]), Err(QueryError::Unknown("dry_run".to_owned())));
         let nameless = Query::parse(Some("=1")).unwrap();
         assert_eq!(nameless.only(&["ids"]), Err(QueryError::Unknown(String::new())));
+    }
+
+    #[test]
+    fn numbers_are_whole_and_within_their_bounds() {
+        let number = |raw: &str| Query::parse(Some(raw)).unwrap().number("limit", 50, 1..=100).ok();
+        assert_eq!(number(""), Some(50));
+        assert_eq!(number("limit="), Some(50));
+        assert_eq!(number("limit=100"), Some(100));
+        for wrong in ["0", "101", "-1", "%2B1", "1.0", "1e1", " 1", "99999999999999999999", "x"] {
+            assert_eq!(number(&format!("limit={wrong}")), None, "{wrong}");
+        }
+        assert_eq!(number("limit=1&limit=1"), None);
     }
 
     #[test]

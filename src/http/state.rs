@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::error::{ApiError, RateLimited};
 use super::signing::Signer;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::Deleter;
+use crate::deletion::record::Declined;
+use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
+use crate::domain::organization::Caller;
 use crate::ledger::Ledger;
 use crate::uploads::Uploader;
 
@@ -32,6 +36,50 @@ pub struct Service {
     pub floods: Arc<super::limits::Floods>,
     /// What an operator configured.
     pub settings: Arc<HttpSettings>,
+}
+
+impl Service {
+    /// A request to delete, refused whole where something is missing or locked: what most doors
+    /// ask for.
+    pub fn delete_request(
+        &self,
+        caller: &Caller,
+        door: Door,
+        selectors: Vec<Selector>,
+    ) -> DeleteRequest {
+        DeleteRequest {
+            id: self.ids.next(),
+            realm: caller.realm.clone(),
+            key: caller.key,
+            door,
+            selectors,
+            missing: MissingPolicy::Refuse,
+            locked: LockedPolicy::Refuse,
+            joins_missed: false,
+            allowance: None,
+            at: self.clock.now(),
+        }
+    }
+
+    /// Why a request for a single thing was not accepted, as a kind of error. What is not there
+    /// comes before what is locked.
+    pub fn declined(&self, declined: Declined) -> ApiError {
+        match declined {
+            Declined::Refused(refusal) => {
+                match refusal.missing.is_empty() && refusal.outside_prefix.is_empty() {
+                    true => {
+                        ApiError::Locked(refusal.locked.into_iter().map(|(_, path)| path).collect())
+                    }
+                    false => ApiError::NotFound,
+                }
+            }
+            Declined::OverAllowance(state) => ApiError::RateLimited(RateLimited {
+                limit: state.limit,
+                until: state.resets_at,
+                wait: state.resets_at.since(self.clock.now()),
+            }),
+        }
+    }
 }
 
 /// The settings of the edge, each with its unit.

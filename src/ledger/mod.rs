@@ -301,6 +301,9 @@ pub trait PurgeQueue: Send + Sync {
         limit: usize,
     ) -> Result<usize, LedgerError>;
 
+    /// How many intents expired at or before `now`: what a sweep would take.
+    async fn count_expired_intents(&self, now: Timestamp) -> Result<u64, LedgerError>;
+
     /// Condemns the blobs of these intents at once, where they still exist: uploads that failed.
     async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError>;
 }

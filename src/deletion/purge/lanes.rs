@@ -67,6 +67,17 @@ impl Lanes {
         }
     }
 
+    /// Ends when nothing is pending.
+    pub(super) async fn idle(&self) {
+        loop {
+            let drained = self.drained.notified();
+            if self.state().pending == 0 {
+                return;
+            }
+            drained.await;
+        }
+    }
+
     /// Ends when something waits, with batches of about `blobs_max` blobs: singles first.
     pub(super) async fn take(&self, blobs_max: usize) -> Vec<Leased> {
         loop {

@@ -29,7 +29,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::DeletionId;
 use crate::domain::random::Random;
 use crate::jobs::wake::Wake;
-use crate::ledger::{Lease, LeaseToken, Ledger, Settlement};
+use crate::ledger::{Lease, LeaseToken, Ledger, LedgerError, Settlement};
 
 /// How long a batch is this process's. Longer than any purge of it should take.
 const LEASE_DURATION: Duration = Duration::from_secs(60);
@@ -108,6 +108,28 @@ impl Purger {
     /// Ends when there is room for more bulk batches.
     pub async fn room(&self) {
         self.lanes.room().await;
+    }
+
+    /// Ends when nothing that was taken waits to be removed or settled.
+    pub async fn idle(&self) {
+        self.lanes.idle().await;
+    }
+
+    /// Leases and purges all that is due now; the number of blobs that were tried. The removers
+    /// and the settler must be running. What fails is due again later, and is not waited for.
+    pub async fn purge_due(&self) -> Result<u64, LedgerError> {
+        let now = self.clock.now();
+        let mut tried = 0;
+        loop {
+            let lease = self.fresh_lease();
+            let due = self.ledger.lease_condemned(now, lease, POLL_BLOBS_MAX).await?;
+            if due.is_empty() {
+                return Ok(tried);
+            }
+            tried += due.iter().map(|batch| batch.blobs.len() as u64).sum::<u64>();
+            self.enqueue_bulk(due, lease.token);
+            self.idle().await;
+        }
     }
 
     /// Looks for due batches until `stop`: what other processes left, and what failed before.

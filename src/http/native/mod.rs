@@ -9,10 +9,17 @@
 //! An operator key names the organization that it means by `?organization=`. A key that is bound
 //! to one may name it too, and no other.
 
+//!
+//! A command that is made takes outputs until its files are deleted: then 409. Its name for an
+//! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
+
+mod commands;
 mod problem;
+mod usage;
 
 use axum::Router;
 use axum::response::Response;
+use axum::routing::{get, post, put};
 use http::HeaderMap;
 
 use super::dialect::{Credential, Dialect, NamedOrganization, bearer};
@@ -46,4 +53,7 @@ impl Dialect for Native {
 /// The routes of the native API.
 pub fn routes() -> Router<Service> {
     Router::new()
+        .route("/delenda/v1/commands", post(commands::create))
+        .route("/delenda/v1/commands/{id}/outputs/{name}", put(commands::put_output))
+        .route("/delenda/v1/usage", get(usage::usage))
 }

@@ -34,9 +34,12 @@ pub(crate) async fn the_sweep_takes_expired_intents_only(fixture: Fixture) {
     fixture
         .clock
         .set(fixture.now().plus(INTENT_LIFETIME).minus(std::time::Duration::from_millis(1001)));
+    assert_eq!(fixture.ledger.count_expired_intents(fixture.now()).await.unwrap(), 0);
     assert_eq!(fixture.ledger.condemn_expired_intents(fixture.now(), 500).await.unwrap(), 0);
     fixture.clock.advance(std::time::Duration::from_millis(1));
+    assert_eq!(fixture.ledger.count_expired_intents(fixture.now()).await.unwrap(), 3);
     assert_eq!(fixture.ledger.condemn_expired_intents(fixture.now(), 500).await.unwrap(), 3);
+    assert_eq!(fixture.ledger.count_expired_intents(fixture.now()).await.unwrap(), 0);
     fixture.assert_sound().await;
     let batches = fixture.lease_due(fixture.lease()).await;
     assert_eq!(keys_of(&batches), early);

@@ -164,6 +164,11 @@ impl PurgeQueue for MemoryLedger {
         Ok(taken.len())
     }
 
+    async fn count_expired_intents(&self, now: Timestamp) -> Result<u64, LedgerError> {
+        let state = self.state();
+        Ok(state.intents.values().filter(|expires_at| **expires_at <= now).count() as u64)
+    }
+
     async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError> {
         self.state().condemn_intents(blobs, now);
         Ok(())

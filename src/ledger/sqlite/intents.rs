@@ -1,6 +1,6 @@
 //! Upload intents: the durable promise that whatever is written under a key can be found.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::condemned;
 use super::rows::{failed, signed};
@@ -56,6 +56,13 @@ pub(super) fn condemn_expired(
         }
     }
     condemn(tx, &keys, now)
+}
+
+/// How many intents expired: what a sweep would take.
+pub(super) fn count_expired(connection: &Connection, now: Timestamp) -> Result<u64, LedgerError> {
+    let sql = "select count(*) from intents where expires_at <= ?1";
+    let count = connection.query_row(sql, params![now], |row| row.get::<_, i64>(0));
+    count.map(i64::unsigned_abs).map_err(failed("counting expired intents"))
 }
 
 /// Condemns the blobs of those of these intents that still exist.

@@ -1,0 +1,76 @@
+//! Uploading a file, by id or to a path.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::Swiftia;
+use super::wire::File;
+use crate::domain::entry::{Attributes, Origin};
+use crate::domain::organization::{Caller, Scope};
+use crate::domain::path::EntryPath;
+use crate::http::auth::Authenticated;
+use crate::http::dialect::DialectError;
+use crate::http::error::ApiError;
+use crate::http::json;
+use crate::http::multipart::{Form, FormError, FormFile, read_form};
+use crate::http::placing::{attributes, tags_of, title_of, upload_path};
+use crate::http::state::Service;
+use crate::uploads::{Received, UploadRequest};
+
+/// Stores the file of a form.
+pub(super) async fn upload(
+    State(service): State<Service>,
+    authenticated: Authenticated<Swiftia>,
+    request: Request,
+) -> Result<Response, DialectError<Swiftia>> {
+    authenticated.require(Scope::Write)?;
+    let headers = request.headers().clone();
+    let form = read_form(&service, request).await.map_err(|error| match error {
+        FormError::Unreadable(text) => ApiError::Invalid(text),
+        FormError::Other(error) => error,
+    })?;
+    let caller = &authenticated.caller;
+    let (upload, received) = place(&service, caller, form)?;
+    let stored = service
+        .uploader
+        .attach::<std::convert::Infallible>(&caller.realm, upload, received)
+        .await?;
+    let answer = File::of(&service, &headers, caller.organization.id, stored.file);
+    Ok(json::answer(StatusCode::CREATED, &answer))
+}
+
+fn place(
+    service: &Service,
+    caller: &Caller,
+    mut form: Form,
+) -> Result<(UploadRequest, Received), ApiError> {
+    let file = form.file.take();
+    let FormFile { received, name, content_type } =
+        file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;
+    let entry = service.ids.next();
+    let title = title_of(&name);
+    let (path, overwrite) = match form.single("path")?.filter(|path| !path.is_empty()) {
+        Some(path) => (file_path(path)?, true),
+        None => {
+            let now = service.clock.now();
+            (upload_path(&caller.realm.prefix, now, entry, &title)?, false)
+        }
+    };
+    let attributes = Attributes {
+        tags: tags_of(form.all("tags").flat_map(|tags| tags.split(',')))?,
+        description: form.single("description")?.map(str::to_owned),
+        ..attributes(title, content_type)
+    };
+    let origin = Origin::Ordinary;
+    let upload = UploadRequest { entry, path, overwrite, attributes, output_of: None, origin };
+    Ok((upload, received))
+}
+
+fn file_path(text: &str) -> Result<EntryPath, ApiError> {
+    let written = EntryPath::parse_written(text)?;
+    match written.says_folder {
+        true => Err(ApiError::Invalid("the path of a file must not end in '/'".to_owned())),
+        false => Ok(written.path),
+    }
+}

@@ -1,0 +1,91 @@
+//! Listing and making uploads.
+
+use std::convert::Infallible;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::Templated;
+use super::wire::Upload;
+use crate::domain::entry::{Attributes, Origin};
+use crate::domain::organization::Scope;
+use crate::http::auth::Authenticated;
+use crate::http::dialect::DialectError;
+use crate::http::error::ApiError;
+use crate::http::json;
+use crate::http::multipart::{FormError, FormFile, read_form};
+use crate::http::placing::{attributes, tags_of, title_of, upload_path};
+use crate::http::query::Query;
+use crate::http::state::Service;
+use crate::ledger::FileQuery;
+use crate::uploads::UploadRequest;
+
+/// Uploads on a page, unless the request says otherwise.
+const PAGE_UPLOADS: u64 = 15;
+/// Uploads on a page at most.
+const PAGE_UPLOADS_MAX: u64 = 100;
+
+/// A page of uploads.
+pub(super) async fn list(
+    State(service): State<Service>,
+    authenticated: Authenticated<Templated>,
+    headers: HeaderMap,
+) -> Result<Response, DialectError<Templated>> {
+    let query = file_query(&authenticated.query)?;
+    authenticated.require(Scope::Read)?;
+    let caller = &authenticated.caller;
+    let page = service.ledger.files(&caller.realm, &query).await?;
+    let files = page.files.into_iter();
+    let uploads: Vec<Upload> =
+        files.map(|file| Upload::of(&service, &headers, caller.organization.id, file)).collect();
+    Ok(json::answer(StatusCode::OK, &uploads))
+}
+
+fn file_query(query: &Query) -> Result<FileQuery, ApiError> {
+    let text = query.single("query")?.filter(|text| !text.is_empty());
+    let page = query.number("page", 0, 0..=u64::from(u32::MAX))?;
+    let limit = query.number("limit", PAGE_UPLOADS, 1..=PAGE_UPLOADS_MAX)?;
+    Ok(FileQuery {
+        kind: None,
+        any_tag: tags_of(query.all("tags").flat_map(|tags| tags.split(',')))?,
+        text: text.map(str::to_owned),
+        offset: page * limit,
+        limit,
+    })
+}
+
+/// Stores the file of a form.
+pub(super) async fn upload(
+    State(service): State<Service>,
+    authenticated: Authenticated<Templated>,
+    request: Request,
+) -> Result<Response, DialectError<Templated>> {
+    authenticated.require(Scope::Write)?;
+    let headers = request.headers().clone();
+    let mut form = read_form(&service, request).await.map_err(|error| match error {
+        FormError::Unreadable(text) => ApiError::Invalid(text),
+        FormError::Other(error) => error,
+    })?;
+    let file = form.file.take();
+    let FormFile { received, name, content_type } =
+        file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;
+    let caller = &authenticated.caller;
+    let entry = service.ids.next();
+    let title = title_of(&name);
+    let upload = UploadRequest {
+        entry,
+        path: upload_path(&caller.realm.prefix, service.clock.now(), entry, &title)?,
+        overwrite: false,
+        attributes: Attributes {
+            tags: tags_of(form.all("tags").chain(form.all("tags[]")))?,
+            external_id: form.single("externalId")?.map(str::to_owned),
+            ..attributes(title, content_type)
+        },
+        output_of: None,
+        origin: Origin::Ordinary,
+    };
+    let stored = service.uploader.attach::<Infallible>(&caller.realm, upload, received).await?;
+    let answer = Upload::of(&service, &headers, caller.organization.id, stored.file);
+    Ok(json::answer(StatusCode::OK, &answer))
+}

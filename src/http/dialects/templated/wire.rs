@@ -1,0 +1,117 @@
+//! The texts of the dialect.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use crate::domain::entry::FileRecord;
+use crate::domain::id::OrganizationId;
+use crate::http::error::ApiError;
+use crate::http::signing::absolute_url;
+use crate::http::state::Service;
+
+/// The shape of every error but one.
+#[derive(Serialize)]
+pub(super) struct ErrorAnswer {
+    pub(super) error: Cow<'static, str>,
+}
+
+/// The answer to a delete that was refused whole.
+#[derive(Serialize)]
+pub(super) struct NothingDeleted {
+    pub(super) not_found: Vec<String>,
+    pub(super) unauthorized: Vec<String>,
+    pub(super) error: &'static str,
+}
+
+/// What such an answer says.
+pub(super) const NOTHING_DELETED: &str = "Cannot delete uploads: some uploads were not found or \
+                                          you don't have permission to delete them";
+
+/// The answer to a delete.
+#[derive(Serialize)]
+pub(super) struct Deleted {
+    pub(super) deleted: Vec<String>,
+    pub(super) message: String,
+}
+
+/// An upload.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Upload {
+    id: String,
+    name: String,
+    url: String,
+    size: u64,
+    content_type: String,
+    tags: Vec<String>,
+    external_id: Option<String>,
+    created_at: String,
+}
+
+impl Upload {
+    pub(super) fn of(
+        service: &Service,
+        headers: &HeaderMap,
+        organization: OrganizationId,
+        file: FileRecord,
+    ) -> Self {
+        let url = absolute_url(service, headers, organization, &file);
+        let attributes = file.attributes;
+        Self {
+            id: file.id.to_string(),
+            name: attributes.title,
+            url,
+            size: file.content.size,
+            content_type: attributes.content_type,
+            tags: attributes.tags,
+            external_id: attributes.external_id,
+            created_at: file.created_at.iso8601(),
+        }
+    }
+}
+
+/// Status and text of every error.
+pub(super) fn error(error: &ApiError) -> (StatusCode, Cow<'static, str>) {
+    use StatusCode as S;
+    let (status, text) = match error {
+        ApiError::Unauthenticated => (S::UNAUTHORIZED, "Not authorized"),
+        ApiError::OrganizationGone => (S::NOT_FOUND, "User not found"),
+        ApiError::OrganizationRequired => (S::BAD_REQUEST, "An organization must be named"),
+        ApiError::OrganizationMismatch => {
+            (S::FORBIDDEN, "The API key belongs to another organization")
+        }
+        ApiError::Forbidden(scope) => {
+            let text = format!("The API key lacks the scope '{}'", scope.as_str());
+            return (S::FORBIDDEN, text.into());
+        }
+        ApiError::SignatureRefused => (S::FORBIDDEN, "The url is not valid"),
+        ApiError::NotFound => (S::NOT_FOUND, "Not found"),
+        ApiError::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "Method not allowed"),
+        ApiError::Invalid(text) => return (S::BAD_REQUEST, text.clone().into()),
+        ApiError::Unprocessable(text) => return (S::UNPROCESSABLE_ENTITY, text.clone().into()),
+        ApiError::Conflict(text) => return (S::CONFLICT, text.clone().into()),
+        ApiError::Locked(_) => (S::BAD_REQUEST, "The upload is locked"),
+        ApiError::TooLarge { limit } => {
+            return (S::PAYLOAD_TOO_LARGE, format!("At most {limit} bytes are accepted").into());
+        }
+        ApiError::UnsupportedMediaType => {
+            (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
+        }
+        ApiError::RangeNotSatisfiable { .. } => {
+            (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
+        }
+        ApiError::RateLimited(_) => (S::TOO_MANY_REQUESTS, "Too many requests"),
+        ApiError::Timeout => (S::REQUEST_TIMEOUT, "The request took too long to arrive"),
+        ApiError::NotImplemented => (S::NOT_IMPLEMENTED, "Not implemented"),
+        ApiError::InsufficientStorage(text) => {
+            return (S::INSUFFICIENT_STORAGE, text.clone().into());
+        }
+        ApiError::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "Not available for the moment"),
+        ApiError::BytesRemain | ApiError::Internal(_) => {
+            (S::INTERNAL_SERVER_ERROR, "An unexpected error occurred")
+        }
+    };
+    (status, text.into())
+}

@@ -1,0 +1,237 @@
+//! The one executor of administrative requests.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::{AdminAnswer, AdminRequest, KeyLine, OrganizationLine, ShownKey, scope_list};
+use crate::deletion::sweep::sweep;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::id::{IdSource, KeyId, OrganizationId};
+use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope};
+use crate::domain::path::EntryPath;
+use crate::domain::random::Random;
+use crate::domain::secret::{generate_key, hash_key};
+use crate::jobs::wake::Wake;
+use crate::ledger::{Ledger, LedgerError, NewKey, NewOrganization};
+
+/// An organization's name, or a plan's, in bytes at most.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// What executing takes. Cheap to clone.
+#[derive(Clone)]
+pub struct Office {
+    /// Metadata.
+    pub ledger: Arc<dyn Ledger>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Identities.
+    pub ids: Arc<IdSource>,
+    /// Where keys come from.
+    pub random: Arc<dyn Random>,
+    /// Woken when a sweep has condemned something.
+    pub purge: Wake,
+}
+
+/// Why a request was not executed.
+enum Unexecuted {
+    Refused(&'static str),
+    Failed(LedgerError),
+}
+
+impl From<LedgerError> for Unexecuted {
+    fn from(error: LedgerError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+type Executed = Result<AdminAnswer, Unexecuted>;
+
+impl Office {
+    /// Executes a request. What the answer reports is durable, and holds for every later request
+    /// of anybody.
+    pub async fn administer(&self, request: AdminRequest) -> AdminAnswer {
+        let executed = match request {
+            AdminRequest::CreateOrganization { name, plan } => {
+                self.create_organization(name, plan).await
+            }
+            AdminRequest::ListOrganizations => self.organizations().await,
+            AdminRequest::DisableOrganization { id } => self.disable_organization(id).await,
+            AdminRequest::CreateKey { organization, scopes, prefix, expires_at } => {
+                let limits = KeyLimits { scopes, prefix, expires_at };
+                self.create_key(organization, limits).await
+            }
+            AdminRequest::ListKeys => self.keys().await,
+            AdminRequest::RevokeKey { id } => self.revoke_key(id).await,
+            AdminRequest::Sweep { dry_run } => self.sweep(dry_run).await,
+        };
+        match executed {
+            Ok(answer) => answer,
+            Err(Unexecuted::Refused(reason)) => AdminAnswer::Refused { reason: reason.to_owned() },
+            Err(Unexecuted::Failed(error)) => {
+                // The asker learns what happened; the cause belongs to whoever reads the log.
+                tracing::error!(%error, cause = ?error.source, "an administrative request failed");
+                AdminAnswer::Failed { reason: error.to_string() }
+            }
+        }
+    }
+
+    /// Makes a key whose secret exists already: only [`Office::administer`] and the first start,
+    /// which writes the secret down before the key works, need it.
+    pub async fn register_key(
+        &self,
+        secret: &str,
+        organization: Option<OrganizationId>,
+        scopes: &[Scope],
+    ) -> Result<Option<Key>, LedgerError> {
+        let limits =
+            Limits { scopes: scopes.to_vec(), prefix: EntryPath::root(), expires_at: None };
+        self.insert_key(secret, organization, limits).await
+    }
+
+    async fn create_organization(&self, name: String, plan: Option<String>) -> Executed {
+        let plan = plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
+        if !is_name(&name) {
+            return Err(Unexecuted::Refused(
+                "a name has 1 to 255 bytes, no control characters, and is not all blank",
+            ));
+        }
+        if !is_name(&plan) {
+            return Err(Unexecuted::Refused("a plan's name has 1 to 255 printable bytes"));
+        }
+        let folders = [self.ids.next(), self.ids.next(), self.ids.next()];
+        let new = NewOrganization { id: self.ids.next(), name, plan, folders };
+        let made = self.ledger.create_organization(new, self.clock.now()).await?;
+        Ok(AdminAnswer::OrganizationCreated { id: made.id.to_string(), name: made.name })
+    }
+
+    async fn organizations(&self) -> Executed {
+        let all = self.ledger.organizations().await?;
+        Ok(AdminAnswer::Organizations {
+            organizations: all.iter().map(organization_line).collect(),
+        })
+    }
+
+    async fn disable_organization(&self, id: String) -> Executed {
+        let known = OrganizationId::parse(&id);
+        let Some(organization) = known else { return Err(NO_ORGANIZATION) };
+        if !self.ledger.disable_organization(organization, self.clock.now()).await? {
+            return Err(NO_ORGANIZATION);
+        }
+        Ok(AdminAnswer::OrganizationDisabled { id })
+    }
+
+    async fn create_key(&self, organization: Option<String>, limits: KeyLimits) -> Executed {
+        let organization = match organization {
+            Some(id) => Some(OrganizationId::parse(&id).ok_or(NO_ORGANIZATION)?),
+            None => None,
+        };
+        let Ok(prefix) = EntryPath::parse_written(&limits.prefix) else {
+            return Err(Unexecuted::Refused("the prefix is not a path"));
+        };
+        if limits.scopes.is_empty() {
+            return Err(Unexecuted::Refused("a key without a scope can do nothing"));
+        }
+        let scopes = scope_list(limits.scopes.into_iter().collect());
+        let secret = generate_key(self.random.as_ref());
+        let limits = Limits {
+            scopes,
+            prefix: prefix.path,
+            expires_at: limits.expires_at.map(Timestamp::from_millis),
+        };
+        let made = self.insert_key(secret.expose_secret(), organization, limits).await?;
+        let Some(key) = made else { return Err(NO_ORGANIZATION) };
+        Ok(AdminAnswer::KeyCreated {
+            id: key.id.to_string(),
+            key: ShownKey(secret.expose_secret().to_owned()),
+            organization: key.organization.map(|organization| organization.id.to_string()),
+            scopes: scope_list(key.scopes),
+        })
+    }
+
+    async fn insert_key(
+        &self,
+        secret: &str,
+        organization: Option<OrganizationId>,
+        limits: Limits,
+    ) -> Result<Option<Key>, LedgerError> {
+        let new = NewKey {
+            id: self.ids.next(),
+            organization,
+            hash: hash_key(secret),
+            scopes: limits.scopes.into_iter().collect(),
+            prefix: limits.prefix,
+            expires_at: limits.expires_at,
+        };
+        self.ledger.create_key(new, self.clock.now()).await
+    }
+
+    async fn keys(&self) -> Executed {
+        let all = self.ledger.keys().await?;
+        Ok(AdminAnswer::Keys { keys: all.iter().map(key_line).collect() })
+    }
+
+    async fn revoke_key(&self, id: String) -> Executed {
+        let Some(key) = KeyId::parse(&id) else { return Err(NO_KEY) };
+        if !self.ledger.revoke_key(key, self.clock.now()).await? {
+            return Err(NO_KEY);
+        }
+        Ok(AdminAnswer::KeyRevoked { id })
+    }
+
+    async fn sweep(&self, dry_run: bool) -> Executed {
+        let now = self.clock.now();
+        if dry_run {
+            let condemned = self.ledger.count_expired_intents(now).await?;
+            return Ok(AdminAnswer::Swept { condemned, purged: None, dry_run });
+        }
+        let condemned = sweep(self.ledger.as_ref(), now).await?;
+        if condemned > 0 {
+            self.purge.wake();
+        }
+        Ok(AdminAnswer::Swept { condemned, purged: None, dry_run })
+    }
+}
+
+const NO_ORGANIZATION: Unexecuted = Unexecuted::Refused("no such organization");
+const NO_KEY: Unexecuted = Unexecuted::Refused("no such key");
+
+/// What a key may do and see, and for how long, as it was asked for.
+struct KeyLimits {
+    scopes: Vec<Scope>,
+    prefix: String,
+    expires_at: Option<i64>,
+}
+
+/// The same, once it is understood.
+struct Limits {
+    scopes: Vec<Scope>,
+    prefix: EntryPath,
+    expires_at: Option<Timestamp>,
+}
+
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+fn organization_line(organization: &Organization) -> OrganizationLine {
+    OrganizationLine {
+        id: organization.id.to_string(),
+        name: organization.name.clone(),
+        plan: organization.plan.clone(),
+        created_at: organization.created_at.iso8601(),
+        disabled_at: organization.disabled_at.map(Timestamp::iso8601),
+    }
+}
+
+fn key_line(key: &Key) -> KeyLine {
+    KeyLine {
+        id: key.id.to_string(),
+        organization: key.organization.as_ref().map(|organization| organization.id.to_string()),
+        scopes: scope_list(key.scopes),
+        prefix: key.prefix.to_string(),
+        created_at: key.created_at.iso8601(),
+        expires_at: key.expires_at.map(Timestamp::iso8601),
+        revoked_at: key.revoked_at.map(Timestamp::iso8601),
+    }
+}

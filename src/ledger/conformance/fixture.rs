@@ -298,7 +298,7 @@ impl Fixture {
         blobs: usize,
     ) -> ExpandStep {
         let limits = StepLimits { blobs, ..STEP };
-        let step = self.ledger.expand_step(after, self.lease(), limits).await.unwrap();
+        let step = self.ledger.expand_step(after, self.lease(), limits, self.now()).await.unwrap();
         self.assert_sound().await;
         step
     }

@@ -154,7 +154,7 @@ pub(crate) async fn three_thousand_files_are_expanded_in_steps(fixture: Fixture)
     loop {
         let lease = fixture.lease();
         let limits = crate::ledger::StepLimits { blobs: 700, ..STEP };
-        let step = fixture.ledger.expand_step(None, lease, limits).await.unwrap();
+        let step = fixture.ledger.expand_step(None, lease, limits, fixture.now()).await.unwrap();
         if step.served.is_none() {
             break;
         }

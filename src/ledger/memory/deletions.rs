@@ -327,6 +327,7 @@ impl DeletionLedger for MemoryLedger {
         after: Option<OrganizationNumber>,
         lease: Lease,
         limits: StepLimits,
+        _now: Timestamp,
     ) -> Result<ExpandStep, LedgerError> {
         Ok(self.state().expand_step(after, lease, limits))
     }

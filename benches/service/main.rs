@@ -1,0 +1,98 @@
+//! How fast the release binary deletes, measured from outside on a disk of its own, beside the
+//! targets. Run it with `scripts/bench`.
+//!
+//! What is compared is measured in the same run, within the same minutes: a durable write costs
+//! several times as much when the host is busy.
+
+mod folders;
+mod installation;
+mod rounds;
+mod singles;
+mod wire;
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use self::installation::{Installation, Place};
+
+/// What is asked on the command line.
+struct Options {
+    /// A tenth of the sizes.
+    quick: bool,
+    /// Also the tree of a million files, which takes minutes to fill.
+    million: bool,
+    /// Where the disk's image lies.
+    directory: PathBuf,
+}
+
+/// One line of the table.
+pub struct Line {
+    /// What was measured.
+    pub what: String,
+    /// What came out.
+    pub measured: String,
+    /// What it should come to.
+    pub target: &'static str,
+    /// Whether it does.
+    pub met: bool,
+}
+
+/// A measurement with its installation.
+pub struct Bench {
+    pub server: Installation,
+    pub place: Place,
+    quick: bool,
+    lines: Vec<Line>,
+}
+
+impl Bench {
+    /// A size, or a tenth of it.
+    pub fn size(&self, full: usize) -> usize {
+        if self.quick { full / 10 } else { full }
+    }
+
+    /// Prints a line at once, and keeps it for the table.
+    pub fn report(&mut self, what: &str, measured: String, target: &'static str, met: bool) {
+        println!("  {what}: {measured}");
+        self.lines.push(Line { what: what.to_owned(), measured, target, met });
+    }
+}
+
+fn options() -> anyhow::Result<Options> {
+    let mut options = Options { quick: false, million: false, directory: std::env::temp_dir() };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            // This one cargo adds.
+            "--bench" => {}
+            "--quick" => options.quick = true,
+            "--million" => options.million = true,
+            "--directory" => options.directory = arguments.next().unwrap_or_default().into(),
+            other => bail!("unknown argument {other}: --quick, --million, --directory DIR"),
+        }
+    }
+    Ok(options)
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let options = options()?;
+    let place = Place::new(&options.directory)?;
+    let server = Installation::start(&place.path().join("data"))?;
+    let mut bench = Bench { server, place, quick: options.quick, lines: Vec::new() };
+    singles::idle_memory(&mut bench)?;
+    singles::uploads_and_single_deletes(&mut bench).await?;
+    singles::many_ids(&mut bench).await?;
+    folders::one_folder(&mut bench).await?;
+    folders::one_batch(&mut bench).await?;
+    if options.million {
+        folders::a_million(&mut bench).await?;
+    }
+    println!("\n{:<58} {:>34}  {:<26}", "what", "measured", "target");
+    for Line { what, measured, target, met } in &bench.lines {
+        let verdict = if *met { "met" } else { "MISSED" };
+        println!("{what:<58} {measured:>34}  {target:<26} {verdict}");
+    }
+    bench.server.stop()
+}

@@ -1,0 +1,189 @@
+//! The verbs of the five dialects and of the native API. Each gives the answer as it is, or the
+//! transport's error where none came: a killed server answers nothing.
+
+use bytes::Bytes;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, Result};
+use serde_json::{Value, json};
+
+use super::client::{Answer, Client, Proof, answer};
+
+/// A text as it stands in a query.
+pub fn encoded(text: &str) -> String {
+    const PLAIN: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+    percent_encoding::utf8_percent_encode(text, PLAIN).to_string()
+}
+
+/// The ids as a query: `ids=a&ids=b`.
+pub fn ids_query(ids: &[String]) -> String {
+    ids.iter().map(|id| format!("ids={id}")).collect::<Vec<_>>().join("&")
+}
+
+/// Merple: one namespace of paths.
+impl Client {
+    pub async fn merple_put(&self, path: &str, body: Bytes) -> Result<Answer> {
+        let target = format!("/fso?path={}&overwrite=true", encoded(path));
+        self.send_bytes(Method::POST, &target, Proof::Merple, body).await
+    }
+
+    pub async fn merple_get(&self, path: &str) -> Result<Answer> {
+        self.send(Method::GET, &format!("/fso?path={}", encoded(path)), Proof::Merple).await
+    }
+
+    pub async fn merple_info(&self, path: &str) -> Result<Answer> {
+        self.send(Method::GET, &format!("/fso-info?path={}", encoded(path)), Proof::Merple).await
+    }
+
+    pub async fn merple_delete(&self, path: &str) -> Result<Answer> {
+        self.send(Method::DELETE, &format!("/fso?path={}", encoded(path)), Proof::Merple).await
+    }
+}
+
+/// Swiftia: files by id.
+impl Client {
+    /// Uploads; `path` where the file shall lie somewhere else than the server chooses.
+    pub async fn swiftia_put(&self, name: &str, path: Option<&str>, body: Bytes) -> Result<Answer> {
+        let mut form = Form::new();
+        if let Some(path) = path {
+            form = form.text("path", path.to_owned());
+        }
+        self.multipart("/api/uploads/files", Proof::Bearer, form, name, body).await
+    }
+
+    pub async fn swiftia_get(&self, id: &str) -> Result<Answer> {
+        self.send(Method::GET, &format!("/api/uploads/files/{id}"), Proof::Bearer).await
+    }
+
+    pub async fn swiftia_delete(&self, id: &str) -> Result<Answer> {
+        self.send(Method::DELETE, &format!("/api/uploads/files/{id}"), Proof::Bearer).await
+    }
+
+    /// Every file of the organization, newest first, by pages of 100.
+    pub async fn swiftia_all(&self) -> Result<Vec<Value>> {
+        let mut files = Vec::new();
+        loop {
+            let target = format!("/api/uploads/files?limit=100&offset={}", files.len());
+            let page = self.send(Method::GET, &target, Proof::Bearer).await?.expect(200).json();
+            let page = page["files"].as_array().unwrap().clone();
+            if page.is_empty() {
+                return Ok(files);
+            }
+            files.extend(page);
+        }
+    }
+}
+
+/// Templated: many ids, all or none.
+impl Client {
+    pub async fn templated_put(&self, name: &str, body: Bytes) -> Result<Answer> {
+        self.multipart("/v1/upload", Proof::Bearer, Form::new(), name, body).await
+    }
+
+    pub async fn templated_delete(&self, ids: &[String]) -> Result<Answer> {
+        self.templated_delete_query(&ids_query(ids)).await
+    }
+
+    pub async fn templated_delete_query(&self, query: &str) -> Result<Answer> {
+        self.send(Method::DELETE, &format!("/v1/uploads?{query}"), Proof::Bearer).await
+    }
+
+    /// Every file of the organization, by pages of 100.
+    pub async fn templated_all(&self) -> Result<Vec<Value>> {
+        let mut files = Vec::new();
+        for page in 0.. {
+            let target = format!("/v1/uploads?limit=100&page={page}");
+            let list = self.send(Method::GET, &target, Proof::Bearer).await?.expect(200).json();
+            let list = list.as_array().unwrap().clone();
+            if list.is_empty() {
+                break;
+            }
+            files.extend(list);
+        }
+        Ok(files)
+    }
+}
+
+/// RenderIO: outputs of commands.
+impl Client {
+    pub async fn renderio_command(&self, id: &str) -> Result<Answer> {
+        self.send(Method::GET, &format!("/api/v1/commands/{id}"), Proof::Renderio).await
+    }
+
+    pub async fn renderio_delete(&self, command: &str) -> Result<Answer> {
+        let target = format!("/api/v1/commands/{command}/files");
+        self.send(Method::DELETE, &target, Proof::Renderio).await
+    }
+}
+
+/// Sirv: batches of paths.
+impl Client {
+    pub async fn sirv_put(&self, path: &str, body: Bytes) -> Result<Answer> {
+        let target = format!("/v2/files/upload?filename={}", encoded(path));
+        self.send_bytes(Method::POST, &target, Proof::Sirv, body).await
+    }
+
+    pub async fn sirv_get(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/download?filename={}", encoded(path));
+        self.send(Method::GET, &target, Proof::Sirv).await
+    }
+
+    pub async fn sirv_stat(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/stat?filename={}", encoded(path));
+        self.send(Method::GET, &target, Proof::Sirv).await
+    }
+
+    pub async fn sirv_lock(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/lock?filename={}", encoded(path));
+        self.send(Method::POST, &target, Proof::Sirv).await
+    }
+
+    pub async fn sirv_unlock(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/unlock?filename={}", encoded(path));
+        self.send(Method::POST, &target, Proof::Sirv).await
+    }
+
+    pub async fn sirv_delete(&self, paths: &[&str]) -> Result<Answer> {
+        let body = json!({ "filenames": paths });
+        self.send_json(Method::POST, "/v2/files/batch/delete", Proof::Sirv, &body).await
+    }
+
+    pub async fn sirv_progress(&self, job: &str) -> Result<Answer> {
+        let target = format!("/v2/files/batch/delete?id={job}");
+        self.send(Method::GET, &target, Proof::Sirv).await
+    }
+}
+
+/// The native API.
+impl Client {
+    pub async fn usage(&self) -> Result<Answer> {
+        self.send(Method::GET, "/delenda/v1/usage", Proof::Bearer).await
+    }
+
+    /// Makes a finished command.
+    pub async fn command_create(&self) -> Result<Answer> {
+        let body = json!({ "status": "SUCCESS", "command_type": "FFMPEG_COMMAND" });
+        self.send_json(Method::POST, "/delenda/v1/commands", Proof::Bearer, &body).await
+    }
+
+    /// Stores an output of a command.
+    pub async fn command_output(&self, command: &str, name: &str, body: Bytes) -> Result<Answer> {
+        let target = format!("/delenda/v1/commands/{command}/outputs/{name}");
+        self.send_bytes(Method::PUT, &target, Proof::Bearer, body).await
+    }
+}
+
+impl Client {
+    async fn multipart(
+        &self,
+        target: &str,
+        proof: Proof,
+        form: Form,
+        name: &str,
+        body: Bytes,
+    ) -> Result<Answer> {
+        let part = Part::bytes(body.to_vec()).file_name(name.to_owned());
+        let form = form.part("file", part);
+        answer(self.request(Method::POST, target, proof).await?.multipart(form)).await
+    }
+}

@@ -1,0 +1,270 @@
+//! Two organizations on one server: what belongs to the other looks exactly like what never was,
+//! and nothing that one does changes the other (I7).
+
+use bytes::Bytes;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::client::Proof;
+use crate::harness::doors::encoded;
+use crate::harness::{Answer, Client, Server};
+
+const CONTENT: Bytes = Bytes::from_static(b"content");
+/// Headers that differ between any two answers, whoever asks.
+const VOLATILE: [&str; 7] = [
+    "date",
+    "x-request-id",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-global-ratelimit-remaining",
+    "x-global-ratelimit-reset",
+    "retry-after",
+];
+
+/// Names of one of each kind of thing, all of the same length in each set.
+struct Names {
+    file: String,
+    path: String,
+    folder: String,
+    command: String,
+    job: String,
+    deletion: String,
+    organization: String,
+}
+
+impl Names {
+    /// Well-formed names of things that never were.
+    fn absent() -> Self {
+        let id = |digit: char| format!("019a0000-0000-7000-8000-00000000000{digit}");
+        Self {
+            file: id('1'),
+            path: "/absent/file.txt".to_owned(),
+            folder: "/absent".to_owned(),
+            command: id('2'),
+            job: id('3').replace('-', ""),
+            deletion: id('4'),
+            organization: id('5'),
+        }
+    }
+
+    /// Names of things in an organization that all exist.
+    async fn made(client: &Client, organization: &str) -> Self {
+        let file = client.swiftia_put("file", None, CONTENT).await.unwrap().expect(201).json();
+        client.merple_put("/secret/file.txt", CONTENT).await.unwrap().expect(201);
+        let command = client.command_create().await.unwrap().expect(201).json();
+        let command = command["id"].as_str().unwrap().to_owned();
+        client.command_output(&command, "out", CONTENT).await.unwrap().expect(201);
+        let job = client.sirv_delete(&["/nothing"]).await.unwrap().expect(200).json();
+        let job = job["id"].as_str().unwrap().to_owned();
+        let deletion = [&job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]].join("-");
+        Self {
+            file: file["id"].as_str().unwrap().to_owned(),
+            path: "/secret/file.txt".to_owned(),
+            folder: "/secret".to_owned(),
+            command,
+            job,
+            deletion,
+            organization: organization.to_owned(),
+        }
+    }
+
+    /// An answer's text with these names taken out.
+    fn without(&self, text: &str) -> String {
+        let Self { file, path, folder, command, job, deletion, organization } = self;
+        [path, folder, file, command, job, deletion, organization]
+            .into_iter()
+            .fold(text.to_owned(), |text, name| {
+                text.replace(name, "NAME").replace(&encoded(name), "NAME")
+            })
+    }
+}
+
+/// One request, written for any set of names.
+struct Probe {
+    method: Method,
+    target: String,
+    proof: Proof,
+    body: Option<Value>,
+}
+
+fn probe(method: &str, proof: Proof, target: impl Into<String>) -> Probe {
+    let method = method.parse().unwrap();
+    Probe { method, target: target.into(), proof, body: None }
+}
+
+fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value) -> Probe {
+    Probe { body: Some(body), ..probe(method, proof, target) }
+}
+
+/// Reads, through every route that takes a name.
+fn reads(names: &Names) -> Vec<Probe> {
+    let Names { file, path, folder, command, job, deletion, organization } = names;
+    let (path, folder) = (encoded(path), encoded(folder));
+    vec![
+        probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
+        probe("GET", Proof::Bearer, format!("/api/uploads/files/{file}")),
+        probe(
+            "GET",
+            Proof::Bearer,
+            format!("/api/uploads/files/{file}?organizationId={organization}"),
+        ),
+        probe("GET", Proof::Bearer, format!("/api/uploads/files?organizationId={organization}")),
+        probe("GET", Proof::Merple, format!("/fso?path={path}")),
+        probe("GET", Proof::Merple, format!("/fso?path={folder}")),
+        probe("GET", Proof::Merple, format!("/fso-info?path={path}")),
+        probe("GET", Proof::Merple, format!("/fso-info?path={folder}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/stat?filename={path}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/stat?filename={folder}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/download?filename={path}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/batch/delete?id={job}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/usage?organization={organization}")),
+    ]
+}
+
+/// Changes, and routes that a later version may have, through every way that takes a name.
+fn changes(names: &Names) -> Vec<Probe> {
+    let Names { file, path, folder, command, deletion, organization, .. } = names;
+    let paths = json!({ "filenames": [path, folder] });
+    let (path, folder) = (encoded(path), encoded(folder));
+    let moved = format!("from={path}&to=%2Fmoved");
+    vec![
+        probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
+        probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
+        probe("DELETE", Proof::Renderio, format!("/api/v1/files/{file}")),
+        probe("DELETE", Proof::Bearer, format!("/api/uploads/files/{file}")),
+        probe(
+            "DELETE",
+            Proof::Bearer,
+            format!("/api/uploads/files/{file}?organizationId={organization}"),
+        ),
+        probe("DELETE", Proof::Bearer, format!("/v1/uploads?ids={file}")),
+        probe("DELETE", Proof::Bearer, format!("/v1/uploads?ids%5B0%5D={file}")),
+        probe("DELETE", Proof::Bearer, format!("/v1/upload/{file}")),
+        probe("DELETE", Proof::Merple, format!("/fso?path={path}")),
+        probe("DELETE", Proof::Merple, format!("/fso?path={folder}")),
+        probe("DELETE", Proof::Merple, format!("/fso?path={folder}%2F")),
+        probe("GET", Proof::Merple, format!("/fsos?path={path}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/lock?filename={path}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/unlock?filename={folder}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/delete?filename={path}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/copy?{moved}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/rename?{moved}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/readdir?dirname={folder}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}")),
+        probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
+        probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/commands/{command}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/items")),
+        probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
+        probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/files{path}")),
+    ]
+}
+
+async fn ask(client: &Client, probe: &Probe) -> Answer {
+    let Probe { method, target, proof, body } = probe;
+    let answer = match body {
+        Some(body) => client.send_json(method.clone(), target, *proof, body).await,
+        None => client.send(method.clone(), target, *proof).await,
+    };
+    answer.unwrap()
+}
+
+/// All of an answer that could tell something: status, headers, body.
+fn visible(answer: &Answer, names: &Names) -> (u16, Vec<(String, String)>, String) {
+    let headers = answer.headers.iter();
+    let headers = headers.filter(|(name, _)| !VOLATILE.contains(&name.as_str()));
+    let mut headers: Vec<_> = headers
+        .map(|(name, value)| (name.to_string(), names.without(value.to_str().unwrap())))
+        .collect();
+    headers.sort();
+    (answer.status, headers, names.without(&answer.text()))
+}
+
+/// Everything that an organization can see of itself.
+async fn state_of(client: &Client) -> Value {
+    let files = client.swiftia_all().await.unwrap();
+    let files = files.iter().map(|file| {
+        json!([file["id"], file["name"], file["size"], file["tags"], file["createdAt"]])
+    });
+    let files: Vec<Value> = files.collect();
+    json!({
+        "usage": client.usage().await.unwrap().expect(200).json(),
+        "files": files,
+        "tree": client.merple_info("/").await.unwrap().expect(200).json(),
+        "secret": client.merple_get("/secret/file.txt").await.unwrap().expect(200).text(),
+    })
+}
+
+#[tokio::test]
+async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    let strict = "strict_isolation = true\nbatch_deletions_per_hour = 1000000\n";
+    let server = Server::start_configured(&data, strict);
+    let (own, other) = (server.member("own"), server.member("other"));
+    let (foreign, absent) =
+        (Names::made(&other.client, &other.organization).await, Names::absent());
+    let before = state_of(&other.client).await;
+    for sets in [reads, changes] {
+        for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {
+            let (theirs_seen, none_seen) =
+                (ask(&own.client, theirs).await, ask(&own.client, none).await);
+            let what = format!("{} {}", theirs.method, theirs.target);
+            assert!(theirs_seen.status < 500 || theirs_seen.status == 501, "{what}");
+            if let (Some(theirs_job), Some(none_job)) = (job_of(&theirs_seen), job_of(&none_seen)) {
+                let theirs = own.client.sirv_result(&theirs_job).await;
+                let none = own.client.sirv_result(&none_job).await;
+                assert_eq!(theirs, none, "{what}");
+                assert_eq!(none["notfound"], 2);
+                continue;
+            }
+            assert_eq!(visible(&theirs_seen, &foreign), visible(&none_seen, &absent), "{what}");
+            assert!(theirs_seen.status >= 400, "{what} gave {}", theirs_seen.status);
+        }
+    }
+    // An upload to a path that the other has is an upload of one's own.
+    own.client.merple_put("/secret/file.txt", "mine".into()).await.unwrap().expect(201);
+    own.client.merple_delete("/secret").await.unwrap().expect(200);
+    assert_eq!(state_of(&other.client).await, before);
+    // The same requests do work for whoever owns the names: the probes are well formed.
+    for read in reads(&foreign) {
+        let answer = ask(&other.client, &read).await;
+        let folder_as_file = read.target == "/fso?path=%2Fsecret";
+        let expected = if folder_as_file { 400 } else { 200 };
+        assert_eq!(answer.status, expected, "{}: {}", read.target, answer.text());
+    }
+    server.terminate();
+}
+
+/// The id of a batch deletion that was accepted.
+fn job_of(answer: &Answer) -> Option<String> {
+    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    (answer.status == 200).then(|| body["id"].as_str().map(str::to_owned))?
+}
+
+#[tokio::test]
+async fn one_foreign_id_refuses_all_of_a_request_and_changes_neither_side() {
+    let home = TempDir::new().unwrap();
+    let server = Server::start(&home.path().join("data"));
+    let (own, other) = (server.member("own").client, server.member("other").client);
+    let put = async |client: &Client| {
+        let file = client.templated_put("file", CONTENT).await.unwrap().expect(200).json();
+        file["id"].as_str().unwrap().to_owned()
+    };
+    let (mine, theirs, never) = (put(&own).await, put(&other).await, Names::absent().file);
+    let ids = [mine.clone(), theirs.clone(), never.clone()];
+    let answer = own.templated_delete(&ids).await.unwrap().expect(400).json();
+    assert_eq!(answer["unauthorized"], json!([theirs]));
+    assert_eq!(answer["not_found"], json!([never]));
+    own.swiftia_get(&mine).await.unwrap().expect(200);
+    other.swiftia_get(&theirs).await.unwrap().expect(200);
+    let one_file = json!({ "files": 1, "bytes": CONTENT.len() });
+    for client in [&own, &other] {
+        assert_eq!(client.usage().await.unwrap().json()["live"], one_file);
+    }
+    server.terminate();
+}

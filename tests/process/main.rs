@@ -1,0 +1,18 @@
+//! The real binary, from outside: started, spoken to over its sockets and its command line,
+//! killed, cut from power, stopped.
+//!
+//! Each test has a data directory, a process and organizations of its own. The oracle after each
+//! is `delenda verify`, and each client keeps its own account of what it was told.
+
+#![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
+
+mod allowances;
+mod crashes;
+mod erasure;
+mod harness;
+mod isolation;
+mod load;
+mod power_cuts;
+mod real_tree;
+mod samples;
+mod starting;

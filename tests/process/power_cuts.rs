@@ -1,0 +1,87 @@
+//! Power cuts, with ledger and blobs on file systems of their own, so that neither can lend the
+//! other its durability.
+
+use tempfile::TempDir;
+
+use crate::harness::disks::Disk;
+use crate::harness::server::verify;
+use crate::load::{Failures, Load, seed};
+
+const CUTS: usize = 30;
+const LEDGER_MIB: u64 = 256;
+const BLOBS_MIB: u64 = 256;
+
+/// Which disks lose their power.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Both,
+    Blobs,
+    Ledger,
+}
+
+/// The disks of one installation: the second is mounted within the first.
+struct Disks {
+    // Fields drop in this order: what is mounted within goes first.
+    blobs: Disk,
+    ledger: Disk,
+}
+
+impl Disks {
+    fn format(home: &TempDir) -> Self {
+        let mount_point = home.path().join("data");
+        std::fs::create_dir(&mount_point).unwrap();
+        let ledger = Disk::format(&home.path().join("ledger.ext4"), LEDGER_MIB, &mount_point);
+        let mount_point = mount_point.join("blobs");
+        std::fs::create_dir(&mount_point).unwrap();
+        let blobs = Disk::format(&home.path().join("blobs.ext4"), BLOBS_MIB, &mount_point);
+        Self { blobs, ledger }
+    }
+
+    fn cut(&self, cut: Cut) {
+        match cut {
+            Cut::Both => {
+                self.blobs.cut_power();
+                self.ledger.cut_power();
+            }
+            Cut::Blobs => self.blobs.cut_power(),
+            Cut::Ledger => self.ledger.cut_power(),
+        }
+    }
+
+    /// What a machine does when its power returns.
+    fn restore(&mut self) {
+        self.blobs.unmount();
+        self.ledger.unmount();
+        self.ledger.check();
+        self.blobs.check();
+        self.ledger.mount();
+        self.blobs.mount();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs root and loop devices"]
+async fn whatever_was_answered_survives_thirty_power_cuts() {
+    let (home, seed) = (TempDir::new().unwrap(), seed());
+    let mut disks = Disks::format(&home);
+    let data = home.path().join("data");
+    let mut server = Load::start_server(&data);
+    let mut load = Load::begin(&server, seed).await;
+    for cut in 0..CUTS {
+        let kind = [Cut::Both, Cut::Blobs, Cut::Ledger][cut % 3];
+        load.run(server, Failures::Expected, |server| {
+            disks.cut(kind);
+            // What the server says between the cut and its end counts as well.
+            std::thread::sleep(std::time::Duration::from_millis(cut as u64 * 3));
+            server.kill9();
+        })
+        .await;
+        disks.restore();
+        let found = verify(&data);
+        server = Load::start_server(&data);
+        load.check(&server).await;
+        println!("cut {cut} of {kind:?}: {}; {found}", load.summary());
+    }
+    load.end(&server).await;
+    verify(&server.terminate());
+}

@@ -1,0 +1,226 @@
+//! The rules of the source text: which part may name which, how long a file may be, what nothing
+//! may be called, and that documents name only what exists. A rule without a test is a wish.
+
+#![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
+
+use std::path::{Path, PathBuf};
+
+const LINES_MAX: usize = 600;
+const TEST_LINES_MAX: usize = 800;
+const INVARIANTS: usize = 15;
+const DIALECTS: [&str; 5] = ["renderio", "swiftia", "templated", "merple", "sirv"];
+
+/// A file of the project: its path from the root, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_test(&self) -> bool {
+        self.path.contains("tests") || self.path.contains("conformance")
+    }
+
+    /// The text without line comments, and without the test module at its end: tests may name
+    /// what they wire together.
+    fn code(&self) -> String {
+        let production = self.text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        production
+            .lines()
+            .map(|line| line.split("//").next().unwrap())
+            .fold(String::new(), |code, line| code + line + "\n")
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every text file below these places with one of these endings.
+fn sources(places: &[&str], endings: &[&str]) -> Vec<Source> {
+    let mut open: Vec<PathBuf> = places.iter().map(|place| root().join(place)).collect();
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if endings.iter().any(|ending| path.to_str().unwrap().ends_with(ending)) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            found.push(Source { path, text });
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+fn rust() -> Vec<Source> {
+    let found = sources(&["src", "tests", "benches"], &[".rs"]);
+    assert!(found.len() > 50, "the sources are not where they are looked for");
+    found
+}
+
+/// Whether `word` stands in `code` by itself, and not as a part of a longer name.
+fn names(code: &str, word: &str) -> bool {
+    let part_of_name =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    code.match_indices(word).any(|(at, _)| {
+        let before = at.checked_sub(1).and_then(|at| code.as_bytes().get(at));
+        !part_of_name(before) && !part_of_name(code.as_bytes().get(at + word.len()))
+    })
+}
+
+/// Fails for every file below `place` that names one of `words`.
+fn must_not_name(place: &str, words: &[&str]) {
+    for source in rust().iter().filter(|source| source.path.starts_with(place)) {
+        let code = source.code();
+        for word in words {
+            assert!(!names(&code, word), "{} names {word}", source.path);
+        }
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let engine = ["http", "axum", "hyper", "rusqlite", "refinery", "object_store", "sqlite"];
+    must_not_name("src/deletion/", &engine);
+    must_not_name("src/uploads/", &engine);
+    must_not_name("src/http/", &["rusqlite", "sqlite", "SqliteLedger", "disk", "DiskBlobs"]);
+    let above = ["crate::deletion", "crate::ledger", "crate::blobs", "crate::http", "crate::jobs"];
+    must_not_name("src/domain/", &above);
+    must_not_name("src/domain/", &["tokio", "axum", "rusqlite"]);
+    must_not_name("src/ledger/", &["crate::http", "crate::blobs", "axum"]);
+    must_not_name("src/blobs/", &["crate::http", "crate::ledger", "crate::deletion", "axum"]);
+}
+
+#[test]
+fn a_dialect_names_no_other_dialect() {
+    for dialect in DIALECTS {
+        let others: Vec<String> = DIALECTS
+            .iter()
+            .filter(|other| **other != dialect)
+            .map(|other| format!("dialects::{other}"))
+            .collect();
+        let mut others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let types = ["RenderIo", "Renderio", "Swiftia", "Templated", "Merple", "Sirv"];
+        let own = |name: &&&str| !name.eq_ignore_ascii_case(dialect);
+        others.extend(types.iter().filter(own).copied());
+        must_not_name(&format!("src/http/dialects/{dialect}"), &others);
+    }
+}
+
+#[test]
+fn one_file_alone_names_the_backends() {
+    for source in rust() {
+        let backend = source.path.starts_with("src/ledger/sqlite")
+            || source.path.starts_with("src/blobs/disk");
+        if backend || source.is_test() || source.path == "src/app.rs" {
+            continue;
+        }
+        let code = source.code();
+        for word in ["SqliteLedger", "DiskBlobs"] {
+            assert!(!names(&code, word), "{} names {word}", source.path);
+        }
+    }
+}
+
+#[test]
+fn the_ledger_knows_of_deletions_only_their_words() {
+    let ledger = rust().into_iter().find(|source| source.path == "src/ledger/mod.rs").unwrap();
+    let code = ledger.code();
+    for (at, _) in code.match_indices("deletion::") {
+        let module = code[at + "deletion::".len()..].split("::").next().unwrap();
+        let words = ["request", "snapshot", "plan", "record"];
+        assert!(words.contains(&module), "src/ledger/mod.rs names deletion::{module}");
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for source in rust() {
+        let max = if source.is_test() { TEST_LINES_MAX } else { LINES_MAX };
+        let lines = source.text.lines().count();
+        assert!(lines < max, "{} has {lines} lines, {max} are too many", source.path);
+    }
+}
+
+#[test]
+fn nothing_has_a_name_that_says_nothing() {
+    for source in rust() {
+        let code = source.code();
+        let types = ["struct ", "enum ", "trait ", "mod ", "type "];
+        let declared = types.iter().flat_map(|keyword| code.split(keyword).skip(1));
+        let declared = declared.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_'));
+        for name in declared.filter_map(|mut parts| parts.next()) {
+            for word in ["manager", "helper", "util"] {
+                assert!(!name.to_lowercase().contains(word), "{} has {name}", source.path);
+            }
+        }
+        for word in ["fn handle_", "fn process_", "fn do_"] {
+            assert!(!code.contains(word), "{} has a {word}…", source.path);
+        }
+    }
+}
+
+#[test]
+fn the_project_names_no_machine_and_no_registry() {
+    let places = ["src", "tests", "benches", "scripts", "docs", ".ci", ".config", "README.md"];
+    let texts = sources(&places, &["", ".md", ".rs"]);
+    // Written in pieces, so that this file does not name them either.
+    let forbidden = [
+        ["/wo", "rk/"].concat(),
+        ["/ro", "ot/"].concat(),
+        ["crates", ".io"].concat(),
+        ["npmjs", "."].concat(),
+        ["pypi", "."].concat(),
+        ["deb.", "debian"].concat(),
+    ];
+    for source in texts {
+        for word in &forbidden {
+            assert!(!source.text.contains(word), "{} names {word}", source.path);
+        }
+    }
+}
+
+#[test]
+fn every_invariant_names_tests_that_exist() {
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let code: String = rust().iter().map(|source| source.text.as_str()).collect();
+    for number in 1..=INVARIANTS {
+        let row = architecture.lines().find(|line| {
+            line.starts_with('|') && names(line.split('|').nth(1).unwrap(), &format!("I{number}"))
+        });
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for I{number}"));
+        let quoted = row.split('`').skip(1).step_by(2);
+        let tests: Vec<&str> = quoted.filter(|name| is_test_name(name)).collect();
+        assert!(!tests.is_empty(), "I{number} names no test");
+        for test in tests {
+            assert!(
+                code.contains(&format!("fn {test}(")),
+                "I{number} names {test}, which is no test"
+            );
+        }
+    }
+}
+
+/// Test names are sentences: words in lower case with underscores between.
+fn is_test_name(quoted: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    quoted.bytes().all(plain) && quoted.matches('_').count() >= 2
+}
+
+#[test]
+fn documents_name_only_paths_that_exist() {
+    let documents = sources(&["ARCHITECTURE.md", "README.md", "docs"], &[".md"]);
+    assert!(documents.len() >= 2, "the documents are not where they are looked for");
+    let places = ["src/", "tests/", "docs/", "scripts/", "benches/", "migrations/", "fuzz/"];
+    for document in documents {
+        for quoted in document.text.split('`').skip(1).step_by(2) {
+            let path = quoted.split([' ', '\n', ':']).next().unwrap();
+            let is_path = places.iter().any(|place| path.starts_with(place));
+            if is_path && !path.contains(['{', '*', '<', '…']) {
+                let exists = root().join(path).exists();
+                assert!(exists, "{} names {path}, which does not exist", document.path);
+            }
+        }
+    }
+}

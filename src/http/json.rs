@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-
 use super::error::ApiError;
 
 /// How much of a body is taken, and how patiently.

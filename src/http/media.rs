@@ -17,9 +17,9 @@ pub fn media_type(given: Option<&str>, name: &str) -> String {
 
 fn says_something(text: &str) -> bool {
     let essence = text.split(';').next().unwrap_or_default().trim();
-    let known = essence.split_once('/').is_some_and(|(kind, rest)| {
-        !kind.is_empty() && !rest.is_empty() && !essence.contains(' ')
-    });
+    let known = essence
+        .split_once('/')
+        .is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty() && !essence.contains(' '));
     known
         && !essence.eq_ignore_ascii_case(UNKNOWN)
         && text.len() <= MEDIA_TYPE_BYTES_MAX

@@ -112,7 +112,8 @@ mod tests {
         let id = EntryId::from_bytes([7; 16]);
         for length in 900..1023 {
             let prefix = format!("/{}", vec!["a".repeat(99); 10].join("/"));
-            let placed = upload_path(&path(&prefix[..length.min(prefix.len())]), NOW, id, "name.png");
+            let placed =
+                upload_path(&path(&prefix[..length.min(prefix.len())]), NOW, id, "name.png");
             if let Ok(placed) = placed {
                 assert!(placed.as_str().len() <= PATH_BYTES_MAX);
             }

@@ -33,10 +33,7 @@ pub fn router(service: Service) -> Router {
         .merge(merple::routes())
         .merge(sirv::routes())
         .merge(native::routes())
-        .route(
-            &format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"),
-            get(signed_file),
-        )
+        .route(&format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"), get(signed_file))
         .route("/healthz", get(async || "ok"))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

@@ -59,8 +59,7 @@ pub(super) async fn create(
         error_status: None,
         error_message: None,
     };
-    let (caller, id, created_at) =
-        (&authenticated.caller, service.ids.next(), service.clock.now());
+    let (caller, id, created_at) = (&authenticated.caller, service.ids.next(), service.clock.now());
     service.ledger.create_command(&caller.realm, id, report.clone(), created_at).await?;
     let command = Command { id, created_at, report, closed: false, outputs: Vec::new() };
     let answer = CommandAnswer::of(&service, &headers, caller.organization.id, command);

@@ -41,9 +41,7 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str, &'static str) {
         ApiError::OrganizationMismatch => {
             (S::FORBIDDEN, "/problems/organization-mismatch", "The key is not this organization's")
         }
-        ApiError::Forbidden(_) => {
-            (S::FORBIDDEN, "/problems/forbidden", "The key may not do this")
-        }
+        ApiError::Forbidden(_) => (S::FORBIDDEN, "/problems/forbidden", "The key may not do this"),
         ApiError::SignatureRefused => {
             (S::FORBIDDEN, "/problems/signature-refused", "The url is not valid, or not any more")
         }

@@ -61,9 +61,7 @@ pub(super) fn error(error: &ApiError) -> (StatusCode, &'static str, Cow<'static,
         ApiError::RangeNotSatisfiable { .. } => {
             (S::RANGE_NOT_SATISFIABLE, "INVALID_REQUEST", "The range lies outside of the file")
         }
-        ApiError::RateLimited(_) => {
-            (S::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests")
-        }
+        ApiError::RateLimited(_) => (S::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests"),
         ApiError::Timeout => {
             (S::REQUEST_TIMEOUT, "INVALID_REQUEST", "The request took too long to arrive")
         }

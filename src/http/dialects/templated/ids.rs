@@ -106,9 +106,13 @@ mod tests {
 
     #[test]
     fn mixed_forms_and_repeated_indexes_are_refused() {
-        for raw in
-            ["ids=a&ids[]=b", "ids[]=a&ids[0]=b", "ids[0]=a&ids=b", "ids[0]=a&ids[0]=b", "ids&ids[]=a"]
-        {
+        for raw in [
+            "ids=a&ids[]=b",
+            "ids[]=a&ids[0]=b",
+            "ids[0]=a&ids=b",
+            "ids[0]=a&ids[0]=b",
+            "ids&ids[]=a",
+        ] {
             let text = read_text(raw).unwrap_err();
             assert!(text.contains("mixed") || text.contains("more than once"), "{raw}: {text}");
         }

@@ -37,9 +37,8 @@ pub(super) async fn list(
     let caller = &authenticated.caller;
     let page = service.ledger.files(&caller.realm, &query).await?;
     let files = page.files.into_iter();
-    let uploads: Vec<Upload> = files
-        .map(|file| Upload::of(&service, &headers, caller.organization.id, file))
-        .collect();
+    let uploads: Vec<Upload> =
+        files.map(|file| Upload::of(&service, &headers, caller.organization.id, file)).collect();
     Ok(json::answer(StatusCode::OK, &uploads))
 }
 

@@ -39,6 +39,8 @@ pub(crate) async fn a_lost_lease_cannot_put_a_batch_off(fixture: Fixture) {
     let second = fixture.lease();
     fixture.lease_due(second).await;
     fixture.settle(&batches, first.token, |_| true).await;
+    fixture.clock.advance(RETRY_PAUSE);
+    assert_eq!(fixture.lease_due(fixture.lease()).await, []);
     fixture.settle(&batches, second.token, |_| false).await;
     assert_eq!(fixture.usage(&realm).await.settled, Tally::one(1));
 }

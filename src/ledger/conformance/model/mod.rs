@@ -14,10 +14,10 @@ use self::operations::{Operation, operations};
 use self::side::{Given, Side};
 use super::Fixture;
 
-/// Operations of one run.
-const OPERATIONS: usize = 60;
+/// Operations of one run at most; half of it on average.
+const OPERATIONS_MAX: usize = 120;
 /// Runs, unless `PROPTEST_CASES` says more.
-const RUNS_MIN: u32 = 32;
+const RUNS_MIN: u32 = 48;
 
 /// Runs random operations on the ledgers of two fixtures, the same ones at every call.
 pub(crate) fn answers_are_equal(one: impl Fn() -> Fixture, other: impl Fn() -> Fixture) {
@@ -31,7 +31,7 @@ pub(crate) fn answers_are_equal(one: impl Fn() -> Fixture, other: impl Fn() -> F
     let run = |operations: Vec<Operation>| {
         runtime.block_on(async { compare(one(), other(), &operations).await })
     };
-    match runner.run(&operations(OPERATIONS), run) {
+    match runner.run(&operations(OPERATIONS_MAX), run) {
         Ok(()) => {}
         Err(TestError::Fail(reason, operations)) => panic!("{reason}\n{operations:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),

@@ -147,15 +147,15 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(who, tag, text, offset, limit)| Operation::List { who, tag, text, offset, limit }
         ),
         3 => (1..4_usize).prop_map(Operation::Expand),
-        3 => Just(Operation::Lease),
-        4 => (0..3_usize, 0..4_usize)
+        5 => Just(Operation::Lease),
+        6 => (0..3_usize, 0..4_usize)
             .prop_map(|(back, kept)| Operation::Settle { back, kept }),
-        3 => (0..PAUSES_SECONDS.len()).prop_map(Operation::Wait),
+        5 => (0..PAUSES_SECONDS.len()).prop_map(Operation::Wait),
         1 => Just(Operation::Sweep),
     ]
 }
 
-/// Runs of up to `count` operations.
-pub(super) fn operations(count: usize) -> impl Strategy<Value = Vec<Operation>> {
-    vec(operation(), 1..=count)
+/// Runs of at most this many operations.
+pub(super) fn operations(count_max: usize) -> impl Strategy<Value = Vec<Operation>> {
+    vec(operation(), 1..=count_max)
 }

@@ -27,7 +27,7 @@ async fn after_every_kind_of_delete_no_byte_is_left() {
     let client = server.member("one").client;
     let (single, many) = (upload(&client, "single").await, upload(&client, "many").await);
     let command = client.command_create().await.unwrap().expect(201).json();
-    let command = command["id"].as_str().unwrap();
+    let command = command["command_id"].as_str().unwrap();
     client.command_output(command, "out", CONTENT).await.unwrap().expect(201);
     for path in ["/a/1", "/a/2", "/b/sub/1", "/c", "/c"] {
         client.merple_put(path, CONTENT).await.unwrap().expect(201);
@@ -126,7 +126,7 @@ async fn bytes_that_cannot_go_are_a_failure_that_a_repeat_makes_good_once() {
     let client = server.member("one").client;
     let id = upload(&client, "stubborn").await;
     let command = client.command_create().await.unwrap().expect(201).json();
-    let command = command["id"].as_str().unwrap().to_owned();
+    let command = command["command_id"].as_str().unwrap().to_owned();
     client.command_output(&command, "out", CONTENT).await.unwrap().expect(201);
 
     let immutable = Immutable::make(&data.join("blobs"));

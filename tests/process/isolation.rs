@@ -53,7 +53,7 @@ impl Names {
         let file = client.swiftia_put("file", None, CONTENT).await.unwrap().expect(201).json();
         client.merple_put("/secret/file.txt", CONTENT).await.unwrap().expect(201);
         let command = client.command_create().await.unwrap().expect(201).json();
-        let command = command["id"].as_str().unwrap().to_owned();
+        let command = command["command_id"].as_str().unwrap().to_owned();
         client.command_output(&command, "out", CONTENT).await.unwrap().expect(201);
         let job = client.sirv_delete(&["/nothing"]).await.unwrap().expect(200).json();
         let job = job["id"].as_str().unwrap().to_owned();
@@ -99,7 +99,7 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, path, folder, command, job, deletion, organization } = names;
+    let Names { file, path, folder, command, job, organization, .. } = names;
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
         probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
@@ -112,13 +112,10 @@ fn reads(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Bearer, format!("/api/uploads/files?organizationId={organization}")),
         probe("GET", Proof::Merple, format!("/fso?path={path}")),
         probe("GET", Proof::Merple, format!("/fso?path={folder}")),
-        probe("GET", Proof::Merple, format!("/fso-info?path={path}")),
-        probe("GET", Proof::Merple, format!("/fso-info?path={folder}")),
         probe("GET", Proof::Sirv, format!("/v2/files/stat?filename={path}")),
         probe("GET", Proof::Sirv, format!("/v2/files/stat?filename={folder}")),
         probe("GET", Proof::Sirv, format!("/v2/files/download?filename={path}")),
         probe("GET", Proof::Sirv, format!("/v2/files/batch/delete?id={job}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/usage?organization={organization}")),
     ]
 }
@@ -145,6 +142,7 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe("DELETE", Proof::Merple, format!("/fso?path={path}")),
         probe("DELETE", Proof::Merple, format!("/fso?path={folder}")),
         probe("DELETE", Proof::Merple, format!("/fso?path={folder}%2F")),
+        probe("GET", Proof::Merple, format!("/fso-info?path={path}")),
         probe("GET", Proof::Merple, format!("/fsos?path={path}")),
         probe("POST", Proof::Sirv, format!("/v2/files/lock?filename={path}")),
         probe("POST", Proof::Sirv, format!("/v2/files/unlock?filename={folder}")),
@@ -156,6 +154,7 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/commands/{command}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/items")),
         probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
@@ -194,7 +193,7 @@ async fn state_of(client: &Client) -> Value {
     json!({
         "usage": client.usage().await.unwrap().expect(200).json(),
         "files": files,
-        "tree": client.merple_info("/").await.unwrap().expect(200).json(),
+        "folder": client.sirv_stat("/secret").await.unwrap().expect(200).json(),
         "secret": client.merple_get("/secret/file.txt").await.unwrap().expect(200).text(),
     })
 }

@@ -139,7 +139,7 @@ async fn a_real_tree_comes_back_byte_for_byte_and_goes_to_the_last_byte() {
 /// The first call: all outputs of a command.
 async fn delete_outputs(client: &Client, ledger: &mut Ledger) {
     let command = client.command_create().await.unwrap().expect(201).json();
-    let command = command["id"].as_str().unwrap();
+    let command = command["command_id"].as_str().unwrap();
     let size = 1_000;
     for number in 0..OUTPUTS {
         let body = Bytes::from(vec![0; size]);

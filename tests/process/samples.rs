@@ -63,7 +63,7 @@ impl Place {
 
     async fn command_with_outputs(&self, outputs: usize) -> String {
         let made = self.client.command_create().await.unwrap().expect(201).json();
-        let command = made["id"].as_str().unwrap().to_owned();
+        let command = made["command_id"].as_str().unwrap().to_owned();
         for output in 0..outputs {
             let name = format!("out_{output}");
             self.client.command_output(&command, &name, CONTENT).await.unwrap().expect(201);

@@ -106,7 +106,7 @@ fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
     for outcome in outcomes {
         match outcome {
             Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                paths.extend_from_slice(locked)
+                paths.extend_from_slice(locked);
             }
             Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {}
         }

@@ -79,11 +79,6 @@ impl Client {
         Self { http, base, key_id, key, token }
     }
 
-    /// Where the server listens.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
     /// A request to a target, path and query, with this proof.
     pub async fn request(
         &self,

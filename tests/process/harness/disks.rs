@@ -42,12 +42,6 @@ impl Disk {
         self.mounted = true;
     }
 
-    /// Mounts it anew, only for reading or for writing too.
-    pub fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        must(Command::new("mount").args(["-o", &options]).arg(&self.mount_point));
-    }
-
     /// Unmounts it. Who still has files open there gets a little time to end.
     pub fn unmount(&mut self) {
         self.try_unmount().unwrap();

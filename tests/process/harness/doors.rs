@@ -31,10 +31,6 @@ impl Client {
         self.send(Method::GET, &format!("/fso?path={}", encoded(path)), Proof::Merple).await
     }
 
-    pub async fn merple_info(&self, path: &str) -> Result<Answer> {
-        self.send(Method::GET, &format!("/fso-info?path={}", encoded(path)), Proof::Merple).await
-    }
-
     pub async fn merple_delete(&self, path: &str) -> Result<Answer> {
         self.send(Method::DELETE, &format!("/fso?path={}", encoded(path)), Proof::Merple).await
     }

@@ -150,11 +150,6 @@ impl Server {
         self.base.rsplit(':').next().unwrap().parse().unwrap()
     }
 
-    /// Its data directory.
-    pub fn data(&self) -> &Path {
-        &self.data
-    }
-
     /// The text of the key that the first start wrote.
     pub fn first_key(&self) -> String {
         std::fs::read_to_string(self.data.join("first-key")).unwrap().trim().to_owned()

@@ -128,7 +128,6 @@ fn doors_to(piece: &Piece) -> Vec<(String, Proof)> {
     if let Some(path) = &piece.path {
         let path = encoded(path);
         doors.push((format!("/fso?path={path}"), Proof::Merple));
-        doors.push((format!("/fso-info?path={path}"), Proof::Merple));
         doors.push((format!("/v2/files/stat?filename={path}"), Proof::Sirv));
         doors.push((format!("/v2/files/download?filename={path}"), Proof::Sirv));
     }

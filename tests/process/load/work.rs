@@ -94,7 +94,7 @@ impl Account {
         const OUTPUTS: usize = 3;
         let made = desk.told("command", 201, desk.client.command_create().await);
         let Told::Success(answer) = made else { return false };
-        let id = answer.json()["id"].as_str().unwrap().to_owned();
+        let id = answer.json()["command_id"].as_str().unwrap().to_owned();
         self.commands.push(OwnCommand { id: id.clone(), outputs: Vec::new(), closed: false });
         for _ in 0..OUTPUTS {
             let at = self.new_piece(false);

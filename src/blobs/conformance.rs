@@ -10,7 +10,7 @@ use crate::domain::blob::{BLOBS_PER_DIRECTORY, BlobFacts, BlobKey};
 use crate::domain::id::BlobId;
 
 /// A store of one kind, and what a test can do to it from outside.
-pub trait Fixture {
+pub(crate) trait Fixture {
     /// A fresh, empty store.
     fn fresh() -> Self;
     /// The store.
@@ -57,19 +57,19 @@ macro_rules! suite {
 pub(crate) use suite;
 
 /// The key of the blob with this number; blobs of different numbers have different ids.
-pub fn key(number: i64) -> BlobKey {
+pub(crate) fn key(number: i64) -> BlobKey {
     let mut id = [0x5a; 16];
     id[8..].copy_from_slice(&number.to_be_bytes());
     BlobKey { number, id: BlobId::from_bytes(id) }
 }
 
 /// Reproducible bytes that repeat at no power of two.
-pub fn pattern(length: usize) -> Bytes {
+pub(crate) fn pattern(length: usize) -> Bytes {
     (0_u8..251).cycle().take(length).collect()
 }
 
 /// Stores `bytes` in pieces of uneven sizes.
-pub async fn put(
+pub(crate) async fn put(
     store: &dyn BlobStore,
     key: BlobKey,
     mut bytes: Bytes,
@@ -83,7 +83,7 @@ pub async fn put(
 }
 
 /// Reads a range whole; `None` where the blob is absent.
-pub async fn get(
+pub(crate) async fn get(
     store: &dyn BlobStore,
     key: BlobKey,
     range: Range<u64>,
@@ -106,7 +106,7 @@ const SIZES_BYTES: [usize; 9] = [
     9 * 1024 * 1024 + 17,
 ];
 
-pub async fn what_is_finished_reads_back_byte_for_byte(fixture: &impl Fixture) {
+pub(crate) async fn what_is_finished_reads_back_byte_for_byte(fixture: &impl Fixture) {
     for (number, size) in (1..).zip(SIZES_BYTES) {
         let bytes = pattern(size);
         put(fixture.store(), key(number), bytes.clone()).await.unwrap();
@@ -115,7 +115,7 @@ pub async fn what_is_finished_reads_back_byte_for_byte(fixture: &impl Fixture) {
     }
 }
 
-pub async fn the_facts_are_size_and_checksum(fixture: &impl Fixture) {
+pub(crate) async fn the_facts_are_size_and_checksum(fixture: &impl Fixture) {
     for (number, size) in (1..).zip(SIZES_BYTES) {
         let bytes = pattern(size);
         let facts = put(fixture.store(), key(number), bytes.clone()).await.unwrap();
@@ -124,31 +124,32 @@ pub async fn the_facts_are_size_and_checksum(fixture: &impl Fixture) {
     }
 }
 
-pub async fn a_range_is_just_that_range(fixture: &impl Fixture) {
+pub(crate) async fn a_range_is_just_that_range(fixture: &impl Fixture) {
     let size = 700 * 1024_u64;
     let bytes = pattern(700 * 1024);
     put(fixture.store(), key(1), bytes.clone()).await.unwrap();
     for range in [0..1, 5..5, size - 1..size, 65_535..65_537, 1000..600_000, size..size] {
-        let expected = bytes.slice(range.start as usize..range.end as usize);
+        let index = |offset: u64| usize::try_from(offset).unwrap();
+        let expected = bytes.slice(index(range.start)..index(range.end));
         let read = get(fixture.store(), key(1), range.clone()).await.unwrap();
         assert!(read == Some(expected), "{range:?}");
     }
 }
 
-pub async fn a_range_beyond_the_end_is_an_error(fixture: &impl Fixture) {
+pub(crate) async fn a_range_beyond_the_end_is_an_error(fixture: &impl Fixture) {
     put(fixture.store(), key(1), pattern(10)).await.unwrap();
     let error = get(fixture.store(), key(1), 0..11).await.unwrap_err();
     assert_eq!(error.kind, BlobErrorKind::Corrupt);
 }
 
-pub async fn an_empty_blob_is_a_blob(fixture: &impl Fixture) {
+pub(crate) async fn an_empty_blob_is_a_blob(fixture: &impl Fixture) {
     put(fixture.store(), key(1), Bytes::new()).await.unwrap();
     assert_eq!(get(fixture.store(), key(1), 0..0).await.unwrap(), Some(Bytes::new()));
     assert_eq!(fixture.store().inventory().await.unwrap().blobs, [(key(1), 0)]);
     assert!(matches!(fixture.store().remove(&[key(1)]).await[..], [Removal::Removed]));
 }
 
-pub async fn a_blob_that_was_never_written_is_absent(fixture: &impl Fixture) {
+pub(crate) async fn a_blob_that_was_never_written_is_absent(fixture: &impl Fixture) {
     assert_eq!(get(fixture.store(), key(1), 0..0).await.unwrap(), None);
     put(fixture.store(), key(1), pattern(1)).await.unwrap();
     assert_eq!(get(fixture.store(), key(2), 0..0).await.unwrap(), None);
@@ -156,7 +157,7 @@ pub async fn a_blob_that_was_never_written_is_absent(fixture: &impl Fixture) {
     assert_eq!(get(fixture.store(), namesake, 0..0).await.unwrap(), None);
 }
 
-pub async fn a_key_that_exists_is_refused_and_its_blob_stays(fixture: &impl Fixture) {
+pub(crate) async fn a_key_that_exists_is_refused_and_its_blob_stays(fixture: &impl Fixture) {
     for (number, size) in [(1, 10), (2, 300 * 1024)] {
         put(fixture.store(), key(number), pattern(20)).await.unwrap();
         let error = put(fixture.store(), key(number), pattern(size)).await.unwrap_err();
@@ -166,7 +167,7 @@ pub async fn a_key_that_exists_is_refused_and_its_blob_stays(fixture: &impl Fixt
     }
 }
 
-pub async fn a_key_that_is_being_written_is_refused_and_not_removed(fixture: &impl Fixture) {
+pub(crate) async fn a_key_that_is_being_written_is_refused_and_not_removed(fixture: &impl Fixture) {
     let mut writer = fixture.store().create(key(1)).await.unwrap();
     writer.write(pattern(10)).await.unwrap();
     assert!(fixture.store().create(key(1)).await.is_err());
@@ -175,7 +176,7 @@ pub async fn a_key_that_is_being_written_is_refused_and_not_removed(fixture: &im
     assert_eq!(get(fixture.store(), key(1), 0..10).await.unwrap(), Some(pattern(10)));
 }
 
-pub async fn what_was_dropped_unfinished_can_be_removed(fixture: &impl Fixture) {
+pub(crate) async fn what_was_dropped_unfinished_can_be_removed(fixture: &impl Fixture) {
     for (number, size) in [(1, 10), (2, 3 * 1024 * 1024)] {
         let mut writer = fixture.store().create(key(number)).await.unwrap();
         writer.write(pattern(size)).await.unwrap();
@@ -194,7 +195,7 @@ pub async fn what_was_dropped_unfinished_can_be_removed(fixture: &impl Fixture) 
     assert_eq!(fixture.store().inventory().await.unwrap().blobs, []);
 }
 
-pub async fn what_is_removed_cannot_be_read(fixture: &impl Fixture) {
+pub(crate) async fn what_is_removed_cannot_be_read(fixture: &impl Fixture) {
     put(fixture.store(), key(1), pattern(10)).await.unwrap();
     put(fixture.store(), key(2), pattern(10)).await.unwrap();
     assert!(matches!(fixture.store().remove(&[key(1)]).await[..], [Removal::Removed]));
@@ -203,7 +204,7 @@ pub async fn what_is_removed_cannot_be_read(fixture: &impl Fixture) {
     assert_eq!(get(fixture.store(), key(2), 0..10).await.unwrap(), Some(pattern(10)));
 }
 
-pub async fn removed_twice_is_removed_and_then_absent(fixture: &impl Fixture) {
+pub(crate) async fn removed_twice_is_removed_and_then_absent(fixture: &impl Fixture) {
     put(fixture.store(), key(1), pattern(10)).await.unwrap();
     assert!(matches!(fixture.store().remove(&[key(1)]).await[..], [Removal::Removed]));
     assert!(matches!(fixture.store().remove(&[key(1)]).await[..], [Removal::Absent]));
@@ -212,7 +213,7 @@ pub async fn removed_twice_is_removed_and_then_absent(fixture: &impl Fixture) {
     fixture.store().sync_removals(&[key(1)]).await.unwrap();
 }
 
-pub async fn many_removals_answer_in_the_order_of_the_keys(fixture: &impl Fixture) {
+pub(crate) async fn many_removals_answer_in_the_order_of_the_keys(fixture: &impl Fixture) {
     let there = |number: i64| number % 3 == 0;
     let number = |index: i64| index * 101 % 400 + index % 2 * BLOBS_PER_DIRECTORY;
     let keys: Vec<BlobKey> = (0..400).map(|index| key(number(index))).collect();
@@ -232,12 +233,12 @@ pub async fn many_removals_answer_in_the_order_of_the_keys(fixture: &impl Fixtur
     assert_eq!(fixture.store().inventory().await.unwrap().blobs, []);
 }
 
-pub async fn nothing_to_remove_is_no_error(fixture: &impl Fixture) {
+pub(crate) async fn nothing_to_remove_is_no_error(fixture: &impl Fixture) {
     assert_eq!(fixture.store().remove(&[]).await.len(), 0);
     fixture.store().sync_removals(&[]).await.unwrap();
 }
 
-pub async fn many_writers_at_once_lose_nothing(fixture: &impl Fixture) {
+pub(crate) async fn many_writers_at_once_lose_nothing(fixture: &impl Fixture) {
     let numbers = || BLOBS_PER_DIRECTORY - 100..BLOBS_PER_DIRECTORY + 100;
     let size = |number: i64| usize::try_from(number % 97 * number % 97 * 900).unwrap();
     let puts = numbers().map(|number| put(fixture.store(), key(number), pattern(size(number))));
@@ -251,18 +252,19 @@ pub async fn many_writers_at_once_lose_nothing(fixture: &impl Fixture) {
     }
 }
 
-pub async fn an_inventory_holds_all_blobs_in_order(fixture: &impl Fixture) {
+pub(crate) async fn an_inventory_holds_all_blobs_in_order(fixture: &impl Fixture) {
     for number in [70_000, 3, 4095, 4096, 20] {
         let size = usize::try_from(number).unwrap();
         put(fixture.store(), key(number), pattern(size)).await.unwrap();
     }
     let inventory = fixture.store().inventory().await.unwrap();
-    let expected = [3, 20, 4095, 4096, 70_000].map(|number: i64| (key(number), number as u64));
+    let expected =
+        [3, 20, 4095, 4096, 70_000].map(|number: i64| (key(number), number.unsigned_abs()));
     assert_eq!(inventory.blobs, expected);
     assert_eq!(inventory.strangers, [""; 0]);
 }
 
-pub async fn what_is_no_blob_is_a_stranger(fixture: &impl Fixture) {
+pub(crate) async fn what_is_no_blob_is_a_stranger(fixture: &impl Fixture) {
     put(fixture.store(), key(1), pattern(1)).await.unwrap();
     let stranger = fixture.plant_stranger();
     let inventory = fixture.store().inventory().await.unwrap();
@@ -270,7 +272,9 @@ pub async fn what_is_no_blob_is_a_stranger(fixture: &impl Fixture) {
     assert_eq!(inventory.strangers, [stranger]);
 }
 
-pub async fn a_store_that_went_away_is_an_error_and_never_an_absence(fixture: &impl Fixture) {
+pub(crate) async fn a_store_that_went_away_is_an_error_and_never_an_absence(
+    fixture: &impl Fixture,
+) {
     put(fixture.store(), key(1), pattern(10)).await.unwrap();
     fixture.go_away();
     for there in [key(1), key(2)] {

@@ -186,6 +186,10 @@ impl BlobStore for FaultyBlobs {
         Ok(Box::new(FaultyWriter { inner, store: self.clone(), key }))
     }
 
+    async fn capacity(&self) -> Result<Option<u64>, BlobError> {
+        self.inner.capacity().await
+    }
+
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError> {
         self.guarded(Call::Read, self.inner.read(key, range)).await
     }

@@ -58,15 +58,18 @@ pub struct Inventory {
 /// A store of blobs.
 #[async_trait]
 pub trait BlobStore: Send + Sync {
-    /// Begins a blob. Nothing can be read under its key until the writer has finished.
+    /// Begins a blob. Where one of that key exists or is being written, this fails, or finishing
+    /// does at the latest, and what exists stays. Until the writer has finished, nobody may read
+    /// under its key, and nobody can: no row names it.
     async fn create(&self, key: BlobKey) -> Result<Box<dyn BlobWriter>, BlobError>;
 
     /// The bytes of `range`, which must lie within the blob; `None` where the blob is positively
-    /// absent.
+    /// absent. A blob that is shorter than the range asks is an error, here or in the stream.
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError>;
 
     /// Removes blobs, one removal for each key, in order. What is gone cannot be read any more,
-    /// but may come back after a power cut until [`BlobStore::sync_removals`] has answered.
+    /// but may come back after a power cut until [`BlobStore::sync_removals`] has answered. What
+    /// was begun and never finished is removed too; what is still being written is unknown.
     async fn remove(&self, keys: &[BlobKey]) -> Vec<Removal>;
 
     /// Makes earlier removals of these blobs durable. Only after it has answered `Ok` may their

@@ -58,6 +58,9 @@ impl<D: Dialect> FromRequestParts<Service> for Authenticated<D> {
         if key.organization.as_ref().is_some_and(|own| own.disabled_at.is_some()) {
             return Err(ApiError::OrganizationGone.into());
         }
+        if key.organization.is_none() && D::named_organization(&Query::default())?.is_none() {
+            return Err(ApiError::Unauthenticated.into());
+        }
         let query = Query::parse(parts.uri.query())?;
         let named = D::named_organization(&query)?;
         let organization = organization_of(service, key.organization, named).await?;

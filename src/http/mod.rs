@@ -22,3 +22,6 @@ pub mod router;
 pub mod segment;
 pub mod signing;
 pub mod state;
+
+#[cfg(test)]
+mod tests;

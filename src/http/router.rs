@@ -96,7 +96,7 @@ async fn observe(State(service): State<Service>, request: Request, next: Next) -
             let cause = chain(&**cause);
             tracing::error!(request_id = id, %method, route, status, duration_ms, cause, "failed");
         }
-        None => tracing::info!(request_id = id, %method, route, status, duration_ms, "answered"),
+        None => tracing::debug!(request_id = id, %method, route, status, duration_ms, "answered"),
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);

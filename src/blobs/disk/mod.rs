@@ -100,6 +100,11 @@ impl BlobStore for DiskBlobs {
         Ok(Box::new(DiskWriter::new(Arc::clone(&self.disk), committer, key, claim)))
     }
 
+    async fn capacity(&self) -> Result<Option<u64>, BlobError> {
+        let disk = Arc::clone(&self.disk);
+        Ok(blocking(move || volume::capacity(disk.root.fd()).map(Some)).await?)
+    }
+
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError> {
         let disk = Arc::clone(&self.disk);
         Ok(blocking(move || reader::open(&disk.root, key, range)).await?)

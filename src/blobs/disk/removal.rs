@@ -83,8 +83,8 @@ impl Remover {
     }
 
     async fn unlink(&self, keys: Vec<BlobKey>) -> Vec<Outcome> {
-        let lost = vec![Err(Fault::unavailable("the threads that remove blobs have ended"))];
-        let lost = lost.repeat(keys.len());
+        let lost = Err(Fault::unavailable("the threads that remove blobs have ended"));
+        let lost = vec![lost; keys.len()];
         let (done, outcomes) = oneshot::channel();
         match self.0.send(Piece { keys, done }).await {
             Ok(()) => outcomes.await.unwrap_or(lost),

@@ -2,6 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
+use super::fault::Fault;
+
 /// Linux reports failed write-backs from `syncfs` since this release.
 const RELEASE_MIN: (u32, u32) = (5, 8);
 /// File systems whose `syncfs` makes everything durable. Others may answer without doing it: one
@@ -17,6 +19,13 @@ pub(super) fn syncfs_reports_errors(volume: &OwnedFd) -> bool {
     let trusted = u64::try_from(volume.f_type).is_ok_and(|kind| TRUSTED.contains(&kind));
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
     trusted && release.is_ok_and(|release| parse_release(&release) >= Some(RELEASE_MIN))
+}
+
+/// Bytes that the volume holds in all, used or not.
+pub(super) fn capacity(volume: &OwnedFd) -> Result<u64, Fault> {
+    let volume = rustix::fs::fstatvfs(volume)
+        .map_err(Fault::of("asking for the size of the blob volume failed"))?;
+    Ok(volume.f_blocks.saturating_mul(volume.f_frsize))
 }
 
 fn parse_release(text: &str) -> Option<(u32, u32)> {

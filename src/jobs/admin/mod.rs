@@ -7,6 +7,8 @@
 mod first_start;
 mod office;
 pub mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -29,13 +29,15 @@ use crate::ledger::{
 };
 
 /// How long a fixture's lease lasts.
-pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(60);
+pub(crate) const LEASE_DURATION: Duration = Duration::from_mins(1);
 /// How long a fixture's upload may last.
-pub(crate) const INTENT_LIFETIME: Duration = Duration::from_secs(3600);
+pub(crate) const INTENT_LIFETIME: Duration = Duration::from_hours(1);
 /// How long what could not be purged waits for the next try.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Steps after which expanding must have ended: a ledger that needs more goes round in circles.
 const STEPS_MAX: usize = 10_000;
+/// More blobs than any check puts on the queue.
+const DUE_BLOBS_MAX: usize = 1_000_000;
 /// What a step may do unless a check says otherwise.
 pub(crate) const STEP: StepLimits = StepLimits { duration: Duration::from_secs(10), blobs: 2048 };
 
@@ -298,7 +300,7 @@ impl Fixture {
         blobs: usize,
     ) -> ExpandStep {
         let limits = StepLimits { blobs, ..STEP };
-        let step = self.ledger.expand_step(after, self.lease(), limits).await.unwrap();
+        let step = self.ledger.expand_step(after, self.lease(), limits, self.now()).await.unwrap();
         self.assert_sound().await;
         step
     }
@@ -320,7 +322,7 @@ impl Fixture {
 
     /// Leases whatever is due.
     pub(crate) async fn lease_due(&self, lease: Lease) -> Vec<CondemnedBatch> {
-        self.ledger.lease_condemned(self.now(), lease, usize::MAX).await.unwrap()
+        self.ledger.lease_condemned(self.now(), lease, DUE_BLOBS_MAX).await.unwrap()
     }
 
     /// Settles these batches, of which all blobs are gone but those in `kept`.

@@ -14,6 +14,7 @@ pub(crate) mod intents;
 pub(crate) mod isolation;
 pub(crate) mod listing;
 pub(crate) mod locks;
+pub(crate) mod model;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod purge;

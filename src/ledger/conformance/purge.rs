@@ -14,7 +14,7 @@ pub(crate) async fn who_lost_a_lease_settles_nothing(fixture: Fixture) {
     let first = fixture.lease();
     let plan = crate::deletion::plan::plan;
     let committed = fixture.ledger.commit_deletion(request, plan, first).await.unwrap().unwrap();
-    fixture.clock.advance(LEASE_DURATION - Duration::from_millis(1));
+    fixture.clock.advance(LEASE_DURATION.saturating_sub(Duration::from_millis(1)));
     assert_eq!(fixture.lease_due(fixture.lease()).await, []);
     fixture.clock.advance(Duration::from_millis(1));
     let second = fixture.lease();
@@ -88,7 +88,7 @@ pub(crate) async fn kept_blobs_are_tried_again_later(fixture: Fixture) {
         assert_eq!((usage.settled, usage.condemned), (Tally::one(1), Tally::one(2)));
         let record = fixture.record(&realm, committed.id).await;
         assert_eq!((record.state, record.percent()), (DeletionState::Purging, 50));
-        fixture.clock.advance(RETRY_PAUSE - Duration::from_millis(1));
+        fixture.clock.advance(RETRY_PAUSE.saturating_sub(Duration::from_millis(1)));
         assert_eq!(fixture.lease_due(fixture.lease()).await, []);
         fixture.clock.advance(Duration::from_millis(1));
     }

@@ -154,7 +154,7 @@ pub(crate) async fn three_thousand_files_are_expanded_in_steps(fixture: Fixture)
     loop {
         let lease = fixture.lease();
         let limits = crate::ledger::StepLimits { blobs: 700, ..STEP };
-        let step = fixture.ledger.expand_step(None, lease, limits).await.unwrap();
+        let step = fixture.ledger.expand_step(None, lease, limits, fixture.now()).await.unwrap();
         if step.served.is_none() {
             break;
         }
@@ -210,8 +210,8 @@ pub(crate) async fn the_oldest_deletion_is_expanded_first(fixture: Fixture) {
     let older = fixture.delete_path(&realm, "/older").await.id;
     let newer = fixture.delete_path(&realm, "/newer").await.id;
     let batches = fixture.expand(1).await;
-    let order: Vec<_> = batches.iter().filter_map(|batch| batch.deletion).collect();
-    assert_eq!(order, [older, older, older, newer, newer, newer]);
+    let served: Vec<_> = batches.iter().filter_map(|batch| batch.deletion).collect();
+    assert_eq!(served, [older, older, older, newer, newer, newer]);
 }
 
 /// Reserved folders are never deleted as such; what lies below them may be.

@@ -106,7 +106,7 @@ fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
     for outcome in outcomes {
         match outcome {
             Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                paths.extend_from_slice(locked)
+                paths.extend_from_slice(locked);
             }
             Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {}
         }
@@ -327,6 +327,7 @@ impl DeletionLedger for MemoryLedger {
         after: Option<OrganizationNumber>,
         lease: Lease,
         limits: StepLimits,
+        _now: Timestamp,
     ) -> Result<ExpandStep, LedgerError> {
         Ok(self.state().expand_step(after, lease, limits))
     }

@@ -138,4 +138,10 @@ mod tests {
     }
 
     conformance::suite!(fixture());
+
+    /// The model answers alike whenever it is asked alike: nothing in it depends on chance.
+    #[test]
+    fn the_model_agrees_with_itself() {
+        conformance::model::answers_are_equal(fixture, fixture);
+    }
 }

@@ -148,7 +148,9 @@ impl PurgeQueue for MemoryLedger {
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut state = self.state();
-        settlements.iter().for_each(|settlement| state.settle(settlement, now));
+        for settlement in &settlements {
+            state.settle(settlement, now);
+        }
         Ok(())
     }
 

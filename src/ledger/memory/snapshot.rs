@@ -52,9 +52,10 @@ impl Holdings {
                 Named::Folder(written.path.clone())
             }
             Selector::Path(written) => {
-                match self.files.contains_key(&written.path) && !written.says_folder {
-                    true => Named::File(written.path.clone()),
-                    false => Named::Nothing,
+                if self.files.contains_key(&written.path) && !written.says_folder {
+                    Named::File(written.path.clone())
+                } else {
+                    Named::Nothing
                 }
             }
             Selector::Outputs(id) => match self.commands.get(id) {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::SqliteLedger;
 use super::entries::live_file;
 use super::rows::{failed, read_json, signed, unsigned};
-use super::tree::{Chain, Grounds};
+use super::tree::{Grounds, is_seen};
 use super::writer::WriteTx;
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport, Output};
@@ -62,7 +62,6 @@ fn read(
     for (mut output, file) in outputs(connection, realm, id)? {
         let live = live_output(connection, &grounds, realm, id, file)?;
         if let Some(file) = &live
-            && !realm.prefix.is_root()
             && !is_seen(connection, realm, file)?
         {
             return Ok(None);
@@ -71,12 +70,6 @@ fn read(
         command.outputs.push(output);
     }
     Ok(Some(command))
-}
-
-fn is_seen(connection: &Connection, realm: &Realm, file: &FileRecord) -> Result<bool, LedgerError> {
-    let folder = Chain::up(connection, file.folder)?.path;
-    let path = folder.and_then(|folder| folder.child(&file.name).ok());
-    Ok(path.is_some_and(|path| realm.sees(&path)))
 }
 
 fn outputs(
@@ -122,9 +115,14 @@ pub(super) fn live_outputs(
     realm: &Realm,
     command: CommandId,
 ) -> Result<Vec<FileRecord>, LedgerError> {
-    let mut files = Vec::new();
-    for (_, file) in outputs(connection, realm, command)? {
-        files.extend(live_output(connection, grounds, realm, command, file)?);
+    let mut ids: Vec<EntryId> =
+        outputs(connection, realm, command)?.into_iter().map(|(_, file)| file).collect();
+    // Two outputs may have been stored in one file.
+    ids.sort_unstable();
+    ids.dedup();
+    let mut files = Vec::with_capacity(ids.len());
+    for id in ids {
+        files.extend(live_output(connection, grounds, realm, command, id)?);
     }
     Ok(files)
 }

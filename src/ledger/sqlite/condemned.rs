@@ -202,12 +202,11 @@ fn settle(
     let mut purged: Vec<(OrganizationNumber, DeletionId, Tally)> = Vec::new();
     for settlement in settlements {
         let Some((owner, all)) = leased_by(tx, settlement)? else { continue };
-        let kept: Tally = settlement.kept.iter().map(|blob| Tally::one(blob.size)).sum();
-        let gone = all - kept;
-        match settlement.kept.is_empty() {
+        let kept = match settlement.kept.is_empty() {
             true => remove(tx, settlement.batch)?,
-            false => keep(tx, settlement, kept)?,
-        }
+            false => keep(tx, settlement)?,
+        };
+        let gone = all - kept;
         if let Some(organization) = owner.organization() {
             tx.usage.moved(organization, Part::Condemned, Part::Settled, gone);
         }
@@ -244,13 +243,26 @@ fn leased_by(
     found.optional().map_err(failed(context))
 }
 
-fn remove(tx: &WriteTx<'_>, batch: BatchNumber) -> Result<(), LedgerError> {
+fn remove(tx: &WriteTx<'_>, batch: BatchNumber) -> Result<Tally, LedgerError> {
     let sql = "delete from condemned where batch = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed("settling a batch"))?;
-    statement.execute([batch.0]).map(|_| ()).map_err(failed("settling a batch"))
+    statement.execute([batch.0]).map_err(failed("settling a batch"))?;
+    Ok(Tally::default())
 }
 
-fn keep(tx: &WriteTx<'_>, settlement: &Settlement, kept: Tally) -> Result<(), LedgerError> {
+/// Keeps what of the batch is still to be purged, and nothing that was never in it.
+fn keep(tx: &WriteTx<'_>, settlement: &Settlement) -> Result<Tally, LedgerError> {
+    let context = "reading a leased batch";
+    let sql = "select blobs from condemned where batch = ?1";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    let packed: Vec<u8> =
+        statement.query_row([settlement.batch.0], |row| row.get(0)).map_err(failed(context))?;
+    let mut blobs = unpack(&packed);
+    blobs.retain(|blob| settlement.kept.contains(blob));
+    if blobs.is_empty() {
+        return remove(tx, settlement.batch);
+    }
+    let kept: Tally = blobs.iter().map(|blob| Tally::one(blob.size)).sum();
     let sql = "update condemned set files = ?2, bytes = ?3, blobs = ?4, due_at = ?5, \
                attempts = attempts + 1, lease_token = null where batch = ?1";
     let context = "keeping condemned blobs";
@@ -260,11 +272,11 @@ fn keep(tx: &WriteTx<'_>, settlement: &Settlement, kept: Tally) -> Result<(), Le
             settlement.batch.0,
             signed(kept.files),
             signed(kept.bytes),
-            pack(&settlement.kept),
+            pack(&blobs),
             settlement.retry_at
         ])
         .map_err(failed(context))?;
-    if changed == 1 { Ok(()) } else { Err(corrupt("a leased batch is gone")) }
+    if changed == 1 { Ok(kept) } else { Err(corrupt("a leased batch is gone")) }
 }
 
 /// Thirty-two bytes for each blob.

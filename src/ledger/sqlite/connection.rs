@@ -1,5 +1,6 @@
 //! Opening connections, with the settings on which durability rests.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,26 +55,65 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
-/// A connection that reads what a stopped or killed server left, and leaves every file as it is:
-/// the index of the log is kept in memory, and closing does not checkpoint.
+/// A connection that reads what a stopped or killed server left, and leaves every file as it is
+/// and makes none. Where a log lies, its index is kept in memory, and closing does not checkpoint;
+/// where none does, the database is read as a file that nobody changes.
 pub(super) fn open_inspector(file: &Path) -> Result<Connection, LedgerError> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = Path::new(&log)
+        .try_exists()
+        .map_err(|error| LedgerErrorKind::Unavailable.caused_by("looking for a log", error))?;
+    let connection = if has_log { open_beside_log(file)? } else { open_unchanging(file)? };
+    set_usual(&connection, WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "query_only", "on").map_err(failed("forbidding writes"))?;
+    Ok(connection)
+}
+
+fn open_beside_log(file: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = open(file, flags, WRITER_CACHE_KIB)?;
+    let connection =
+        Connection::open_with_flags(file, flags).map_err(failed("opening the database"))?;
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .map_err(failed("keeping the log at closing"))?;
+    // Before anything else looks into the file: the first look makes the index of the log.
     connection
         .pragma_update(None, "locking_mode", "exclusive")
         .map_err(failed("taking the database for inspection"))?;
-    connection.pragma_update(None, "query_only", "on").map_err(failed("forbidding writes"))?;
     Ok(connection)
+}
+
+fn open_unchanging(file: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW
+        | OpenFlags::SQLITE_OPEN_URI;
+    let escaped: String = file
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .map(|byte| match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                char::from(*byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
+        .map_err(failed("opening the database"))
 }
 
 fn open(file: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, LedgerError> {
     let connection =
         Connection::open_with_flags(file, flags).map_err(failed("opening the database"))?;
+    set_usual(&connection, cache_kib)?;
+    Ok(connection)
+}
+
+fn set_usual(connection: &Connection, cache_kib: i64) -> Result<(), LedgerError> {
     connection.busy_timeout(LOCK_WAIT).map_err(failed("setting the lock wait"))?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     connection
@@ -81,6 +121,5 @@ fn open(file: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Led
         .map_err(failed("setting the cache size"))?;
     connection
         .pragma_update(None, "temp_store", "memory")
-        .map_err(failed("setting the temporary store"))?;
-    Ok(connection)
+        .map_err(failed("setting the temporary store"))
 }

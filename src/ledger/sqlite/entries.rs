@@ -1,12 +1,13 @@
 //! Reading entries.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{FILE_COLUMNS, failed, file_record};
-use super::tree::{Chain, Grounds, Way, child_file};
+use super::tree::{Chain, Grounds, Way, is_seen, live_child};
 use super::{SqliteLedger, intents, locks, organizations, versions};
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
@@ -15,7 +16,7 @@ use crate::domain::entry::{
 };
 use crate::domain::id::EntryId;
 use crate::domain::organization::{OrganizationNumber, Realm};
-use crate::domain::path::WrittenPath;
+use crate::domain::path::{EntryName, EntryPath, WrittenPath};
 use crate::ledger::{EntryLedger, FileKind, FilePage, FileQuery, LedgerError};
 
 #[async_trait]
@@ -49,14 +50,10 @@ impl EntryLedger for SqliteLedger {
         self.readers
             .run(move |connection| {
                 let grounds = Grounds::of(connection, realm.organization)?;
-                let Some(file) = live_file(connection, &grounds, realm.organization, id)? else {
-                    return Ok(None);
-                };
-                let path = match realm.prefix.is_root() {
-                    true => return Ok(Some(file)),
-                    false => Chain::up(connection, file.folder)?.path,
-                };
-                Ok(path.is_some_and(|path| realm.sees(&path)).then_some(file))
+                match live_file(connection, &grounds, realm.organization, id)? {
+                    Some(file) if is_seen(connection, &realm, &file)? => Ok(Some(file)),
+                    Some(_) | None => Ok(None),
+                }
             })
             .await
     }
@@ -148,9 +145,7 @@ fn entry_at(
     if way.folders.len() != depth || path.says_folder {
         return Ok(None);
     }
-    let folder = way.last();
-    let file = child_file(connection, folder.record.number, name.as_str())?;
-    Ok(file.filter(|file| file.sequence > folder.doomed_through).map(Entry::File))
+    Ok(live_child(connection, way.last(), &name)?.map(Entry::File))
 }
 
 fn other_organizations(
@@ -166,10 +161,21 @@ fn other_organizations(
 }
 
 /// What of a folder decides whether its files are listed.
-#[derive(Clone, Copy)]
 struct Shelf {
-    seen: bool,
+    live: bool,
     doomed_through: Sequence,
+    /// Where it lies, if that decides what is seen of it.
+    path: Option<EntryPath>,
+}
+
+impl Shelf {
+    fn shows(&self, realm: &Realm, name: &EntryName, sequence: Sequence) -> bool {
+        let is_in_sight = match &self.path {
+            None => true,
+            Some(path) => path.child(name).is_ok_and(|path| realm.sees(&path)),
+        };
+        self.live && sequence > self.doomed_through && is_in_sight
+    }
 }
 
 fn shelf(
@@ -179,11 +185,12 @@ fn shelf(
     folder: FolderNumber,
 ) -> Result<Shelf, LedgerError> {
     let row = super::tree::folder(connection, folder)?;
-    let seen = match realm.prefix.is_root() && !grounds.has_unmarked_trees {
-        true => !row.doomed,
-        false => Chain::up(connection, folder)?.path.is_some_and(|path| realm.sees(&path)),
-    };
-    Ok(Shelf { seen, doomed_through: row.doomed_through })
+    let doomed_through = row.doomed_through;
+    if realm.prefix.is_root() && !grounds.has_unmarked_trees {
+        return Ok(Shelf { live: !row.doomed, doomed_through, path: None });
+    }
+    let path = Chain::up(connection, folder)?.path;
+    Ok(Shelf { live: path.is_some(), doomed_through, path })
 }
 
 /// Walks the organization's files from the newest on, as far as the page needs it.
@@ -210,11 +217,12 @@ fn list(
     while let Some(row) = rows.next().map_err(failed(context))? {
         let folder: FolderNumber = row.get(1).map_err(failed(context))?;
         let sequence: Sequence = row.get(3).map_err(failed(context))?;
-        let shelf = match shelves.get(&folder) {
-            Some(shelf) => *shelf,
-            None => *shelves.entry(folder).or_insert(shelf(connection, &grounds, realm, folder)?),
+        let name: EntryName = row.get(2).map_err(failed(context))?;
+        let shelf = match shelves.entry(folder) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(slot) => slot.insert(shelf(connection, &grounds, realm, folder)?),
         };
-        if !shelf.seen || sequence <= shelf.doomed_through {
+        if !shelf.shows(realm, &name, sequence) {
             continue;
         }
         let on_page = matched >= query.offset && (page.files.len() as u64) < query.limit;

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::rows::failed;
-use super::tree::{Grounds, Way, child_file};
+use super::tree::{Grounds, Way, live_child};
 use super::writer::WriteTx;
 use crate::domain::entry::FolderNumber;
 use crate::domain::organization::Realm;
@@ -33,13 +33,9 @@ pub(super) fn set(
     if way.folders.len() != depth || path.says_folder {
         return Ok(false);
     }
-    let folder = way.last();
-    let file = child_file(tx.connection, folder.record.number, name.as_str())?;
-    let Some(file) = file.filter(|file| file.sequence > folder.doomed_through) else {
-        return Ok(false);
-    };
+    let Some(file) = live_child(tx.connection, way.last(), &name)? else { return Ok(false) };
     if file.locked != locked {
-        set_file(tx, folder.record.number, name.as_str(), locked)?;
+        set_file(tx, file.folder, name.as_str(), locked)?;
     }
     Ok(true)
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::commands;
 use super::entries::live_file;
 use super::rows::{corrupt, failed, unsigned};
-use super::tree::{Chains, FolderRow, Grounds, Way, child_file, walk_down};
+use super::tree::{Chains, FolderRow, Grounds, Way, live_child, walk_down};
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::snapshot::{
     Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
@@ -60,6 +60,7 @@ enum Sight {
 struct Takers {
     folders: HashMap<FolderNumber, usize>,
     files: HashMap<(FolderNumber, EntryName), usize>,
+    commands: HashMap<CommandId, usize>,
 }
 
 impl Takers {
@@ -67,7 +68,10 @@ impl Takers {
         let mut takers = Self::default();
         for (index, one) in located.iter().enumerate() {
             match one {
-                Located::Found(_) | Located::Outputs(..) => {}
+                Located::Found(_) => {}
+                Located::Outputs(command, _) => {
+                    takers.commands.entry(*command).or_insert(index);
+                }
                 Located::Folder { row, .. } => {
                     takers.folders.entry(row.record.number).or_insert(index);
                 }
@@ -136,13 +140,12 @@ impl Reading<'_> {
     fn locate_path(&mut self, written: &WrittenPath) -> Result<Located, LedgerError> {
         let path = &written.path;
         let Some(name) = path.name() else { return Ok(Located::Found(Found::Nothing)) };
+        if !self.request.realm.sees(path) {
+            return Ok(Located::Found(Found::OutsidePrefix));
+        }
         let way = Way::along(self.connection, self.grounds.root, path)?;
         let depth = path.names().count();
-        let is_seen = self.request.realm.sees(path);
         if way.folders.len() == depth + 1 {
-            if !is_seen {
-                return Ok(Located::Found(Found::OutsidePrefix));
-            }
             let row = way.last().clone();
             let mut above = way.numbers();
             above.pop();
@@ -153,13 +156,9 @@ impl Reading<'_> {
         if way.folders.len() != depth || written.says_folder {
             return Ok(Located::Found(Found::Nothing));
         }
-        let file = child_file(self.connection, folder.record.number, name.as_str())?;
-        let Some(file) = file.filter(|file| file.sequence > folder.doomed_through) else {
+        let Some(file) = live_child(self.connection, folder, &name)? else {
             return Ok(Located::Found(Found::Nothing));
         };
-        if !is_seen {
-            return Ok(Located::Found(Found::OutsidePrefix));
-        }
         let own = file.locked.then(|| path.clone());
         Ok(Located::File(LocatedFile { file, lock: way.lock.or(own) }))
     }
@@ -206,6 +205,10 @@ impl Reading<'_> {
                 Ok(taker.map_or_else(|| Found::File(found_file(file)), Found::Within))
             }
             Located::Outputs(command, outputs) => {
+                if let Some(taker) = takers.commands.get(&command).filter(|taker| **taker != index)
+                {
+                    return Ok(Found::Within(*taker));
+                }
                 let mut files = Vec::with_capacity(outputs.len());
                 for output in outputs {
                     if self.taker_of(&output.file, takers)?.is_none() {

@@ -115,6 +115,16 @@ pub(super) fn child_file(
     found.optional().map_err(failed("finding a file"))
 }
 
+/// The live file of this name in a live folder.
+pub(super) fn live_child(
+    connection: &Connection,
+    parent: &FolderRow,
+    name: &EntryName,
+) -> Result<Option<FileRecord>, LedgerError> {
+    let there = child_file(connection, parent.record.number, name.as_str())?;
+    Ok(there.filter(|file| file.sequence > parent.doomed_through))
+}
+
 /// The live folders from the root down, as far as a path leads.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
@@ -199,6 +209,20 @@ impl Chain {
     }
 }
 
+/// Whether a realm sees a live file.
+pub(super) fn is_seen(
+    connection: &Connection,
+    realm: &Realm,
+    file: &FileRecord,
+) -> Result<bool, LedgerError> {
+    if realm.prefix.is_root() {
+        return Ok(true);
+    }
+    let folder = Chain::up(connection, file.folder)?.path;
+    let path = folder.and_then(|folder| folder.child(&file.name).ok());
+    Ok(path.is_some_and(|path| realm.sees(&path)))
+}
+
 /// Chains that were walked in one transaction.
 #[derive(Default)]
 pub(super) struct Chains(HashMap<FolderNumber, Chain>);
@@ -222,7 +246,11 @@ pub(super) fn live_beneath(connection: &Connection, realm: &Realm) -> Result<Tal
     let way = Way::along(connection, grounds.root, &realm.prefix)?;
     let depth = realm.prefix.names().count();
     if way.folders.len() <= depth {
-        return Ok(Tally::default());
+        let file = match realm.prefix.name() {
+            Some(name) if way.folders.len() == depth => live_child(connection, way.last(), &name)?,
+            Some(_) | None => None,
+        };
+        return Ok(file.map_or_else(Tally::default, |file| Tally::one(file.content.size)));
     }
     let mut sum = Tally::default();
     walk_down(connection, way.last(), |_, row| {

@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::condemned::{Due, Owner, condemn};
 use super::organizations::Part;
 use super::rows::{attributes_text, failed, signed};
-use super::tree::{FolderRow, Grounds, Way, child_file, child_folder, folder};
+use super::tree::{FolderRow, Grounds, Way, child_file, child_folder, folder, live_child};
 use super::writer::WriteTx;
 use super::{commands, deletions, intents};
 use crate::domain::blob::SizedBlob;
@@ -89,7 +89,7 @@ fn find_target(
     let missing: Vec<EntryName> = names_below(&parent, way.folders.len() - 1);
     let deepest = way.last().clone();
     if let Some(first) = missing.first() {
-        let blocking = live_child_file(tx, &deepest, first)?;
+        let blocking = live_child(tx.connection, &deepest, first)?;
         if blocking.is_some() {
             let path = path_to_depth(&parent, way.folders.len());
             return Ok(Err(UploadRefusal::ParentIsFile(path)));
@@ -123,15 +123,6 @@ fn names_below(path: &EntryPath, depth: usize) -> Vec<EntryName> {
 fn path_to_depth(path: &EntryPath, depth: usize) -> EntryPath {
     let names: Vec<&str> = path.names().take(depth).collect();
     EntryPath::parse(&format!("/{}", names.join("/"))).expect("a part of a path is a path")
-}
-
-fn live_child_file(
-    tx: &WriteTx<'_>,
-    parent: &FolderRow,
-    name: &EntryName,
-) -> Result<Option<FileRecord>, LedgerError> {
-    let there = child_file(tx.connection, parent.record.number, name.as_str())?;
-    Ok(there.filter(|file| file.sequence > parent.doomed_through))
 }
 
 fn make_folders(

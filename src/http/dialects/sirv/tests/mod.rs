@@ -1,0 +1,128 @@
+//! The contract, row by row, with whole bodies.
+
+mod batch;
+mod files;
+mod limits;
+mod tokens;
+
+use axum::body::Body;
+use http::request::Builder;
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::domain::organization::Scopes;
+use crate::http::dialects::fixture::{Answer, Fixture, KeyPair};
+
+const BATCH: &str = "/v2/files/batch/delete";
+const UNAUTHENTICATED: &str =
+    r#"{"statusCode":401,"error":"Unauthorized","message":"Missing authentication"}"#;
+const NOT_FOUND: &str = r#"{"statusCode":404,"error":"Not Found","message":"Not found"}"#;
+
+struct Sirv {
+    app: Fixture,
+    key: KeyPair,
+    token: String,
+}
+
+impl Sirv {
+    /// An organization with a key that may do everything, and a token for a week.
+    async fn new() -> Self {
+        let app = Fixture::new();
+        let organization = app.organization().await;
+        let key = app.key(organization, Scopes::all(), "/").await;
+        let mut sirv = Self { app, key, token: String::new() };
+        sirv.token = sirv.token_for(&sirv.key).await;
+        sirv
+    }
+
+    async fn token_for(&self, key: &KeyPair) -> String {
+        let body = json!({"clientId": key.id.to_string(), "clientSecret": key.text,
+                          "expiresIn": 604_800});
+        let answer = self.app.send(json_request(Method::POST, "/v2/token", &body)).await;
+        let token: Value = serde_json::from_str(&answer.text).unwrap();
+        token["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A token of another key of the same organization.
+    async fn token_of(&self, scopes: Scopes, prefix: &str) -> String {
+        let organization = self.app.first_organization().await;
+        self.token_for(&self.app.key(organization, scopes, prefix).await).await
+    }
+
+    fn request(&self, method: Method, target: &str) -> Builder {
+        request_as(&self.token, method, target)
+    }
+
+    async fn get(&self, target: &str) -> Answer {
+        self.app.send(self.request(Method::GET, target).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, target: &str, body: impl Into<Body>) -> Answer {
+        self.app.send(self.request(Method::POST, target).body(body.into()).unwrap()).await
+    }
+
+    async fn upload(&self, path: &str) {
+        let answer = self.post(&format!("/v2/files/upload?filename={path}"), "bytes").await;
+        assert_eq!(shown(&answer), (200, ""), "{path}");
+    }
+
+    async fn lock(&self, path: &str) {
+        let answer = self.post(&format!("/v2/files/lock?filename={path}"), "").await;
+        assert_eq!(shown(&answer), (200, ""), "{path}");
+    }
+
+    async fn is_there(&self, path: &str) -> bool {
+        self.get(&format!("/v2/files/stat?filename={path}")).await.status.as_u16() == 200
+    }
+
+    async fn batch(&self, body: impl Into<Body>) -> Answer {
+        self.post(BATCH, body).await
+    }
+
+    /// Submits a batch that must be accepted; its job.
+    async fn submit(&self, filenames: &[&str]) -> String {
+        let answer = self.batch(json!({ "filenames": filenames }).to_string()).await;
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        let job: Value = serde_json::from_str(&answer.text).unwrap();
+        job["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn progress(&self, job: &str) -> Answer {
+        self.get(&format!("{BATCH}?id={job}")).await
+    }
+
+    /// Submits a batch, does all work, and shows what the job says in the end.
+    async fn delete(&self, filenames: &[&str]) -> String {
+        let job = self.submit(filenames).await;
+        self.app.drain().await;
+        let answer = self.progress(&job).await;
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        answer.text
+    }
+}
+
+fn request_as(token: &str, method: Method, target: &str) -> Builder {
+    Request::builder().method(method).uri(target).header("authorization", format!("Bearer {token}"))
+}
+
+fn json_request(method: Method, target: &str, body: &Value) -> Request<Body> {
+    let request = Request::builder().method(method).uri(target);
+    let request = request.header("content-type", "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+fn shown(answer: &Answer) -> (u16, &str) {
+    (answer.status.as_u16(), &answer.text)
+}
+
+/// The body of an error.
+fn error(status: u16, reason: &str, message: &str) -> String {
+    format!(r#"{{"statusCode":{status},"error":"{reason}","message":"{message}"}}"#)
+}
+
+/// The body of a job that has ended.
+fn result(skipped: &str, notfound: u64, files: u64, dirs: u64) -> String {
+    format!(
+        r#"{{"progress":100,"result":{{"skipped":{skipped},"notfound":{notfound},"deleted":{{"files":{files},"dirs":{dirs}}}}}}}"#
+    )
+}

@@ -1,0 +1,9 @@
+//! The edge, from request to answer, without sockets: the router over the model of a ledger and
+//! blobs in memory.
+
+mod app;
+mod edge;
+mod native;
+mod renderio;
+mod swiftia;
+mod templated;

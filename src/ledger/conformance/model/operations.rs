@@ -1,0 +1,161 @@
+//! What a run consists of: small choices, which the sides turn into requests.
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+
+use crate::deletion::request::{LockedPolicy, MissingPolicy};
+
+/// Where things are stored, deleted and locked: few places, close together.
+pub(super) const PLACES: [&str; 16] = [
+    "/a",
+    "/a/b",
+    "/a/b/x",
+    "/a/b/y",
+    "/a/b/c/x",
+    "/a/b/c/y",
+    "/a/d/x",
+    "/ab",
+    "/ab/x",
+    "/a.txt",
+    "/e/f/g/x",
+    "/e/f",
+    "/uploads",
+    "/uploads/x",
+    "/commands/0/0",
+    "/commands/1",
+];
+
+/// The tags and texts that occur.
+pub(super) const WORDS: [&str; 3] = ["red", "Blue", "ä"];
+
+/// How far the clock moves: within a lease, past a retry, past a lease, past an intent.
+pub(super) const PAUSES_SECONDS: [u64; 5] = [0, 2, 30, 61, 3601];
+
+/// Whose realm: all of the first organization, of the second, or `/a` of the first.
+pub(super) type Who = usize;
+
+/// One thing that is selected.
+#[derive(Clone, Debug)]
+pub(super) enum Pick {
+    /// A place, as a folder or not.
+    Place(usize, bool),
+    /// One of the ids that were ever offered, counted from the newest.
+    Id(usize),
+    /// A command's outputs.
+    Outputs(usize),
+    /// Nothing.
+    Unmatchable,
+}
+
+/// A request to delete.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) who: Who,
+    pub(super) picks: Vec<Pick>,
+    pub(super) missing: MissingPolicy,
+    pub(super) locked: LockedPolicy,
+    pub(super) joins_missed: bool,
+    pub(super) has_allowance: bool,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
+    /// Stores a version; `late` under an intent that was reserved earlier.
+    Upload { who: Who, place: usize, size: u64, word: Option<usize>, overwrite: bool, late: bool },
+    /// Stores an output of a command.
+    Output { who: Who, command: usize, key: usize },
+    /// Reserves an intent for later.
+    Reserve,
+    /// Gives the oldest reserved intent up.
+    Abandon,
+    /// Locks or unlocks.
+    Lock { who: Who, place: usize, locked: bool },
+    /// Deletes.
+    Delete(Wish),
+    /// Asks what deleting would do.
+    Preview(Wish),
+    /// Remembers a missed answer for one of the ids or commands.
+    Miss { pick: Pick, files: u64 },
+    /// Lists a page.
+    List { who: Who, tag: Option<usize>, text: Option<usize>, offset: u64, limit: u64 },
+    /// Expands until nothing waits, in steps of this many blobs.
+    Expand(usize),
+    /// Leases whatever is due.
+    Lease,
+    /// Settles what was leased, counted from the latest lease; blobs of one residue are kept.
+    Settle { back: usize, kept: usize },
+    /// Lets time pass.
+    Wait(usize),
+    /// Sweeps expired intents.
+    Sweep,
+}
+
+fn pick() -> impl Strategy<Value = Pick> {
+    prop_oneof![
+        6 => (0..PLACES.len(), any::<bool>()).prop_map(|(place, slash)| Pick::Place(place, slash)),
+        4 => (0..12_usize).prop_map(Pick::Id),
+        1 => (0..2_usize).prop_map(Pick::Outputs),
+        1 => Just(Pick::Unmatchable),
+    ]
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let missing = prop_oneof![Just(MissingPolicy::Refuse), Just(MissingPolicy::Count)];
+    let locked = prop_oneof![Just(LockedPolicy::Refuse), Just(LockedPolicy::Skip)];
+    let policies = (missing, locked, any::<bool>(), any::<bool>());
+    (who(), vec(pick(), 1..4), policies).prop_map(|(who, picks, policies)| {
+        let (missing, locked, joins_missed, has_allowance) = policies;
+        Wish { who, picks, missing, locked, joins_missed, has_allowance }
+    })
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![5 => Just(0), 1 => Just(1), 2 => Just(2)]
+}
+
+fn upload() -> impl Strategy<Value = Operation> {
+    let word = proptest::option::of(0..WORDS.len());
+    let flags = (proptest::bool::weighted(0.8), proptest::bool::weighted(0.2));
+    (who(), 0..PLACES.len(), 0..9_u64, word, flags).prop_map(
+        |(who, place, size, word, (overwrite, late))| Operation::Upload {
+            who,
+            place,
+            size,
+            word,
+            overwrite,
+            late,
+        },
+    )
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let place = 0..PLACES.len();
+    let word = || proptest::option::weighted(0.3, 0..WORDS.len());
+    prop_oneof![
+        12 => upload(),
+        3 => (who(), 0..2_usize, 0..3_usize)
+            .prop_map(|(who, command, key)| Operation::Output { who, command, key }),
+        1 => Just(Operation::Reserve),
+        1 => Just(Operation::Abandon),
+        3 => (who(), place, proptest::bool::weighted(0.4))
+            .prop_map(|(who, place, locked)| Operation::Lock { who, place, locked }),
+        6 => wish().prop_map(Operation::Delete),
+        2 => wish().prop_map(Operation::Preview),
+        1 => (pick(), 0..3_u64).prop_map(|(pick, files)| Operation::Miss { pick, files }),
+        2 => (who(), word(), word(), 0..3_u64, 0..6_u64).prop_map(
+            |(who, tag, text, offset, limit)| Operation::List { who, tag, text, offset, limit }
+        ),
+        3 => (1..4_usize).prop_map(Operation::Expand),
+        3 => Just(Operation::Lease),
+        4 => (0..3_usize, 0..4_usize)
+            .prop_map(|(back, kept)| Operation::Settle { back, kept }),
+        3 => (0..PAUSES_SECONDS.len()).prop_map(Operation::Wait),
+        1 => Just(Operation::Sweep),
+    ]
+}
+
+/// Runs of up to `count` operations.
+pub(super) fn operations(count: usize) -> impl Strategy<Value = Vec<Operation>> {
+    vec(operation(), 1..=count)
+}

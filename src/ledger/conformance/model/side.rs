@@ -1,0 +1,368 @@
+//! One of the two ledgers: operations go in, comparable texts come out.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::operations::{Operation, PAUSES_SECONDS, PLACES, Pick, WORDS, Who, Wish};
+use crate::deletion::plan::plan;
+use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
+use crate::deletion::request::{Allowance, DeleteRequest, Selector};
+use crate::deletion::snapshot::MissedAnswer;
+use crate::domain::blob::{BlobKey, SizedBlob};
+use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::entry::{Entry, FileRecord, NewVersion};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::organization::Realm;
+use crate::domain::random::SeededRandom;
+use crate::ledger::conformance::fixture::{
+    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, by_path, report,
+    written,
+};
+use crate::ledger::{
+    FileQuery, Lease, LeaseToken, MissedSubject, Settlement, Standing, StepLimits,
+};
+
+const THREE_A_MINUTE: Allowance =
+    Allowance { bucket: "model", limit: 3, window: Duration::from_mins(1) };
+/// Steps after which expanding must have ended.
+const STEPS_MAX: usize = 1000;
+
+/// What both sides are given.
+pub(super) struct Given {
+    ids: IdSource,
+    clock: Arc<ManualClock>,
+    commands: [CommandId; 2],
+    /// Ids that were offered for entries, and those of the deletions; the last is for the next.
+    entries: Vec<EntryId>,
+    deletions: Vec<DeletionId>,
+}
+
+impl Given {
+    pub(super) fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_770_000_000_000)));
+        let ids = IdSource::new(clock.clone(), Arc::new(SeededRandom::new(2)));
+        let commands = [ids.next(), ids.next()];
+        Self { ids, clock, commands, entries: Vec::new(), deletions: Vec::new() }
+    }
+
+    /// Draws what the next operation may need.
+    pub(super) fn prepare(&mut self) {
+        self.entries.push(self.ids.next());
+        self.deletions.push(self.ids.next());
+    }
+
+    /// Moves the time, after both sides have had the operation.
+    pub(super) fn advance(&mut self, operation: &Operation) {
+        if let Operation::Wait(pause) = operation {
+            self.clock.advance(Duration::from_secs(PAUSES_SECONDS[*pause]));
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn entry(&self) -> EntryId {
+        *self.entries.last().expect("an operation was prepared")
+    }
+
+    fn deletion(&self) -> DeletionId {
+        *self.deletions.last().expect("an operation was prepared")
+    }
+
+    fn lease(&self) -> Lease {
+        let token = LeaseToken(u128::try_from(self.deletions.len()).unwrap().to_be_bytes());
+        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+    }
+
+    /// An id that was offered earlier.
+    fn offered(&self, back: usize) -> EntryId {
+        self.entries[(self.entries.len() - 1).saturating_sub(back)]
+    }
+
+    fn selector(&self, pick: &Pick) -> Selector {
+        match pick {
+            Pick::Place(place, true) => by_path(&format!("{}/", PLACES[*place])),
+            Pick::Place(place, false) => by_path(PLACES[*place]),
+            Pick::Id(back) => Selector::File(self.offered(*back)),
+            Pick::Outputs(command) => Selector::Outputs(self.commands[*command]),
+            Pick::Unmatchable => Selector::Unmatchable,
+        }
+    }
+}
+
+/// One ledger with what it answered so far.
+pub(super) struct Side {
+    fixture: Fixture,
+    realms: [Realm; 3],
+    /// The order in which keys were reserved.
+    ordinals: BTreeMap<BlobKey, usize>,
+    reserved: Vec<BlobKey>,
+    held: Vec<(LeaseToken, Vec<CondemnedBatch>)>,
+}
+
+impl Side {
+    pub(super) async fn open(fixture: Fixture, given: &mut Given) -> Self {
+        let (one, other) = (fixture.realm().await, fixture.realm().await);
+        let narrow = beneath(&one, "/a");
+        for id in given.commands {
+            fixture.ledger.create_command(&one, id, report(), given.now()).await.unwrap();
+        }
+        let realms = [one, other, narrow];
+        let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { fixture, realms, ordinals, reserved, held }
+    }
+
+    /// Does one operation; what was answered, as text.
+    pub(super) async fn apply(&mut self, operation: &Operation, given: &Given) -> String {
+        let ledger = Arc::clone(&self.fixture.ledger);
+        let now = given.now();
+        match operation {
+            Operation::Upload { who, place, size, word, overwrite, late } => {
+                let mut version = self.version(PLACES[*place], *size, *late, given).await;
+                version.overwrite = *overwrite;
+                version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
+                self.commit(*who, version, now).await
+            }
+            Operation::Output { who, command, key } => {
+                let path = format!("/commands/{command}/{key}");
+                let mut version = self.version(&path, 1, false, given).await;
+                version.output_of = Some((given.commands[*command], key.to_string()));
+                self.commit(*who, version, now).await
+            }
+            Operation::Reserve => {
+                let key = self.reserve(now).await;
+                self.reserved.push(key);
+                String::new()
+            }
+            Operation::Abandon => {
+                let taken = self.reserved.drain(..self.reserved.len().min(1)).collect::<Vec<_>>();
+                ledger.abandon_intents(&taken, now).await.unwrap();
+                String::new()
+            }
+            Operation::Lock { who, place, locked } => {
+                let path = written(PLACES[*place]);
+                let found = ledger.set_lock(&self.realms[*who], &path, *locked).await.unwrap();
+                format!("{found}")
+            }
+            Operation::Delete(wish) => self.delete(wish, given).await,
+            Operation::Preview(wish) => {
+                let request = self.request(wish, given);
+                let planned = ledger.preview_deletion(request, plan).await.unwrap();
+                match planned {
+                    Ok(plan) => format!("{:?} {:?}", outcomes(plan.outcomes), plan.counts),
+                    Err(refusal) => format!("{refusal:?}"),
+                }
+            }
+            Operation::Miss { pick, files } => self.miss(pick, *files, given).await,
+            Operation::List { who, tag, text, offset, limit } => {
+                let query = FileQuery {
+                    kind: None,
+                    any_tag: tag.iter().map(|word| WORDS[*word].to_owned()).collect(),
+                    text: text.map(|word| WORDS[word].to_uppercase()),
+                    offset: *offset,
+                    limit: *limit,
+                };
+                let page = ledger.files(&self.realms[*who], &query).await.unwrap();
+                let files: Vec<String> = page.files.iter().map(|file| self.file(file)).collect();
+                format!("{} {files:?}", page.total)
+            }
+            Operation::Expand(blobs) => self.expand(*blobs, given.lease()).await,
+            Operation::Lease => {
+                let lease = given.lease();
+                let batches = ledger.lease_condemned(now, lease, 1_000_000).await.unwrap();
+                self.hold(lease, batches)
+            }
+            Operation::Settle { back, kept } => self.settle(*back, *kept, now).await,
+            Operation::Wait(_) => String::new(),
+            Operation::Sweep => {
+                format!("{}", ledger.condemn_expired_intents(now, 1_000_000).await.unwrap())
+            }
+        }
+    }
+
+    async fn reserve(&mut self, now: Timestamp) -> BlobKey {
+        let expires_at = now.plus(INTENT_LIFETIME);
+        let keys = self.fixture.ledger.reserve_intents(1, expires_at).await.unwrap();
+        self.ordinals.insert(keys[0], self.ordinals.len());
+        keys[0]
+    }
+
+    async fn version(&mut self, path: &str, size: u64, late: bool, given: &Given) -> NewVersion {
+        let is_early = late && !self.reserved.is_empty();
+        let blob = if is_early { self.reserved.remove(0) } else { self.reserve(given.now()).await };
+        NewVersion { entry: given.entry(), ..self.fixture.version_of(blob, path, size) }
+    }
+
+    async fn commit(&self, who: Who, version: NewVersion, now: Timestamp) -> String {
+        let realm = &self.realms[who];
+        match self.fixture.ledger.commit_version(realm, version, now).await.unwrap() {
+            Ok(stored) => format!("{} {}", stored.created, self.file(&stored.file)),
+            Err(refusal) => format!("{refusal:?}"),
+        }
+    }
+
+    fn request(&self, wish: &Wish, given: &Given) -> DeleteRequest {
+        let selectors = wish.picks.iter().map(|pick| given.selector(pick)).collect();
+        DeleteRequest {
+            id: given.deletion(),
+            missing: wish.missing,
+            locked: wish.locked,
+            joins_missed: wish.joins_missed,
+            allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
+            at: given.now(),
+            ..self.fixture.request(&self.realms[wish.who], selectors)
+        }
+    }
+
+    async fn delete(&mut self, wish: &Wish, given: &Given) -> String {
+        let lease = given.lease();
+        let request = self.request(wish, given);
+        let decided = self.fixture.ledger.commit_deletion(request, plan, lease).await.unwrap();
+        match decided {
+            Ok(committed) => {
+                let batches = self.hold(lease, committed.batches);
+                let outcomes = outcomes(committed.outcomes);
+                let (counts, expanding) = (committed.counts, committed.expanding);
+                format!("{outcomes:?} {counts:?} {expanding} {:?} {batches}", committed.allowance)
+            }
+            Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
+            Err(Declined::OverAllowance(state)) => format!("{state:?}"),
+        }
+    }
+
+    async fn miss(&self, pick: &Pick, files: u64, given: &Given) -> String {
+        let subject = match pick {
+            Pick::Id(back) => MissedSubject::File(given.offered(*back)),
+            Pick::Outputs(command) => MissedSubject::Outputs(given.commands[*command]),
+            Pick::Place(..) | Pick::Unmatchable => return String::new(),
+        };
+        let answer = MissedAnswer { deletion: given.deletions[0], files };
+        let realm = &self.realms[0];
+        self.fixture.ledger.remember_missed(realm, subject, answer).await.unwrap();
+        String::new()
+    }
+
+    async fn expand(&mut self, blobs: usize, lease: Lease) -> String {
+        let mut batches = Vec::new();
+        let mut served = None;
+        for _ in 0..STEPS_MAX {
+            let limits = StepLimits { blobs, ..STEP };
+            let step = self.fixture.ledger.expand_step(served, lease, limits).await.unwrap();
+            let condemned: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
+            assert!(condemned <= blobs, "a step condemned {condemned} blobs of {blobs}");
+            batches.extend(step.batches);
+            served = step.served;
+            if served.is_none() {
+                return self.hold(lease, batches);
+            }
+        }
+        panic!("expanding does not end");
+    }
+
+    async fn settle(&mut self, back: usize, kept: usize, now: Timestamp) -> String {
+        let Some(index) = self.held.len().checked_sub(back + 1) else { return String::new() };
+        let (token, batches) = &self.held[index];
+        let is_kept = |blob: &&SizedBlob| self.ordinals[&blob.key] % 4 == kept;
+        let settlement = |batch: &CondemnedBatch| Settlement {
+            batch: batch.number,
+            token: *token,
+            kept: batch.blobs.iter().filter(is_kept).copied().collect(),
+            retry_at: now.plus(RETRY_PAUSE),
+        };
+        let settlements = batches.iter().map(settlement).collect();
+        self.fixture.ledger.settle(settlements, now).await.unwrap();
+        String::new()
+    }
+
+    /// Remembers leased batches; their blobs, as text.
+    fn hold(&mut self, lease: Lease, batches: Vec<CondemnedBatch>) -> String {
+        let mut blobs = Vec::new();
+        for batch in &batches {
+            for blob in &batch.blobs {
+                let ordinal = self.ordinals[&blob.key];
+                blobs.push((ordinal, blob.size, batch.deletion, batch.attempts));
+            }
+        }
+        blobs.sort_by_key(|(ordinal, ..)| *ordinal);
+        self.held.push((lease.token, batches));
+        format!("{blobs:?}")
+    }
+
+    fn file(&self, file: &FileRecord) -> String {
+        let blob = self.ordinals[&file.blob];
+        let times = (file.created_at, file.modified_at);
+        let rest = (&file.attributes, times, file.locked, file.command, file.content.size);
+        format!("{} {:?} {blob} {rest:?}", file.id, file.name)
+    }
+
+    /// Everything that can be read, one thing on a line.
+    pub(super) async fn state(&self, given: &Given) -> String {
+        let ledger = &self.fixture.ledger;
+        let mut text = String::new();
+        for realm in &self.realms {
+            let usage = ledger.usage(realm).await.unwrap();
+            assert!(usage.is_conserved(), "{usage:?}");
+            writeln!(text, "{usage:?}").unwrap();
+            for place in PLACES {
+                let entry = ledger.entry_at(realm, &written(place)).await.unwrap();
+                let entry = match entry {
+                    Some(Entry::File(file)) => self.file(&file),
+                    Some(Entry::Folder(folder)) => {
+                        format!("{:?} {:?} {:?}", folder.created_at, folder.locked, folder.direct)
+                    }
+                    None => continue,
+                };
+                assert!(realm.sees(&at(place)), "{place} is outside of the prefix");
+                writeln!(text, "{place} {entry}").unwrap();
+            }
+            for id in given.commands {
+                let command = ledger.command(realm, id).await.unwrap().map(|command| {
+                    let ordinal = |key: BlobKey| self.ordinals[&key];
+                    let outputs = command.outputs.into_iter();
+                    let outputs: Vec<_> =
+                        outputs.map(|o| (o.key, o.file, o.size, o.live.map(ordinal))).collect();
+                    (command.closed, outputs)
+                });
+                writeln!(text, "{command:?}").unwrap();
+            }
+            for id in &given.deletions {
+                let Some(mut record) = ledger.deletion(realm, *id).await.unwrap() else { continue };
+                // The time at which expanding alone ends a deletion is a ledger's own affair.
+                let is_settled = record.settled_at.take().is_some();
+                record.skipped.sort();
+                record.skipped.dedup();
+                writeln!(text, "{record:?} {is_settled}").unwrap();
+            }
+        }
+        self.write_inspection(&mut text).await;
+        text
+    }
+
+    async fn write_inspection(&self, text: &mut String) {
+        let inspection = self.fixture.ledger.inspect().await.unwrap();
+        assert!(inspection.disagreements.is_empty(), "{:?}", inspection.disagreements);
+        let mut blobs: Vec<_> = inspection
+            .blobs
+            .iter()
+            .map(|(key, size, standing)| {
+                let size = size.filter(|_| *standing == Standing::Stored);
+                (self.ordinals[key], size, *standing)
+            })
+            .collect();
+        blobs.sort_by_key(|(ordinal, ..)| *ordinal);
+        writeln!(text, "{blobs:?}").unwrap();
+    }
+}
+
+/// Without the order of the files of one outcome, which a ledger chooses.
+fn outcomes(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    for outcome in &mut outcomes {
+        if let Outcome::Deleted { files, .. } = outcome {
+            files.sort();
+        }
+    }
+    outcomes
+}

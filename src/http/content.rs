@@ -80,13 +80,12 @@ pub async fn signed_file(
     let realm = Realm::whole(organization.ok_or(ApiError::NotFound)?.number);
     let file = service.ledger.file(&realm, grant.entry).await?;
     let file = file.filter(|file| file.blob.id == grant.blob).ok_or(ApiError::NotFound)?;
-    match serve_version(&service, &file, &headers, method == Method::HEAD).await? {
-        Some(response) => Ok(response),
-        None => {
-            newer_version(&service, &realm, &file).await?;
-            Err(ApiError::NotFound.into())
-        }
+    let head = method == Method::HEAD;
+    if let Some(response) = serve_version(&service, &file, &headers, head).await? {
+        return Ok(response);
     }
+    newer_version(&service, &realm, &file).await?;
+    Err(ApiError::NotFound.into())
 }
 
 fn read_grant(

@@ -116,10 +116,11 @@ pub struct Cause(pub Arc<Source>);
 fn finish(mut response: Response, error: ApiError) -> Response {
     let headers = response.headers_mut();
     match error {
-        // An empty list is the router's own: it writes the header.
-        ApiError::MethodNotAllowed { allow: "" } => {}
         ApiError::MethodNotAllowed { allow } => {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+            // An empty list is the router's own: it writes the header.
+            if !allow.is_empty() {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
         }
         ApiError::RateLimited(limited) => {
             headers.insert(RETRY_AFTER, limited.retry_after_seconds().into());

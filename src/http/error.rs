@@ -102,7 +102,9 @@ impl From<LedgerError> for ApiError {
         use crate::ledger::LedgerErrorKind;
         match error.kind {
             LedgerErrorKind::Unavailable => Self::Unavailable(error.into()),
-            LedgerErrorKind::DiskFull => Self::InsufficientStorage("the disk is full".to_owned()),
+            LedgerErrorKind::DiskFull => {
+                Self::InsufficientStorage("no space is left on the server".to_owned())
+            }
             LedgerErrorKind::Corrupt => Self::Internal(error.into()),
         }
     }
@@ -113,7 +115,9 @@ impl From<BlobError> for ApiError {
         use crate::blobs::BlobErrorKind;
         match error.kind {
             BlobErrorKind::Unavailable => Self::Unavailable(error.into()),
-            BlobErrorKind::Full => Self::InsufficientStorage("the disk is full".to_owned()),
+            BlobErrorKind::Full => {
+                Self::InsufficientStorage("no space is left on the server".to_owned())
+            }
             BlobErrorKind::Corrupt => Self::Internal(error.into()),
         }
     }
@@ -153,9 +157,9 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::OverQuota => {
                 Self::InsufficientStorage("the organization's quota is used up".to_owned())
             }
-            UploadRefusal::BacklogFull => Self::InsufficientStorage(
-                "too many deleted bytes wait to be removed from the disk".to_owned(),
-            ),
+            UploadRefusal::BacklogFull => {
+                Self::InsufficientStorage("too many deleted bytes wait to be removed".to_owned())
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ impl Floods {
 
     /// Counts an attempt, or refuses it and says when the next one is taken.
     pub fn attempt(&self, organization: OrganizationNumber) -> Result<(), ApiError> {
-        if self.attempts.fetch_add(1, Ordering::Relaxed) % ATTEMPTS_PER_CLEANING == 0 {
+        if self.attempts.fetch_add(1, Ordering::Relaxed).is_multiple_of(ATTEMPTS_PER_CLEANING) {
             self.limiter.retain_recent();
         }
         self.limiter.check_key(&organization).map_err(|refused| {

@@ -93,7 +93,7 @@ pub async fn read_form(service: &Service, request: Request) -> Result<Form, Form
     for _ in 0..PARTS_MAX {
         let next = within(service.settings.body_idle_max, multipart.next_field()).await?;
         unread.reset();
-        let Some(field) = next.map_err(unreadable)? else { return Ok(form) };
+        let Some(field) = next.map_err(|error| unreadable(&error))? else { return Ok(form) };
         match field.name() {
             Some(FILE_FIELD) if form.file.is_some() => {
                 return Err(ApiError::Invalid("field 'file' is given more than once".into()).into());
@@ -141,7 +141,9 @@ async fn read_text(
     idle_max: Duration,
 ) -> Result<String, FormError> {
     let mut text = Vec::new();
-    while let Some(bytes) = within(idle_max, field.chunk()).await?.map_err(unreadable)? {
+    loop {
+        let chunk = within(idle_max, field.chunk()).await?;
+        let Some(bytes) = chunk.map_err(|error| unreadable(&error))? else { break };
         unread.reset();
         if text.len() + bytes.len() > TEXT_BYTES_MAX {
             return Err(ApiError::TooLarge { limit: TEXT_BYTES_MAX as u64 }.into());
@@ -156,7 +158,7 @@ async fn within<T>(idle_max: Duration, work: impl Future<Output = T>) -> Result<
     tokio::time::timeout(idle_max, work).await.map_err(|_| ApiError::Timeout)
 }
 
-fn unreadable(error: MultipartError) -> FormError {
+fn unreadable(error: &MultipartError) -> FormError {
     FormError::Unreadable(format!("the form cannot be read: {}", error.body_text()))
 }
 

@@ -91,12 +91,11 @@ async fn observe(State(service): State<Service>, request: Request, next: Next) -
     let duration_ms = service.clock.now().since(begun).as_millis();
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     let status = response.status().as_u16();
-    match response.extensions_mut().remove::<Cause>() {
-        Some(Cause(cause)) => {
-            let cause = chain(&**cause);
-            tracing::error!(request_id = id, %method, route, status, duration_ms, cause, "failed");
-        }
-        None => tracing::debug!(request_id = id, %method, route, status, duration_ms, "answered"),
+    if let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>() {
+        let cause = chain(&**cause);
+        tracing::error!(request_id = id, %method, route, status, duration_ms, cause, "failed");
+    } else {
+        tracing::debug!(request_id = id, %method, route, status, duration_ms, "answered");
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);

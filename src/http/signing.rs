@@ -159,13 +159,11 @@ pub fn absolute_blob_url(
 ) -> String {
     let expires = service.clock.now().plus(service.settings.signed_url_lifetime).seconds();
     let path = service.signer.url(&Grant { organization, entry, blob, expires });
-    match &service.settings.public_url {
-        Some(base) => format!("{}{path}", base.trim_end_matches('/')),
-        None => {
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-            format!("http://{}{path}", host.unwrap_or("localhost"))
-        }
+    if let Some(base) = &service.settings.public_url {
+        return format!("{}{path}", base.trim_end_matches('/'));
     }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    format!("http://{}{path}", host.unwrap_or("localhost"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::harness::Server;
 use crate::harness::server::{blob_files, verify};
-use crate::load::{Failures, Load, seed};
+use crate::load::{Load, seed};
 
 const KILLS: usize = 100;
 
@@ -18,7 +18,7 @@ async fn whatever_was_answered_survives_a_hundred_kills() {
     let mut server = Load::start_server(&data);
     let mut load = Load::begin(&server, seed).await;
     for kill in 1..=KILLS {
-        load.run(server, Failures::Never, |server| {
+        load.run(server, |server, _| {
             server.kill9();
         })
         .await;

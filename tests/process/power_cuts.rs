@@ -1,11 +1,19 @@
 //! Power cuts, with ledger and blobs on file systems of their own, so that neither can lend the
 //! other its durability.
+//!
+//! The kernel plays a power cut imperfectly: an `fsync` that is under way at that moment may
+//! report success for what the journal never wrote. (One thread that appends and syncs, without
+//! any delenda, loses what it was told in about one cut of fifteen.) So the process is stopped for
+//! the moment of the cut, between two system calls: whatever was reported before it is held
+//! against the disk, and whatever is synced after it fails, as it must.
+
+use std::sync::atomic::Ordering;
 
 use tempfile::TempDir;
 
 use crate::harness::disks::Disk;
 use crate::harness::server::verify;
-use crate::load::{Failures, Load, seed};
+use crate::load::{Load, seed};
 
 const CUTS: usize = 30;
 const LEDGER_MIB: u64 = 256;
@@ -13,7 +21,7 @@ const BLOBS_MIB: u64 = 256;
 
 /// Which disks lose their power.
 #[derive(Clone, Copy, Debug)]
-enum Cut {
+enum Victims {
     Both,
     Blobs,
     Ledger,
@@ -37,14 +45,14 @@ impl Disks {
         Self { blobs, ledger }
     }
 
-    fn cut(&self, cut: Cut) {
-        match cut {
-            Cut::Both => {
+    fn cut(&self, victims: Victims) {
+        match victims {
+            Victims::Both => {
                 self.blobs.cut_power();
                 self.ledger.cut_power();
             }
-            Cut::Blobs => self.blobs.cut_power(),
-            Cut::Ledger => self.ledger.cut_power(),
+            Victims::Blobs => self.blobs.cut_power(),
+            Victims::Ledger => self.ledger.cut_power(),
         }
     }
 
@@ -68,10 +76,13 @@ async fn whatever_was_answered_survives_thirty_power_cuts() {
     let mut server = Load::start_server(&data);
     let mut load = Load::begin(&server, seed).await;
     for cut in 0..CUTS {
-        let kind = [Cut::Both, Cut::Blobs, Cut::Ledger][cut % 3];
-        load.run(server, Failures::Expected, |server| {
-            disks.cut(kind);
-            // What the server says between the cut and its end counts as well.
+        let victims = [Victims::Both, Victims::Blobs, Victims::Ledger][cut % 3];
+        load.run(server, |server, is_cut| {
+            server.freeze();
+            is_cut.store(true, Ordering::SeqCst);
+            disks.cut(victims);
+            server.thaw();
+            // The server works on for a moment on what is left, and what it says counts as well.
             std::thread::sleep(std::time::Duration::from_millis(cut as u64 * 3));
             server.kill9();
         })
@@ -80,7 +91,7 @@ async fn whatever_was_answered_survives_thirty_power_cuts() {
         let found = verify(&data);
         server = Load::start_server(&data);
         load.check(&server).await;
-        println!("cut {cut} of {kind:?}: {}; {found}", load.summary());
+        println!("cut {cut} of {victims:?}: {}; {found}", load.summary());
     }
     load.end(&server).await;
     verify(&server.terminate());

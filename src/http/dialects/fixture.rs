@@ -80,10 +80,8 @@ impl Fixture {
         let blobs = MemoryBlobs::new();
         let store: Arc<dyn BlobStore> = Arc::new(blobs.clone());
         let settings = HttpSettings::default();
-        let limits = UploadLimits {
-            bytes_max: settings.upload_bytes_max,
-            idle_max: settings.body_idle_max,
-        };
+        let limits =
+            UploadLimits { bytes_max: settings.upload_bytes_max, idle_max: settings.body_idle_max };
         let purger = Arc::new(Purger::new(
             Arc::clone(&ledger),
             Arc::clone(&store),
@@ -190,10 +188,8 @@ impl Fixture {
 
     /// Does all work behind the answers: expanding, purging, settling.
     pub(crate) async fn drain(&self) {
-        let (ledger, limits) = (
-            &self.service.ledger,
-            StepLimits { duration: Duration::from_secs(1), blobs: 1 << 20 },
-        );
+        let (ledger, limits) =
+            (&self.service.ledger, StepLimits { duration: Duration::from_secs(1), blobs: 1 << 20 });
         loop {
             let lease = self.purger.fresh_lease();
             let step = ledger.expand_step(None, lease, limits, self.clock.now()).await.unwrap();

@@ -303,15 +303,12 @@ pub(super) enum Part<'a> {
 
 /// A form in the way of the usual clients.
 pub(super) fn form(parts: &[Part<'_>]) -> String {
-    let mut text = String::new();
-    for part in parts {
-        text.push_str(&format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name="));
-        match part {
-            Part::Text(name, value) => text.push_str(&format!("\"{name}\"\r\n\r\n{value}\r\n")),
-            Part::File(name, media_type, content) => text.push_str(&format!(
-                "\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n{content}\r\n"
-            )),
-        }
-    }
-    format!("{text}--{BOUNDARY}--\r\n")
+    let begin = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=");
+    let whole = parts.iter().map(|part| match part {
+        Part::Text(name, text) => format!("{begin}\"{name}\"\r\n\r\n{text}\r\n"),
+        Part::File(name, media_type, content) => format!(
+            "{begin}\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n{content}\r\n"
+        ),
+    });
+    format!("{}--{BOUNDARY}--\r\n", whole.collect::<String>())
 }

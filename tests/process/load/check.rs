@@ -71,8 +71,8 @@ fn settle(account: &mut Account, listed: &Listed) {
     for piece in &mut account.pieces {
         let found = listed.get(&piece.name);
         match (piece.standing, found) {
-            (Standing::Stored, None) => panic!("{} was stored, and is not there", piece.name),
-            (Standing::Gone, Some(file)) => panic!("{} was deleted: {file}", piece.name),
+            (Standing::Stored, None) => panic!("stored, and not there: {piece:?}"),
+            (Standing::Gone, Some(file)) => panic!("deleted, and there: {piece:?} {file}"),
             (Standing::Stored | Standing::Unsure, Some(file)) => {
                 let id = file["id"].as_str().unwrap().to_owned();
                 assert!(piece.id.as_ref().is_none_or(|known| *known == id), "{}", piece.name);

@@ -9,6 +9,8 @@ mod check;
 mod work;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -22,14 +24,9 @@ const WORKERS: usize = 8;
 const CONFIGURATION: &str =
     "batch_deletions_per_hour = 1000000\nbatch_attempts_per_minute = 1000000\n";
 
-/// Whether a server that still answers may answer that it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failures {
-    /// The disk beneath it is whole: a 5xx is a bug.
-    Never,
-    /// A disk was taken from it: a 5xx means that the outcome is unknown.
-    Expected,
-}
+/// Set just before a disk loses its power: from then on a 5xx is an answer, from which nothing
+/// follows. A success counts as before.
+pub type Cut = Arc<AtomicBool>;
 
 /// The clients of one organization, and all they know.
 pub struct Load {
@@ -57,18 +54,19 @@ impl Load {
 
     /// Lets all workers work for a moment of random length, then calls `end`, which ends the
     /// server, then waits until each worker has noticed.
-    pub async fn run(&mut self, server: Server, failures: Failures, end: impl FnOnce(Server)) {
+    pub async fn run(&mut self, server: Server, end: impl FnOnce(Server, &Cut)) {
         self.client = server.again(&self.client);
-        let mut workers = Vec::new();
+        let (mut workers, cut) = (Vec::new(), Cut::default());
         for mut account in self.accounts.drain(..) {
             let (client, locked) = (self.client.clone(), self.locked.clone());
+            let cut = Arc::clone(&cut);
             workers.push(tokio::spawn(async move {
-                account.work(&client, &locked, failures).await;
+                account.work(&client, &locked, &cut).await;
                 account
             }));
         }
         tokio::time::sleep(Duration::from_millis(self.rng.random_range(20..500))).await;
-        end(server);
+        end(server, &cut);
         for worker in workers {
             self.accounts.push(worker.await.unwrap());
         }

@@ -1,9 +1,11 @@
 //! What the workers do until the server is gone.
 
+use std::sync::atomic::Ordering;
+
 use rand::Rng;
 use serde_json::json;
 
-use super::Failures;
+use super::Cut;
 use super::account::{Account, Job, OwnCommand, Standing, content};
 use crate::harness::{Answer, Client};
 
@@ -21,18 +23,20 @@ enum Told {
 struct Desk<'a> {
     client: &'a Client,
     locked: &'a str,
-    failures: Failures,
+    cut: &'a Cut,
 }
 
 impl Desk<'_> {
+    fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::SeqCst)
+    }
+
     /// Sorts an answer: success, or none. Anything else is a bug, since each worker asks only for
     /// what must be possible.
     fn told(&self, what: &str, success: u16, answer: reqwest::Result<Answer>) -> Told {
         match answer {
             Ok(answer) if answer.status == success => Told::Success(answer),
-            Ok(answer) if answer.status >= 500 && self.failures == Failures::Expected => {
-                Told::Nothing
-            }
+            Ok(answer) if answer.status >= 500 && self.is_cut() => Told::Nothing,
             Ok(answer) => panic!("{what} gave {}: {}", answer.status, answer.text()),
             Err(_) => Told::Nothing,
         }
@@ -41,8 +45,8 @@ impl Desk<'_> {
 
 impl Account {
     /// Works until something has no answer.
-    pub async fn work(&mut self, client: &Client, locked: &str, failures: Failures) {
-        let desk = Desk { client, locked, failures };
+    pub async fn work(&mut self, client: &Client, locked: &str, cut: &Cut) {
+        let desk = Desk { client, locked, cut };
         for _ in 0..STEPS_MAX {
             let full = self.stored().len() >= STORED_MAX;
             let goes_on = match self.rng.random_range(if full { 8..16 } else { 0..16 }) {
@@ -248,7 +252,7 @@ impl Account {
             (None, None) => return true,
         };
         match answer {
-            Ok(answer) if answer.status >= 500 && desk.failures == Failures::Expected => false,
+            Ok(answer) if answer.status >= 500 && desk.is_cut() => false,
             Ok(answer) => {
                 assert_eq!(answer.status, 404, "{} was reported as deleted", piece.name);
                 true

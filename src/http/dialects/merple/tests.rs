@@ -129,9 +129,7 @@ async fn what_is_locked_refuses_the_whole_delete() {
     merple.post("?path=/f/held/file", "2").await;
     merple.lock("/f/held").await;
     let text = "locked; nothing was changed";
-    let refused = |path: &str| {
-        answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#))
-    };
+    let refused = |path: &str| answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#));
     assert_eq!(merple.delete("?path=/f").await, refused("/f/held"));
     assert_eq!(merple.delete("?path=/f/held/").await, refused("/f/held"));
     assert_eq!(merple.delete("?path=/f/held/file").await, refused("/f/held"));

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::Swiftia;
-use super::wire::{BYTES_REMAIN, Deleted, File, Files, kind_of};
+use super::wire::{BYTES_REMAIN, Deletion, File, Page, kind_of};
 use crate::deletion::request::{Door, Selector};
 use crate::domain::id::EntryId;
 use crate::domain::organization::Scope;
@@ -46,7 +46,7 @@ pub(super) async fn delete(
         false => (StatusCode::INTERNAL_SERVER_ERROR, Some(BYTES_REMAIN)),
     };
     let id = file.to_string();
-    Ok(json::answer(status, &Deleted { id, deleted: awaited.bytes_gone, error }))
+    Ok(json::answer(status, &Deletion { id, deleted: awaited.bytes_gone, error }))
 }
 
 /// A page of files, with what the organization uses.
@@ -65,7 +65,7 @@ pub(super) async fn list(
     let percent = percent.map_or(0.0, |bytes| megabytes(used) / megabytes(bytes) * 100.0);
     let organization = caller.organization.id;
     let files = page.files.into_iter();
-    let answer = Files {
+    let answer = Page {
         sub_size: capacity.map(megabytes),
         used_size: megabytes(used),
         used_size_percent: percent,

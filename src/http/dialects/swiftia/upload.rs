@@ -50,13 +50,12 @@ fn place(
         file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;
     let entry = service.ids.next();
     let title = title_of(&name);
-    let (path, overwrite) = match form.single("path")?.filter(|path| !path.is_empty()) {
-        Some(path) => (file_path(path)?, true),
-        None => {
-            let now = service.clock.now();
-            (upload_path(&caller.realm.prefix, now, entry, &title)?, false)
-        }
+    let written = form.single("path")?.filter(|path| !path.is_empty());
+    let path = match written {
+        Some(path) => file_path(path)?,
+        None => upload_path(&caller.realm.prefix, service.clock.now(), entry, &title)?,
     };
+    let overwrite = written.is_some();
     let attributes = Attributes {
         tags: tags_of(form.all("tags").flat_map(|tags| tags.split(',')))?,
         description: form.single("description")?.map(str::to_owned),

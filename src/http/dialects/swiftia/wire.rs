@@ -36,7 +36,7 @@ pub(super) struct RateLimitExceeded {
 
 /// The answer to a delete. `error` stands there only where the bytes remain.
 #[derive(Serialize)]
-pub(super) struct Deleted {
+pub(super) struct Deletion {
     pub(super) id: String,
     pub(super) deleted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub(super) struct Deleted {
 /// The answer to a list. Sizes are in megabytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Files {
+pub(super) struct Page {
     pub(super) sub_size: Option<f64>,
     pub(super) used_size: f64,
     pub(super) used_size_percent: f64,

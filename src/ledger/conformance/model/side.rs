@@ -250,7 +250,8 @@ impl Side {
         let mut served = None;
         for _ in 0..STEPS_MAX {
             let limits = StepLimits { blobs, ..STEP };
-            let step = self.fixture.ledger.expand_step(served, lease, limits).await.unwrap();
+            let now = self.fixture.now();
+            let step = self.fixture.ledger.expand_step(served, lease, limits, now).await.unwrap();
             let condemned: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
             assert!(condemned <= blobs, "a step condemned {condemned} blobs of {blobs}");
             batches.extend(step.batches);

@@ -12,7 +12,8 @@ async fn a_batch_is_gone_at_the_answer_and_its_job_ends_with_the_bytes() {
     let job = sirv.submit(&["/f", "/g/three"]).await;
     assert_eq!(job.len(), 32);
     assert!(job.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{job}");
-    for (path, expected) in [("/f", false), ("/f/one", false), ("/g/three", false), ("/g/four", true)]
+    for (path, expected) in
+        [("/f", false), ("/f/one", false), ("/g/three", false), ("/g/four", true)]
     {
         assert_eq!(sirv.is_there(path).await, expected, "{path}");
     }
@@ -163,8 +164,7 @@ async fn a_body_of_32768_bytes_is_taken_and_one_byte_more_is_not() {
         format!("{body}{}", " ".repeat(bytes - body.len()))
     };
     assert_eq!(sirv.batch(body(32_768)).await.status.as_u16(), 200);
-    let expected =
-        error(413, "Request Entity Too Large", "The body is larger than 32768 bytes");
+    let expected = error(413, "Request Entity Too Large", "The body is larger than 32768 bytes");
     assert_eq!(shown(&sirv.batch(body(32_769)).await), (413, expected.as_str()));
     let chunks = [body(20_000), body(20_000)].map(Ok::<_, std::io::Error>);
     let chunked = Body::from_stream(futures::stream::iter(chunks));
@@ -202,9 +202,8 @@ async fn a_job_that_is_not_there_is_not_found() {
     let sirv = Sirv::new().await;
     sirv.upload("/a").await;
     let job = sirv.submit(&["/a"]).await;
-    let hyphens = format!(
-        "{}-{}-{}-{}-{}", &job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]
-    );
+    let hyphens =
+        format!("{}-{}-{}-{}-{}", &job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]);
     let long = "a".repeat(10_000);
     for id in ["0", "Gbycla6K12E2hx5H4ZGFqpNY681VKwbj", &job.to_uppercase(), &hyphens, &long] {
         assert_eq!(shown(&sirv.progress(id).await), (404, NOT_FOUND), "{id}");

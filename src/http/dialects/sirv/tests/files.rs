@@ -27,9 +27,8 @@ async fn stat_tells_of_files_and_folders() {
         r#"{{"mtime":"{time}","ctime":"{time}","contentType":"text/plain","size":5,"isDirectory":false,"meta":{{}}}}"#
     );
     assert_eq!(shown(&file), (200, expected.as_str()));
-    let expected = format!(
-        r#"{{"mtime":"{time}","ctime":"{time}","size":0,"isDirectory":true,"meta":{{}}}}"#
-    );
+    let expected =
+        format!(r#"{{"mtime":"{time}","ctime":"{time}","size":0,"isDirectory":true,"meta":{{}}}}"#);
     for folder in ["/a", "/a/"] {
         let folder = sirv.get(&format!("/v2/files/stat?filename={folder}")).await;
         assert_eq!(shown(&folder), (200, expected.as_str()));
@@ -44,9 +43,8 @@ async fn stat_tells_of_files_and_folders() {
 async fn a_download_has_ranges_and_no_folders() {
     let sirv = Sirv::new().await;
     sirv.upload("/a/b").await;
-    let request = sirv
-        .request(Method::GET, "/v2/files/download?filename=/a/b")
-        .header("range", "bytes=1-2");
+    let request =
+        sirv.request(Method::GET, "/v2/files/download?filename=/a/b").header("range", "bytes=1-2");
     let part = sirv.app.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(shown(&part), (206, "yt"));
     let head = sirv.request(Method::HEAD, "/v2/files/download?filename=/a/b");

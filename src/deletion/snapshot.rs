@@ -57,7 +57,7 @@ pub struct FoundFile {
     pub name: EntryName,
     /// Its bytes.
     pub blob: SizedBlob,
-    /// The path of the topmost lock that covers it: a folder's above it, or its own.
+    /// Its own path, where it is locked or a folder above it is.
     pub lock: Option<EntryPath>,
 }
 

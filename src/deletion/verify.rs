@@ -96,7 +96,7 @@ pub fn compare(inspection: Inspection, inventory: Inventory) -> Verification {
 }
 
 fn name(key: BlobKey) -> String {
-    format!("{}/{}", key.directory(), key.id)
+    format!("{}/{:x}-{}", key.directory(), key.number, key.id.simple())
 }
 
 #[cfg(test)]

@@ -27,13 +27,11 @@ pub(super) struct Deletion {
     pub(super) record: DeletionRecord,
     sequence: Sequence,
     /// The prefix of the key that asked.
-    prefix: EntryPath,
+    pub(super) prefix: EntryPath,
     /// Files of doomed trees and survivors that are not on the queue yet.
     pub(super) doomed: Vec<SizedBlob>,
     /// Whether a step of expanding has still to come, be it for empty folders only.
     pub(super) expanding: bool,
-    /// When the last of its blobs was settled so far.
-    pub(super) last_settled_at: Timestamp,
 }
 
 impl Deletion {
@@ -194,14 +192,8 @@ impl State {
             skipped: skipped(&plan.outcomes),
             settled_at: is_done.then_some(request.at),
         };
-        let deletion = Deletion {
-            record,
-            sequence,
-            prefix: request.realm.prefix.clone(),
-            doomed,
-            expanding,
-            last_settled_at: request.at,
-        };
+        let deletion =
+            Deletion { record, sequence, prefix: request.realm.prefix.clone(), doomed, expanding };
         holdings.deletions.insert(request.id, deletion);
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)
@@ -244,6 +236,7 @@ impl State {
         after: Option<OrganizationNumber>,
         lease: Lease,
         limits: StepLimits,
+        now: Timestamp,
     ) -> ExpandStep {
         let waits = |holdings: &Holdings| holdings.deletions.values().any(|d| d.expanding);
         let mut waiting =
@@ -257,7 +250,7 @@ impl State {
         while let Some((id, blobs)) = self.holdings_mut(served).next_doomed(blobs_left) {
             blobs_left -= blobs.len();
             batches.extend(self.condemn_leased(served, id, blobs, lease));
-            self.settle_if_done(served, id);
+            self.settle_if_done(served, id, now);
         }
         ExpandStep { served: Some(served), batches }
     }
@@ -327,9 +320,9 @@ impl DeletionLedger for MemoryLedger {
         after: Option<OrganizationNumber>,
         lease: Lease,
         limits: StepLimits,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<ExpandStep, LedgerError> {
-        Ok(self.state().expand_step(after, lease, limits))
+        Ok(self.state().expand_step(after, lease, limits, now))
     }
 
     async fn allowance(

@@ -129,11 +129,11 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::MemoryLedger;
     use crate::ledger::conformance::{self, Fixture};
 
-    fn fixture() -> Fixture {
+    pub(crate) fn fixture() -> Fixture {
         Fixture::over(|ids| (std::sync::Arc::new(MemoryLedger::new(ids)), None))
     }
 

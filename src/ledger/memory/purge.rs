@@ -103,19 +103,23 @@ impl State {
         if let Some(id) = deletion {
             let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
             deletion.record.purged += gone;
-            deletion.last_settled_at = now;
-            self.settle_if_done(organization, id);
+            self.settle_if_done(organization, id, now);
         }
     }
 
     /// A deletion is settled when nothing of it waits to be expanded or purged.
-    pub(super) fn settle_if_done(&mut self, organization: OrganizationNumber, id: DeletionId) {
+    pub(super) fn settle_if_done(
+        &mut self,
+        organization: OrganizationNumber,
+        id: DeletionId,
+        now: Timestamp,
+    ) {
         let is_queued = self.queue.values().any(|batch| batch.deletion == Some(id));
         let holdings = self.holdings_mut(organization);
         let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
         if !is_queued && !deletion.expanding {
             deletion.record.state = DeletionState::Settled;
-            deletion.record.settled_at = Some(deletion.last_settled_at);
+            deletion.record.settled_at.get_or_insert(now);
         }
     }
 

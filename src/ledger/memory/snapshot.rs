@@ -35,7 +35,11 @@ impl Holdings {
     }
 
     fn named(&self, request: &DeleteRequest, selector: &Selector) -> Named {
-        let nothing_or_missed = |subject| match self.missed_answer(subject) {
+        let is_seen = |answer: &MissedAnswer| {
+            let deletion = self.deletions.get(&answer.deletion);
+            deletion.is_some_and(|deletion| request.realm.sees(&deletion.prefix))
+        };
+        let nothing_or_missed = |subject| match self.missed_answer(subject).filter(is_seen) {
             Some(answer) if request.joins_missed => Named::Missed(answer),
             _ => Named::Nothing,
         };

@@ -51,10 +51,10 @@ impl Holdings {
         paths_above(path).into_iter().find(locked)
     }
 
-    /// The topmost lock that covers the file at `path`: a folder's above it, or its own.
+    /// The path of a file that is locked, or lies below a locked folder.
     pub(super) fn lock_of_file(&self, path: &EntryPath) -> Option<EntryPath> {
-        let own = || self.files.get(path).filter(|file| file.locked).map(|_| path.clone());
-        self.lock_above(path).or_else(own)
+        let own = self.files.get(path).is_some_and(|file| file.locked);
+        (own || self.lock_above(path).is_some()).then(|| path.clone())
     }
 
     /// Whether the rules let this version in. The order of the checks is part of the contract.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commands;
+use super::deletions::record;
 use super::entries::live_file;
 use super::rows::{corrupt, failed, unsigned};
 use super::tree::{Chains, FolderRow, Grounds, Way, live_child, walk_down};
@@ -49,7 +50,7 @@ struct LocatedFile {
     lock: Option<EntryPath>,
 }
 
-/// Whether a realm sees a live file, and the topmost lock over it.
+/// Whether a realm sees a live file, and its path where it is locked or covered by a lock.
 enum Sight {
     OutsidePrefix,
     Seen { lock: Option<EntryPath> },
@@ -133,8 +134,8 @@ impl Reading<'_> {
         if !realm.sees(&path) {
             return Ok(Sight::OutsidePrefix);
         }
-        let own = file.locked.then_some(path);
-        Ok(Sight::Seen { lock: chain.lock.clone().or(own) })
+        let is_locked = file.locked || chain.lock.is_some();
+        Ok(Sight::Seen { lock: is_locked.then_some(path) })
     }
 
     fn locate_path(&mut self, written: &WrittenPath) -> Result<Located, LedgerError> {
@@ -159,8 +160,9 @@ impl Reading<'_> {
         let Some(file) = live_child(self.connection, folder, &name)? else {
             return Ok(Located::Found(Found::Nothing));
         };
-        let own = file.locked.then(|| path.clone());
-        Ok(Located::File(LocatedFile { file, lock: way.lock.or(own) }))
+        let is_locked = file.locked || way.lock.is_some();
+        let lock = is_locked.then(|| path.clone());
+        Ok(Located::File(LocatedFile { file, lock }))
     }
 
     fn locate_outputs(&mut self, command: CommandId) -> Result<Located, LedgerError> {
@@ -188,8 +190,13 @@ impl Reading<'_> {
         if !self.request.joins_missed {
             return Ok(Found::Nothing);
         }
-        let missed = missed_answer(self.connection, self.request.realm.organization, subject)?;
-        Ok(missed.map_or(Found::Nothing, Found::Missed))
+        let realm = &self.request.realm;
+        let Some(missed) = missed_answer(self.connection, realm.organization, subject)? else {
+            return Ok(Found::Nothing);
+        };
+        // Whoever joins must be able to watch the deletion.
+        let is_seen = record::read(self.connection, realm, missed.deletion)?.is_some();
+        Ok(if is_seen { Found::Missed(missed) } else { Found::Nothing })
     }
 
     fn find(

@@ -21,3 +21,8 @@ fn fixture() -> Fixture {
 }
 
 conformance::suite!(fixture());
+
+#[test]
+fn the_database_answers_as_the_model_does() {
+    conformance::model::answers_are_equal(fixture, crate::ledger::memory::tests::fixture);
+}

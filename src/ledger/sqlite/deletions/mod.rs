@@ -1,7 +1,7 @@
 //! The commit of a deletion, and its record.
 
 mod apply;
-mod record;
+pub(super) mod record;
 
 use async_trait::async_trait;
 

@@ -105,7 +105,7 @@ fn door_of(word: &str) -> Option<Door> {
 }
 
 /// Reads a record that the realm sees.
-pub(super) fn read(
+pub(in super::super) fn read(
     connection: &Connection,
     realm: &Realm,
     id: DeletionId,

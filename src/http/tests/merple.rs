@@ -5,6 +5,8 @@ use http::{Method, Request};
 
 use super::app::{Answer, TestApp};
 use crate::domain::organization::{Scope, Scopes};
+use crate::http::error::ApiError;
+use crate::http::router::render_error;
 
 struct Merple {
     app: TestApp,
@@ -271,4 +273,21 @@ async fn methods_that_do_not_exist_are_told_in_the_same_shape() {
     assert_eq!(shown(&answered), error(405, "method not allowed"));
     assert_eq!(answered.header("allow"), "GET,HEAD,POST,DELETE");
     assert_eq!(answered.header("content-type"), "application/json; charset=utf-8");
+}
+
+#[tokio::test]
+async fn a_refusal_before_the_routes_has_the_shape_of_its_path() {
+    for (path, status, body) in [
+        ("/fso", 400, r#"{"error":"no host"}"#),
+        ("/v2/files/stat", 400, r#"{"statusCode":400,"error":"Bad Request","message":"no host"}"#),
+        ("/v1/uploads", 400, r#"{"error":"no host"}"#),
+        ("/api/uploads/files/x", 400, r#"{"message":"no host"}"#),
+        ("/api/v1/files", 400, r#"{"error":"INVALID_REQUEST","message":"no host"}"#),
+    ] {
+        let response = render_error(path, ApiError::Invalid("no host".to_owned()));
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+        let bytes = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        assert_eq!(bytes, body, "{path}");
+    }
 }

@@ -1,5 +1,6 @@
 //! From the paths of a batch to selectors. Pure.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use crate::deletion::request::{SELECTORS_MAX, Selector};
@@ -25,10 +26,10 @@ pub(super) fn selectors(filenames: &[String]) -> Result<Vec<Selector>, ApiError>
         match written(filename)? {
             None if malformed.insert(filename) => selectors.push(Selector::Unmatchable),
             None => {}
-            Some(path) => match places.get(&path.path) {
-                Some(place) => loosen(&mut selectors[*place], &path),
-                None => {
-                    places.insert(path.path.clone(), selectors.len());
+            Some(path) => match places.entry(path.path.clone()) {
+                Entry::Occupied(place) => loosen(&mut selectors[*place.get()], &path),
+                Entry::Vacant(place) => {
+                    place.insert(selectors.len());
                     selectors.push(Selector::Path(path));
                 }
             },

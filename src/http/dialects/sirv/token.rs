@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Sirv;
-use super::wire::{Token, TokenRequest};
+use super::wire::{IssuedToken, TokenRequest};
 use crate::http::auth::working_key;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
@@ -41,7 +41,8 @@ pub(super) async fn issue(
     let token = service.signer.issue_token(claims, lifetime, service.clock.now());
     let token = token.ok_or_else(|| ApiError::Internal("a token cannot be signed".into()))?;
     let scope = claims.scopes.words();
-    Ok(json::answer(StatusCode::OK, &Token { token: token.expose_secret(), expires_in, scope }))
+    let answer = IssuedToken { token: token.expose_secret(), expires_in, scope };
+    Ok(json::answer(StatusCode::OK, &answer))
 }
 
 fn lifetime_seconds(asked: Option<u64>) -> Result<u64, ApiError> {

@@ -15,7 +15,7 @@ pub(super) struct TokenRequest {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Token<'a> {
+pub(super) struct IssuedToken<'a> {
     pub(super) token: &'a str,
     pub(super) expires_in: u64,
     pub(super) scope: Vec<&'static str>,

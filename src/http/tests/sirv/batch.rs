@@ -1,7 +1,11 @@
 //! Batches: what is taken, what becomes of it, and what the job says.
 
 use super::*;
+use crate::blobs::faulty::{Call, Failing};
 use crate::domain::organization::Scope;
+
+/// Longer than a failed purge waits for its first retry.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_batch_is_gone_at_the_answer_and_its_job_ends_with_the_bytes() {
@@ -9,6 +13,7 @@ async fn a_batch_is_gone_at_the_answer_and_its_job_ends_with_the_bytes() {
     for path in ["/f/one", "/f/deep/two", "/g/three", "/g/four"] {
         sirv.upload(path).await;
     }
+    sirv.app.faults.fail(Call::Remove, Failing::Always);
     let job = sirv.submit(&["/f", "/g/three"]).await;
     assert_eq!(job.len(), 32);
     assert!(job.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{job}");
@@ -18,9 +23,19 @@ async fn a_batch_is_gone_at_the_answer_and_its_job_ends_with_the_bytes() {
         assert_eq!(sirv.is_there(path).await, expected, "{path}");
     }
     assert_eq!(shown(&sirv.progress(&job).await), (200, r#"{"progress":0}"#));
-    sirv.app.drain().await;
-    assert_eq!(shown(&sirv.progress(&job).await), (200, result("[]", 0, 3, 2).as_str()));
-    assert_eq!(sirv.app.blobs.keys().len(), 1);
+    sirv.app.faults.heal();
+    let time_passes = async {
+        loop {
+            sirv.app.clock.advance(RETRY_PAUSE);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let said = tokio::select! {
+        said = sirv.ended(&job) => said,
+        () = time_passes => String::new(),
+    };
+    assert_eq!(said, result("[]", 0, 3, 2));
+    assert_eq!(sirv.app.stored.keys().len(), 1);
 }
 
 #[tokio::test]
@@ -147,7 +162,7 @@ async fn a_body_that_is_no_batch_deletes_nothing() {
     ] {
         let answer = sirv.batch(body).await;
         assert_eq!(answer.status.as_u16(), 400, "{body}");
-        let error: Value = serde_json::from_str(&answer.text).unwrap();
+        let error: Value = serde_json::from_str(answer.text()).unwrap();
         assert_eq!((&error["statusCode"], &error["error"]), (&json!(400), &json!("Bad Request")));
     }
     let query = sirv.post(&format!("{BATCH}?dry_run=1"), r#"{"filenames":["/a"]}"#).await;
@@ -224,12 +239,12 @@ async fn a_job_of_another_organization_or_of_another_door_is_not_found() {
     let sirv = Sirv::new().await;
     sirv.upload("/a").await;
     let job = sirv.submit(&["/a"]).await;
-    let other = sirv.app.organization().await;
-    let foreign = sirv.token_for(&sirv.app.key(other, Scopes::all(), "/").await).await;
+    let other = sirv.app.theirs.id;
+    let foreign = sirv.token_for(&sirv.key_of(other, Scopes::all(), "/").await).await;
     let target = format!("{BATCH}?id={job}");
     let request = request_as(&foreign, Method::GET, &target).body(Body::empty());
     assert_eq!(shown(&sirv.app.send(request.unwrap()).await), (404, NOT_FOUND));
-    let elsewhere = sirv.app.delete_through_another_door("/b").await;
+    let elsewhere = sirv.delete_through_another_door("/b").await;
     assert_eq!(shown(&sirv.progress(&elsewhere).await), (404, NOT_FOUND));
 }
 
@@ -237,20 +252,19 @@ async fn a_job_of_another_organization_or_of_another_door_is_not_found() {
 async fn an_organization_deletes_only_what_is_its_own() {
     let sirv = Sirv::new().await;
     sirv.upload("/a/file").await;
-    let other = sirv.app.organization().await;
-    let foreign = sirv.token_for(&sirv.app.key(other, Scopes::all(), "/").await).await;
+    let other = sirv.app.theirs.id;
+    let foreign = sirv.token_for(&sirv.key_of(other, Scopes::all(), "/").await).await;
     let beside = sirv.token_of(Scopes::all(), "/b").await;
     for token in [foreign, beside] {
         let request = request_as(&token, Method::POST, BATCH);
         let body = Body::from(r#"{"filenames":["/a/file","/a"]}"#);
         let answer = sirv.app.send(request.body(body).unwrap()).await;
         assert_eq!(answer.status.as_u16(), 200);
-        let job: Value = serde_json::from_str(&answer.text).unwrap();
-        sirv.app.drain().await;
+        let job: Value = serde_json::from_str(answer.text()).unwrap();
         let target = format!("{BATCH}?id={}", job["id"].as_str().unwrap());
         let request = request_as(&token, Method::GET, &target).body(Body::empty());
         let said = sirv.app.send(request.unwrap()).await;
-        assert_eq!(said.text, result("[]", 2, 0, 0));
+        assert_eq!(said.text(), result("[]", 2, 0, 0));
     }
     assert!(sirv.is_there("/a/file").await);
 }

@@ -28,7 +28,7 @@ use crate::http::router;
 use crate::http::signing::Signer;
 use crate::http::state::Service;
 use crate::instance::{DataDirectory, InstanceLock, Reading};
-use crate::jobs::admin::socket::AdminSocket;
+use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
 use crate::ledger::sqlite::{Access, SqliteLedger, SqliteSettings};
@@ -67,9 +67,9 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let place = settings.data.display();
     let directory = DataDirectory::create(&settings.data)
         .with_context(|| format!("no data directory can be made at {place}"))?;
-    let lock = directory.lock_within(LOCK_DURATION_MAX).await;
+    let lock = take(&directory).await;
     let Some(lock) = lock.with_context(|| format!("{place} cannot be locked"))? else {
-        bail!("{place} is in use by another process");
+        bail!("the data directory {place} is in use by another process");
     };
     let listener = TcpListener::bind(settings.listen)
         .await
@@ -82,13 +82,13 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     if first_start(&office, &directory).await? {
         explain_first_key(&directory, address);
     }
-    let socket =
+    let admin =
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
     let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
     let service = parts.service(settings, Arc::clone(purging.purger())).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
-    let administration = tokio::spawn(socket.serve(office, stop.clone()));
+    let administration = tokio::spawn(admin.serve(office, stop.clone()));
 
     announce(address);
     let bounds = connection_settings(settings)?;
@@ -104,6 +104,16 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         bail!("a background loop panicked");
     }
     Ok(())
+}
+
+/// The lock of a directory that no other server uses. An administrative command that has it for a
+/// moment is waited for.
+async fn take(directory: &DataDirectory) -> std::io::Result<Option<InstanceLock>> {
+    let lock = directory.try_lock()?;
+    if lock.is_some() || socket::is_served(directory).await? {
+        return Ok(lock);
+    }
+    directory.lock_within(LOCK_DURATION_MAX).await
 }
 
 /// Executes a request in a directory that no server uses, which the lock shows. A sweep also

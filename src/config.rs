@@ -94,7 +94,7 @@ impl Default for Settings {
             sweep_interval_seconds: 600,
             worker_threads: 0,
             blocking_threads_max: 32,
-            log: "info".to_owned(),
+            log: "info,refinery_core=warn".to_owned(),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Org {
             Self::Create { name, plan, form } => {
                 (AdminRequest::CreateOrganization { name, plan }, form)
             }
-            Self::List(form) => (AdminRequest::ListOrganizations, form),
+            Self::List(form) => (AdminRequest::ListOrganizations {}, form),
             Self::Disable { id, form } => (AdminRequest::DisableOrganization { id }, form),
         };
         Order { request, json: form.json }
@@ -90,7 +90,7 @@ impl KeyCommand {
                 let form = create.form;
                 (create.into_request(now), form)
             }
-            Self::List(form) => (AdminRequest::ListKeys, form),
+            Self::List(form) => (AdminRequest::ListKeys {}, form),
             Self::Revoke { id, form } => (AdminRequest::RevokeKey { id }, form),
         };
         Order { request, json: form.json }

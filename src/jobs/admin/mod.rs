@@ -30,7 +30,7 @@ pub enum AdminRequest {
         plan: Option<String>,
     },
     /// Lists all organizations.
-    ListOrganizations,
+    ListOrganizations {},
     /// Switches an organization off.
     DisableOrganization {
         /// Which.
@@ -48,7 +48,7 @@ pub enum AdminRequest {
         expires_at: Option<i64>,
     },
     /// Lists all keys, without their secrets.
-    ListKeys,
+    ListKeys {},
     /// Revokes a key.
     RevokeKey {
         /// Which.
@@ -67,9 +67,9 @@ impl AdminRequest {
         match self {
             Self::CreateOrganization { .. } | Self::CreateKey { organization: None, .. } => true,
             Self::CreateKey { organization: Some(_), .. }
-            | Self::ListOrganizations
+            | Self::ListOrganizations {}
             | Self::DisableOrganization { .. }
-            | Self::ListKeys
+            | Self::ListKeys {}
             | Self::RevokeKey { .. }
             | Self::Sweep { .. } => false,
         }

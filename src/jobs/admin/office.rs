@@ -55,13 +55,13 @@ impl Office {
             AdminRequest::CreateOrganization { name, plan } => {
                 self.create_organization(name, plan).await
             }
-            AdminRequest::ListOrganizations => self.organizations().await,
+            AdminRequest::ListOrganizations {} => self.organizations().await,
             AdminRequest::DisableOrganization { id } => self.disable_organization(id).await,
             AdminRequest::CreateKey { organization, scopes, prefix, expires_at } => {
                 let limits = KeyLimits { scopes, prefix, expires_at };
                 self.create_key(organization, limits).await
             }
-            AdminRequest::ListKeys => self.keys().await,
+            AdminRequest::ListKeys {} => self.keys().await,
             AdminRequest::RevokeKey { id } => self.revoke_key(id).await,
             AdminRequest::Sweep { dry_run } => self.sweep(dry_run).await,
         };

@@ -135,6 +135,12 @@ pub async fn ask(
     Ok(Some(serde_json::from_slice(&line)?))
 }
 
+/// Whether a server listens on `directory`.
+pub async fn is_served(directory: &DataDirectory) -> io::Result<bool> {
+    let address = Address::of(directory)?;
+    Ok(UnixStream::connect(&address.path).await.is_ok())
+}
+
 fn is_nobody(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::WouldBlock)
 }

@@ -98,13 +98,13 @@ async fn what_was_made_is_listed_and_what_was_ended_says_when() {
     let disabled = office.administer(AdminRequest::DisableOrganization { id: owner.clone() }).await;
     assert_eq!(disabled, AdminAnswer::OrganizationDisabled { id: owner.clone() });
     let later = NOW.plus(Duration::from_secs(5)).iso8601();
-    let AdminAnswer::Keys { keys } = office.administer(AdminRequest::ListKeys).await else {
+    let AdminAnswer::Keys { keys } = office.administer(AdminRequest::ListKeys {}).await else {
         panic!("keys are listed")
     };
     let [line] = keys.as_slice() else { panic!("{keys:?}") };
     assert_eq!((&line.id, &line.organization), (&id, &Some(owner.clone())));
     assert_eq!(line.revoked_at.as_ref(), Some(&later));
-    let listed = office.administer(AdminRequest::ListOrganizations).await;
+    let listed = office.administer(AdminRequest::ListOrganizations {}).await;
     let AdminAnswer::Organizations { organizations } = listed else { panic!("{listed:?}") };
     let [line] = organizations.as_slice() else { panic!("{organizations:?}") };
     assert_eq!((&line.id, line.name.as_str(), line.plan.as_str()), (&owner, "one", "default"));
@@ -224,7 +224,7 @@ async fn a_running_server_executes_requests_however_deep_its_directory_lies() {
         let lock = directory.lock_within(Duration::from_secs(20)).await.unwrap();
         assert!(lock.is_some());
         assert!(!directory.socket().exists());
-        assert_eq!(ask(&directory, &AdminRequest::ListKeys).await.unwrap(), None);
+        assert_eq!(ask(&directory, &AdminRequest::ListKeys {}).await.unwrap(), None);
     }
 }
 
@@ -236,10 +236,10 @@ async fn the_socket_of_a_dead_server_is_nobody_and_is_replaced() {
     drop(AdminSocket::bind(&directory, &lock).unwrap());
     drop(lock);
     assert!(directory.socket().exists());
-    assert_eq!(ask(&directory, &AdminRequest::ListKeys).await.unwrap(), None);
+    assert_eq!(ask(&directory, &AdminRequest::ListKeys {}).await.unwrap(), None);
     let (office, _) = office();
     let (directory, _stop) = serve(place.path(), office);
-    assert!(ask(&directory, &AdminRequest::ListKeys).await.unwrap().is_some());
+    assert!(ask(&directory, &AdminRequest::ListKeys {}).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -261,5 +261,5 @@ async fn what_is_no_request_is_refused_and_what_is_too_long_is_cut_off() {
         assert!(read.is_ok() || !answered);
         assert_eq!(answer.contains("refused"), answered, "{answer}");
     }
-    assert!(ask(&directory, &AdminRequest::ListKeys).await.unwrap().is_some());
+    assert!(ask(&directory, &AdminRequest::ListKeys {}).await.unwrap().is_some());
 }

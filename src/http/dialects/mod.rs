@@ -1,9 +1,6 @@
 //! The five dialects: each keeps one vendor's contract at the edge, over the one engine. No dialect
 //! names another.
 
-#[cfg(test)]
-mod fixture;
-
 pub mod merple;
 pub mod renderio;
 pub mod sirv;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -16,6 +17,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::faulty::FaultyBlobs;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
+use crate::deletion::expand::Expander;
 use crate::deletion::purge::{Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
@@ -49,6 +51,7 @@ pub(super) struct TestApp {
     pub(super) ours: Organization,
     pub(super) theirs: Organization,
     pub(super) key: String,
+    router: Router,
     random: Arc<dyn Random>,
     queue: Wake,
     stop: CancellationToken,
@@ -97,7 +100,7 @@ impl TestApp {
         let stored = MemoryBlobs::new();
         let faults = FaultyBlobs::around(Arc::new(stored.clone()));
         let blobs: Arc<dyn BlobStore> = Arc::new(faults.clone());
-        let (queue, stop) = (Wake::default(), CancellationToken::new());
+        let (queue, doomed, stop) = (Wake::default(), Wake::default(), CancellationToken::new());
         let purger = Arc::new(Purger::new(
             Arc::clone(&ledger),
             Arc::clone(&blobs),
@@ -106,6 +109,15 @@ impl TestApp {
             queue.clone(),
         ));
         purge(&purger, &stop);
+        expand(
+            Expander::new(
+                Arc::clone(&ledger),
+                Arc::clone(&purger),
+                Arc::clone(&time),
+                doomed.clone(),
+            ),
+            &stop,
+        );
         let mut settings = HttpSettings {
             public_url: Some("https://files.test".to_owned()),
             ..Default::default()
@@ -121,7 +133,7 @@ impl TestApp {
             limits,
         );
         let service = Service {
-            deleter: Deleter::new(Arc::clone(&ledger), purger, Wake::default()),
+            deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
             uploader,
             floods: Arc::new(Floods::new(settings.batch_attempts_per_minute, Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
@@ -135,6 +147,7 @@ impl TestApp {
         let theirs = organization(&service, "theirs").await;
         let mut app = Self {
             key: String::new(),
+            router: router(service.clone()),
             service,
             clock,
             faults,
@@ -171,7 +184,7 @@ impl TestApp {
 
     /// Sends a request as it is.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = router(self.service.clone()).oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -243,10 +256,12 @@ impl TestApp {
         usage
     }
 
-    /// Waits until nothing is condemned any more: the bytes of all that was deleted are gone.
+    /// Waits until nothing is doomed or condemned any more: the bytes of all that was deleted are
+    /// gone.
     pub(super) async fn drained(&self) {
+        let waiting = |usage: Usage| usage.doomed + usage.condemned;
         let drained = async {
-            while self.usage().await.condemned != Tally::default() {
+            while waiting(self.usage().await) != Tally::default() {
                 self.queue.wake();
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -280,6 +295,11 @@ fn purge(purger: &Arc<Purger>, stop: &CancellationToken) {
     tokio::spawn(async move { remover.remove(settler, stop_removing).await });
     tokio::spawn(async move { poller.poll(stop_polling).await });
     tokio::spawn(async move { settling.settle(removals).await });
+}
+
+fn expand(expander: Expander, stop: &CancellationToken) {
+    let stop = stop.clone();
+    tokio::spawn(async move { expander.run(stop).await });
 }
 
 async fn organization(service: &Service, name: &str) -> Organization {

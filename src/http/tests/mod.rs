@@ -3,7 +3,9 @@
 
 mod app;
 mod edge;
+mod merple;
 mod native;
 mod renderio;
+mod sirv;
 mod swiftia;
 mod templated;

@@ -26,9 +26,6 @@
 mod delete;
 mod files;
 
-#[cfg(test)]
-mod tests;
-
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;

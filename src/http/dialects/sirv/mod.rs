@@ -39,9 +39,6 @@ mod quota;
 mod token;
 mod wire;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,5 @@
 //! Tokens: who gets one, what it allows, and when it dies.
 
-use std::time::Duration;
-
 use super::*;
 use crate::domain::organization::Scope;
 
@@ -12,12 +10,12 @@ async fn issue(sirv: &Sirv, body: &Value) -> Answer {
 #[tokio::test]
 async fn a_key_with_its_id_gets_a_token_with_its_scopes() {
     let sirv = Sirv::new().await;
-    let organization = sirv.app.first_organization().await;
-    let key = sirv.app.key(organization, Scopes::usual(), "/").await;
+    let organization = sirv.app.ours.id;
+    let key = sirv.key_of(organization, Scopes::usual(), "/").await;
     let body = json!({"clientId": key.id.to_string(), "clientSecret": key.text});
     let answer = issue(&sirv, &body).await;
     assert_eq!(answer.status.as_u16(), 200);
-    let said: Value = serde_json::from_str(&answer.text).unwrap();
+    let said: Value = serde_json::from_str(answer.text()).unwrap();
     let token = said["token"].as_str().unwrap();
     assert_eq!(
         said,
@@ -41,7 +39,7 @@ async fn a_key_with_its_id_gets_a_token_with_its_scopes() {
 #[tokio::test]
 async fn a_pair_that_does_not_fit_gets_no_token() {
     let sirv = Sirv::new().await;
-    let other = sirv.app.key(sirv.app.organization().await, Scopes::all(), "/").await;
+    let other = sirv.key_of(sirv.app.theirs.id, Scopes::all(), "/").await;
     let unknown = format!("ffsk_{}", "0".repeat(64));
     let own = sirv.key.id.to_string();
     for (id, secret) in [
@@ -66,7 +64,7 @@ async fn a_token_lives_as_long_as_was_asked_for_within_bounds() {
     };
     for seconds in [5, 604_800] {
         let answer = issue(&sirv, &body(json!(seconds))).await;
-        let said: Value = serde_json::from_str(&answer.text).unwrap();
+        let said: Value = serde_json::from_str(answer.text()).unwrap();
         assert_eq!((answer.status.as_u16(), &said["expiresIn"]), (200, &json!(seconds)));
     }
     for seconds in [json!(4), json!(604_801), json!(0)] {
@@ -122,7 +120,7 @@ async fn only_a_token_opens_anything() {
 async fn a_token_dies_with_its_key() {
     let sirv = Sirv::new().await;
     assert!(sirv.is_there("/uploads").await);
-    sirv.app.revoke(sirv.key.id).await;
+    sirv.revoke().await;
     let answer = sirv.get("/v2/files/stat?filename=/uploads").await;
     assert_eq!(shown(&answer), (401, UNAUTHENTICATED));
     let body = json!({"clientId": sirv.key.id.to_string(), "clientSecret": sirv.key.text});

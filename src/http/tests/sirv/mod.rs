@@ -5,21 +5,35 @@ mod files;
 mod limits;
 mod tokens;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::request::Builder;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::domain::organization::Scopes;
-use crate::http::dialects::fixture::{Answer, Fixture, KeyPair};
+use super::app::{Answer, TestApp};
+use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::domain::clock::Clock;
+use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::organization::{Realm, Scopes};
+use crate::domain::path::EntryPath;
 
+/// How often a test looks at a job that it waits for.
+const POLLS_MAX: u32 = 2000;
 const BATCH: &str = "/v2/files/batch/delete";
 const UNAUTHENTICATED: &str =
     r#"{"statusCode":401,"error":"Unauthorized","message":"Missing authentication"}"#;
 const NOT_FOUND: &str = r#"{"statusCode":404,"error":"Not Found","message":"Not found"}"#;
 
+/// A key: its id, and its text.
+struct KeyPair {
+    id: KeyId,
+    text: String,
+}
+
 struct Sirv {
-    app: Fixture,
+    app: TestApp,
     key: KeyPair,
     token: String,
 }
@@ -27,9 +41,9 @@ struct Sirv {
 impl Sirv {
     /// An organization with a key that may do everything, and a token for a week.
     async fn new() -> Self {
-        let app = Fixture::new();
-        let organization = app.organization().await;
-        let key = app.key(organization, Scopes::all(), "/").await;
+        let app = TestApp::new().await;
+        let (id, text) = app.new_key(Some(app.ours.id), "read,write,delete,admin", "/").await;
+        let key = KeyPair { id, text };
         let mut sirv = Self { app, key, token: String::new() };
         sirv.token = sirv.token_for(&sirv.key).await;
         sirv
@@ -39,14 +53,42 @@ impl Sirv {
         let body = json!({"clientId": key.id.to_string(), "clientSecret": key.text,
                           "expiresIn": 604_800});
         let answer = self.app.send(json_request(Method::POST, "/v2/token", &body)).await;
-        let token: Value = serde_json::from_str(&answer.text).unwrap();
+        let token: Value = serde_json::from_str(answer.text()).unwrap();
         token["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn key_of(&self, of: OrganizationId, scopes: Scopes, prefix: &str) -> KeyPair {
+        let (id, text) = self.app.new_key(Some(of), &scopes.to_string(), prefix).await;
+        KeyPair { id, text }
+    }
+
+    async fn revoke(&self) {
+        let now = self.app.clock.now();
+        assert!(self.app.service.ledger.revoke_key(self.key.id, now).await.unwrap());
+    }
+
+    /// Deletes a path through a door that has no jobs; the deletion's id without hyphens.
+    async fn delete_through_another_door(&self, path: &str) -> String {
+        let service = &self.app.service;
+        let request = DeleteRequest {
+            id: service.ids.next(),
+            realm: Realm::whole(self.app.ours.number),
+            key: self.key.id,
+            door: Door::Merple,
+            selectors: vec![Selector::Path(EntryPath::parse_written(path).unwrap())],
+            missing: MissingPolicy::Count,
+            locked: LockedPolicy::Skip,
+            joins_missed: false,
+            allowance: None,
+            at: self.app.clock.now(),
+        };
+        service.deleter.delete(request).await.unwrap().unwrap().id.simple()
     }
 
     /// A token of another key of the same organization.
     async fn token_of(&self, scopes: Scopes, prefix: &str) -> String {
-        let organization = self.app.first_organization().await;
-        self.token_for(&self.app.key(organization, scopes, prefix).await).await
+        let organization = self.app.ours.id;
+        self.token_for(&self.key_of(organization, scopes, prefix).await).await
     }
 
     fn request(&self, method: Method, target: &str) -> Builder {
@@ -82,8 +124,8 @@ impl Sirv {
     /// Submits a batch that must be accepted; its job.
     async fn submit(&self, filenames: &[&str]) -> String {
         let answer = self.batch(json!({ "filenames": filenames }).to_string()).await;
-        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
-        let job: Value = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+        let job: Value = serde_json::from_str(answer.text()).unwrap();
         job["id"].as_str().unwrap().to_owned()
     }
 
@@ -94,10 +136,21 @@ impl Sirv {
     /// Submits a batch, does all work, and shows what the job says in the end.
     async fn delete(&self, filenames: &[&str]) -> String {
         let job = self.submit(filenames).await;
-        self.app.drain().await;
-        let answer = self.progress(&job).await;
-        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
-        answer.text
+        self.ended(&job).await
+    }
+
+    /// Waits for the end of a job; what it says then.
+    async fn ended(&self, job: &str) -> String {
+        for _ in 0..POLLS_MAX {
+            self.app.drained().await;
+            let answer = self.progress(job).await;
+            assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+            if answer.text().contains("result") {
+                return answer.text().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the job does not end");
     }
 }
 
@@ -112,7 +165,7 @@ fn json_request(method: Method, target: &str, body: &Value) -> Request<Body> {
 }
 
 fn shown(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), &answer.text)
+    (answer.status.as_u16(), answer.text())
 }
 
 /// The body of an error.

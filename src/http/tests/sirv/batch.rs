@@ -1,7 +1,11 @@
 //! Batches: what is taken, what becomes of it, and what the job says.
 
 use super::*;
+use crate::blobs::faulty::{Call, Failing};
 use crate::domain::organization::Scope;
+
+/// Longer than a failed purge waits for its first retry.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_batch_is_gone_at_the_answer_and_its_job_ends_with_the_bytes() {
@@ -9,17 +13,29 @@ async fn a_batch_is_gone_at_the_answer_and_its_job_ends_with_the_bytes() {
     for path in ["/f/one", "/f/deep/two", "/g/three", "/g/four"] {
         sirv.upload(path).await;
     }
+    sirv.app.faults.fail(Call::Remove, Failing::Always);
     let job = sirv.submit(&["/f", "/g/three"]).await;
     assert_eq!(job.len(), 32);
     assert!(job.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{job}");
-    for (path, expected) in [("/f", false), ("/f/one", false), ("/g/three", false), ("/g/four", true)]
+    for (path, expected) in
+        [("/f", false), ("/f/one", false), ("/g/three", false), ("/g/four", true)]
     {
         assert_eq!(sirv.is_there(path).await, expected, "{path}");
     }
     assert_eq!(shown(&sirv.progress(&job).await), (200, r#"{"progress":0}"#));
-    sirv.app.drain().await;
-    assert_eq!(shown(&sirv.progress(&job).await), (200, result("[]", 0, 3, 2).as_str()));
-    assert_eq!(sirv.app.blobs.keys().len(), 1);
+    sirv.app.faults.heal();
+    let time_passes = async {
+        loop {
+            sirv.app.clock.advance(RETRY_PAUSE);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let said = tokio::select! {
+        said = sirv.ended(&job) => said,
+        () = time_passes => String::new(),
+    };
+    assert_eq!(said, result("[]", 0, 3, 2));
+    assert_eq!(sirv.app.stored.keys().len(), 1);
 }
 
 #[tokio::test]
@@ -146,7 +162,7 @@ async fn a_body_that_is_no_batch_deletes_nothing() {
     ] {
         let answer = sirv.batch(body).await;
         assert_eq!(answer.status.as_u16(), 400, "{body}");
-        let error: Value = serde_json::from_str(&answer.text).unwrap();
+        let error: Value = serde_json::from_str(answer.text()).unwrap();
         assert_eq!((&error["statusCode"], &error["error"]), (&json!(400), &json!("Bad Request")));
     }
     let query = sirv.post(&format!("{BATCH}?dry_run=1"), r#"{"filenames":["/a"]}"#).await;
@@ -163,8 +179,7 @@ async fn a_body_of_32768_bytes_is_taken_and_one_byte_more_is_not() {
         format!("{body}{}", " ".repeat(bytes - body.len()))
     };
     assert_eq!(sirv.batch(body(32_768)).await.status.as_u16(), 200);
-    let expected =
-        error(413, "Request Entity Too Large", "The body is larger than 32768 bytes");
+    let expected = error(413, "Request Entity Too Large", "The body is larger than 32768 bytes");
     assert_eq!(shown(&sirv.batch(body(32_769)).await), (413, expected.as_str()));
     let chunks = [body(20_000), body(20_000)].map(Ok::<_, std::io::Error>);
     let chunked = Body::from_stream(futures::stream::iter(chunks));
@@ -202,9 +217,8 @@ async fn a_job_that_is_not_there_is_not_found() {
     let sirv = Sirv::new().await;
     sirv.upload("/a").await;
     let job = sirv.submit(&["/a"]).await;
-    let hyphens = format!(
-        "{}-{}-{}-{}-{}", &job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]
-    );
+    let hyphens =
+        format!("{}-{}-{}-{}-{}", &job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]);
     let long = "a".repeat(10_000);
     for id in ["0", "Gbycla6K12E2hx5H4ZGFqpNY681VKwbj", &job.to_uppercase(), &hyphens, &long] {
         assert_eq!(shown(&sirv.progress(id).await), (404, NOT_FOUND), "{id}");
@@ -225,12 +239,12 @@ async fn a_job_of_another_organization_or_of_another_door_is_not_found() {
     let sirv = Sirv::new().await;
     sirv.upload("/a").await;
     let job = sirv.submit(&["/a"]).await;
-    let other = sirv.app.organization().await;
-    let foreign = sirv.token_for(&sirv.app.key(other, Scopes::all(), "/").await).await;
+    let other = sirv.app.theirs.id;
+    let foreign = sirv.token_for(&sirv.key_of(other, Scopes::all(), "/").await).await;
     let target = format!("{BATCH}?id={job}");
     let request = request_as(&foreign, Method::GET, &target).body(Body::empty());
     assert_eq!(shown(&sirv.app.send(request.unwrap()).await), (404, NOT_FOUND));
-    let elsewhere = sirv.app.delete_through_another_door("/b").await;
+    let elsewhere = sirv.delete_through_another_door("/b").await;
     assert_eq!(shown(&sirv.progress(&elsewhere).await), (404, NOT_FOUND));
 }
 
@@ -238,20 +252,19 @@ async fn a_job_of_another_organization_or_of_another_door_is_not_found() {
 async fn an_organization_deletes_only_what_is_its_own() {
     let sirv = Sirv::new().await;
     sirv.upload("/a/file").await;
-    let other = sirv.app.organization().await;
-    let foreign = sirv.token_for(&sirv.app.key(other, Scopes::all(), "/").await).await;
+    let other = sirv.app.theirs.id;
+    let foreign = sirv.token_for(&sirv.key_of(other, Scopes::all(), "/").await).await;
     let beside = sirv.token_of(Scopes::all(), "/b").await;
     for token in [foreign, beside] {
         let request = request_as(&token, Method::POST, BATCH);
         let body = Body::from(r#"{"filenames":["/a/file","/a"]}"#);
         let answer = sirv.app.send(request.body(body).unwrap()).await;
         assert_eq!(answer.status.as_u16(), 200);
-        let job: Value = serde_json::from_str(&answer.text).unwrap();
-        sirv.app.drain().await;
+        let job: Value = serde_json::from_str(answer.text()).unwrap();
         let target = format!("{BATCH}?id={}", job["id"].as_str().unwrap());
         let request = request_as(&token, Method::GET, &target).body(Body::empty());
         let said = sirv.app.send(request.unwrap()).await;
-        assert_eq!(said.text, result("[]", 2, 0, 0));
+        assert_eq!(said.text(), result("[]", 2, 0, 0));
     }
     assert!(sirv.is_there("/a/file").await);
 }

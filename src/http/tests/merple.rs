@@ -3,19 +3,18 @@
 use axum::body::Body;
 use http::{Method, Request};
 
+use super::app::{Answer, TestApp};
 use crate::domain::organization::{Scope, Scopes};
-use crate::http::dialects::fixture::{Answer, Fixture};
 
 struct Merple {
-    app: Fixture,
+    app: TestApp,
     key: String,
 }
 
 impl Merple {
     async fn new() -> Self {
-        let app = Fixture::new();
-        let organization = app.organization().await;
-        let key = app.key(organization, Scopes::usual(), "/").await.text;
+        let app = TestApp::new().await;
+        let key = app.key.clone();
         Self { app, key }
     }
 
@@ -41,12 +40,12 @@ impl Merple {
     }
 
     async fn lock(&self, path: &str) {
-        assert!(self.app.set_lock(path, true).await, "{path} is there");
+        self.app.lock(path, true).await;
     }
 }
 
 fn shown(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.text.clone())
+    (answer.status.as_u16(), answer.text().to_owned())
 }
 
 fn answer(status: u16, text: &str) -> (u16, String) {
@@ -69,8 +68,8 @@ async fn a_file_is_stored_read_and_deleted_for_good() {
     assert_eq!(deleted, answer(200, r#"{"deleted":true,"path":"/a/b c.txt"}"#));
     assert_eq!(merple.get("?path=/a/b%20c.txt").await, error(404, NOT_FOUND));
     assert_eq!(merple.delete("?path=/a/b%20c.txt").await, error(404, NOT_FOUND));
-    merple.app.drain().await;
-    assert_eq!(merple.app.blobs.keys(), []);
+    merple.app.drained().await;
+    assert_eq!(merple.app.stored.keys(), []);
 }
 
 #[tokio::test]
@@ -129,9 +128,7 @@ async fn what_is_locked_refuses_the_whole_delete() {
     merple.post("?path=/f/held/file", "2").await;
     merple.lock("/f/held").await;
     let text = "locked; nothing was changed";
-    let refused = |path: &str| {
-        answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#))
-    };
+    let refused = |path: &str| answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#));
     assert_eq!(merple.delete("?path=/f").await, refused("/f/held"));
     assert_eq!(merple.delete("?path=/f/held/").await, refused("/f/held"));
     assert_eq!(merple.delete("?path=/f/held/file").await, refused("/f/held"));
@@ -235,12 +232,12 @@ async fn a_key_that_is_not_good_opens_nothing() {
 #[tokio::test]
 async fn each_call_needs_its_scope() {
     let merple = Merple::new().await;
-    let organization = merple.app.organization().await;
     for (method, scope) in
         [(Method::GET, Scope::Read), (Method::POST, Scope::Write), (Method::DELETE, Scope::Delete)]
     {
         let others: Scopes = Scope::ALL.into_iter().filter(|other| *other != scope).collect();
-        let key = merple.app.key(organization, others, "/").await.text;
+        let ours = Some(merple.app.ours.id);
+        let (_, key) = merple.app.new_key(ours, &others.to_string(), "/").await;
         let refused = merple.with(&key, method, "?path=/a", "").await;
         let text = format!("the API key does not allow this: it needs '{}'", scope.as_str());
         assert_eq!(shown(&refused), error(403, &text));
@@ -251,10 +248,9 @@ async fn each_call_needs_its_scope() {
 async fn other_organizations_and_what_lies_beyond_a_prefix_are_missing() {
     let merple = Merple::new().await;
     merple.post("?path=/a/file", "1").await;
-    let other = merple.app.organization().await;
-    let foreign = merple.app.key(other, Scopes::usual(), "/").await.text;
-    let own = merple.app.first_organization().await;
-    let beside = merple.app.key(own, Scopes::usual(), "/b").await.text;
+    let (ours, theirs) = (Some(merple.app.ours.id), Some(merple.app.theirs.id));
+    let (_, foreign) = merple.app.new_key(theirs, "read,write,delete", "/").await;
+    let (_, beside) = merple.app.new_key(ours, "read,write,delete", "/b").await;
     for key in [&foreign, &beside] {
         for (method, path) in [(Method::DELETE, "/a/file"), (Method::GET, "/a/file")] {
             let answered = merple.with(key, method, &format!("?path={path}"), "").await;

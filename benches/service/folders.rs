@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Bench;
 use super::installation::{Key, succeed};
-use super::rounds::Plan;
+use super::rounds::{Plan, per_second};
 use super::singles::{FILE_BYTES, delete_singly, upload_by_id, upload_by_path};
 use super::wire::{Connection, request, request_with};
 
@@ -139,13 +139,13 @@ pub async fn a_million(bench: &mut Bench) -> anyhow::Result<()> {
     anyhow::ensure!(answer.status == 200, "{}", String::from_utf8_lossy(&answer.body));
     let answered = begun.elapsed().as_secs_f64() * 1e3;
     bench.server.settled(&key).await?;
-    let gone = begun.elapsed().as_secs_f64();
+    let elapsed = begun.elapsed();
     stop.store(true, Ordering::Relaxed);
     let busy = others.await??;
     let (_, peak) = bench.server.memory_mib()?;
 
     let what = format!("delete a folder of {count} files");
-    let rate = count as f64 / gone;
+    let (gone, rate) = (elapsed.as_secs_f64(), per_second(count, elapsed));
     let measured = format!("{answered:.0} ms, gone {gone:.1} s, {rate:.0}/s");
     bench.report(&what, measured, "", true);
     bench.report("memory, peak meanwhile", format!("{peak:.1} MiB"), "<= 96 MiB", peak <= 96.0);

@@ -40,7 +40,9 @@ pub struct Line {
 
 /// A measurement with its installation.
 pub struct Bench {
+    /// The server.
     pub server: Installation,
+    /// Its disk.
     pub place: Place,
     quick: bool,
     lines: Vec<Line>,

@@ -21,7 +21,7 @@ pub struct Round {
 impl Round {
     /// Requests in a second.
     pub fn rate(&self) -> f64 {
-        self.latencies.len() as f64 / self.elapsed.as_secs_f64()
+        per_second(self.latencies.len(), self.elapsed)
     }
 
     /// How long so many percent of the requests took at most, in milliseconds.
@@ -34,6 +34,11 @@ impl Round {
     pub fn len(&self) -> usize {
         self.latencies.len()
     }
+}
+
+/// How many of something in a second. Counts here are far below the largest that a `u32` holds.
+pub fn per_second(count: usize, elapsed: Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / elapsed.as_secs_f64()
 }
 
 /// What a round asks for.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Bench;
 use super::installation::Key;
-use super::rounds::{Plan, Round};
+use super::rounds::{Plan, Round, per_second};
 use super::wire::{request, request_with};
 
 const CONNECTIONS: usize = 64;
@@ -118,7 +118,7 @@ pub async fn many_ids(bench: &mut Bench) -> anyhow::Result<()> {
             })
             .collect();
         let round = plan.run(move |number| requests[number].clone()).await?;
-        let rate = count as f64 / round.elapsed.as_secs_f64();
+        let rate = per_second(count, round.elapsed);
         let measured = format!("{rate:.0} ids/s, p99 {:.0} ms", round.percentile_ms(99));
         let what = format!("delete 1,000 ids atomically, {order}");
         bench.report(&what, measured, target, rate >= least);

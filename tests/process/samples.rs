@@ -13,6 +13,7 @@ use crate::harness::server::text;
 use crate::harness::{Client, Server};
 
 const CONTENT: Bytes = Bytes::from_static(b"content");
+const POLLS_MAX: usize = 200;
 
 /// Runs a sample to its end; what it printed.
 fn sample(file: &str, environment: &[(&str, &str)]) -> String {
@@ -243,7 +244,6 @@ async fn sirv_in_curl() {
     assert!(job.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{job}");
 
     let environment = place.environment(&[("TOKEN", token), ("JOB", job)]);
-    const POLLS_MAX: usize = 200;
     let ended = (0..POLLS_MAX).map(|_| curl("sirv.sh", &environment)).find(|(status, body)| {
         assert_eq!(*status, 200);
         body["progress"] == 100

@@ -44,7 +44,7 @@ impl Client {
         if let Some(path) = path {
             form = form.text("path", path.to_owned());
         }
-        self.multipart("/api/uploads/files", Proof::Bearer, form, name, body).await
+        self.form("/api/uploads/files", form, name, body).await
     }
 
     pub async fn swiftia_get(&self, id: &str) -> Result<Answer> {
@@ -73,7 +73,7 @@ impl Client {
 /// Templated: many ids, all or none.
 impl Client {
     pub async fn templated_put(&self, name: &str, body: Bytes) -> Result<Answer> {
-        self.multipart("/v1/upload", Proof::Bearer, Form::new(), name, body).await
+        self.form("/v1/upload", Form::new(), name, body).await
     }
 
     pub async fn templated_delete(&self, ids: &[String]) -> Result<Answer> {
@@ -170,16 +170,10 @@ impl Client {
 }
 
 impl Client {
-    async fn multipart(
-        &self,
-        target: &str,
-        proof: Proof,
-        form: Form,
-        name: &str,
-        body: Bytes,
-    ) -> Result<Answer> {
+    /// Uploads as a form does.
+    async fn form(&self, target: &str, form: Form, name: &str, body: Bytes) -> Result<Answer> {
         let part = Part::bytes(body.to_vec()).file_name(name.to_owned());
-        let form = form.part("file", part);
-        answer(self.request(Method::POST, target, proof).await?.multipart(form)).await
+        let request = self.request(Method::POST, target, Proof::Bearer).await?;
+        answer(request.multipart(form.part("file", part))).await
     }
 }

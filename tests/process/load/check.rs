@@ -91,12 +91,11 @@ async fn contents(client: &Client, account: &mut Account, listed: &Listed) {
     let stored = pieces.filter(|piece| piece.standing == Standing::Stored && piece.touched);
     stream::iter(stored)
         .for_each_concurrent(CONNECTIONS, |piece| async {
-            let answer = match &piece.path {
-                Some(path) => client.merple_get(path).await.unwrap(),
-                None => {
-                    let url = piece.url.as_ref().unwrap();
-                    client.send(Method::GET, url, Proof::Nothing).await.unwrap()
-                }
+            let answer = if let Some(path) = &piece.path {
+                client.merple_get(path).await.unwrap()
+            } else {
+                let url = piece.url.as_ref().unwrap();
+                client.send(Method::GET, url, Proof::Nothing).await.unwrap()
             };
             let body = answer.expect(200).body;
             let seed = piece.contents.iter().copied().find(|seed| content(*seed) == body);

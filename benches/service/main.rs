@@ -13,6 +13,7 @@ mod wire;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::installation::{Installation, Place};
 
@@ -80,6 +81,16 @@ fn options() -> anyhow::Result<Options> {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let options = options()?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    // Whoever interrupts it gets the disk unmounted and the server ended all the same.
+    tokio::select! {
+        measured = measure(&options) => measured,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = terminated.recv() => bail!("terminated"),
+    }
+}
+
+async fn measure(options: &Options) -> anyhow::Result<()> {
     let place = Place::new(&options.directory)?;
     let server = Installation::start(&place.path().join("data"))?;
     let mut bench = Bench { server, place, quick: options.quick, lines: Vec::new() };

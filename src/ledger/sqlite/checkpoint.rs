@@ -110,6 +110,8 @@ fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
     {
         return Ok(());
     }
+    // The second one copies what came while the first was at work, and leaves little to the third.
+    checkpoint(connection, "pragma wal_checkpoint(passive)")?;
     checkpoint(connection, "pragma wal_checkpoint(passive)")?;
     // The little that came meanwhile: only this makes the writer wait.
     checkpoint(connection, "pragma wal_checkpoint(restart)").map(|_| ())

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteLedger;
-use super::entries::live_file;
-use super::rows::{failed, read_json, signed, unsigned};
+use super::entries::live_row;
+use super::rows::{FileRow, failed, read_json, signed, unsigned};
 use super::tree::{Grounds, is_seen};
 use super::writer::WriteTx;
 use crate::domain::clock::Timestamp;
@@ -66,7 +66,7 @@ fn read(
         {
             return Ok(None);
         }
-        output.live = live.map(|file| file.blob);
+        output.live = live.map(|file| file.blob.key);
         command.outputs.push(output);
     }
     Ok(Some(command))
@@ -103,8 +103,8 @@ fn live_output(
     realm: &Realm,
     command: CommandId,
     file: EntryId,
-) -> Result<Option<FileRecord>, LedgerError> {
-    let live = live_file(connection, grounds, realm.organization, file)?;
+) -> Result<Option<FileRow>, LedgerError> {
+    let live = live_row(connection, grounds, realm.organization, file)?;
     Ok(live.filter(|file| file.command == Some(command)))
 }
 
@@ -114,7 +114,7 @@ pub(super) fn live_outputs(
     grounds: &Grounds,
     realm: &Realm,
     command: CommandId,
-) -> Result<Vec<FileRecord>, LedgerError> {
+) -> Result<Vec<FileRow>, LedgerError> {
     let mut ids: Vec<EntryId> =
         outputs(connection, realm, command)?.into_iter().map(|(_, file)| file).collect();
     // Two outputs may have been stored in one file.

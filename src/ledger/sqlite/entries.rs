@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry as Slot;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{FILE_COLUMNS, failed, file_record};
-use super::tree::{Chain, Grounds, Way, is_seen, live_child};
+use super::rows::{FILE_COLUMNS, FileRow, failed, file_record, file_row};
+use super::tree::{Chain, Grounds, Way, child_file, is_seen, live_child};
 use super::{SqliteLedger, intents, locks, organizations, versions};
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
@@ -50,8 +50,10 @@ impl EntryLedger for SqliteLedger {
         self.readers
             .run(move |connection| {
                 let grounds = Grounds::of(connection, realm.organization)?;
-                match live_file(connection, &grounds, realm.organization, id)? {
-                    Some(file) if is_seen(connection, &realm, &file)? => Ok(Some(file)),
+                match live_row(connection, &grounds, realm.organization, id)? {
+                    Some(row) if is_seen(connection, &realm, &row)? => {
+                        child_file(connection, row.folder, row.name.as_str())
+                    }
                     Some(_) | None => Ok(None),
                 }
             })
@@ -84,7 +86,7 @@ impl EntryLedger for SqliteLedger {
                 ids.iter()
                     .map(|id| {
                         for (other, grounds) in &others {
-                            if live_file(connection, grounds, *other, *id)?.is_some() {
+                            if live_row(connection, grounds, *other, *id)?.is_some() {
                                 return Ok(true);
                             }
                         }
@@ -107,23 +109,22 @@ impl EntryLedger for SqliteLedger {
 }
 
 /// The live file with this id in an organization.
-pub(super) fn live_file(
+pub(super) fn live_row(
     connection: &Connection,
     grounds: &Grounds,
     organization: OrganizationNumber,
     id: EntryId,
-) -> Result<Option<FileRecord>, LedgerError> {
-    let sql = format!(
-        "select {FILE_COLUMNS} from files f join folders d on d.folder = f.folder \
-         where f.organization = ?1 and f.id = ?2 and d.doomed = 0 and f.sequence > d.doomed_through"
-    );
-    let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a file"))?;
-    let found = statement.query_row(params![organization, id], file_record).optional();
-    let Some(file) = found.map_err(failed("finding a file"))? else { return Ok(None) };
+) -> Result<Option<FileRow>, LedgerError> {
+    const SQL: &str = "select f.id, f.folder, f.name, f.blob_number, f.blob_id, f.size, f.locked, \
+         f.command from files f join folders d on d.folder = f.folder \
+         where f.organization = ?1 and f.id = ?2 and d.doomed = 0 and f.sequence > d.doomed_through";
+    let mut statement = connection.prepare_cached(SQL).map_err(failed("finding a file"))?;
+    let found = statement.query_row(params![organization, id], file_row).optional();
+    let Some(row) = found.map_err(failed("finding a file"))? else { return Ok(None) };
     // Below a tree whose root is doomed already, marks may not have come down yet.
     let is_below_doom =
-        grounds.has_unmarked_trees && Chain::up(connection, file.folder)?.path.is_none();
-    Ok((!is_below_doom).then_some(file))
+        grounds.has_unmarked_trees && Chain::up(connection, row.folder)?.path.is_none();
+    Ok((!is_below_doom).then_some(row))
 }
 
 /// The live entry at a path that the realm sees.

@@ -29,6 +29,12 @@ pub(super) fn reserve(
     Ok(keys)
 }
 
+/// Intents of a process that has ended are nobody's: whoever opens the database owns it.
+pub(super) fn expire_all(connection: &Connection) -> Result<(), LedgerError> {
+    let expired = connection.execute("update intents set expires_at = 0", []);
+    expired.map(|_| ()).map_err(failed("expiring old intents"))
+}
+
 /// Takes an intent away; false where it was gone: whoever comes second fails.
 pub(super) fn consume(tx: &WriteTx<'_>, key: BlobKey) -> Result<bool, LedgerError> {
     let sql = "delete from intents where blob_number = ?1 and blob_id = ?2";

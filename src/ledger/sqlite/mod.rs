@@ -101,6 +101,7 @@ impl SqliteLedger {
         let fresh = installation::migrate(&mut connection, random)?;
         let installed = installation::read(&connection)?;
         condemned::void_leases(&connection)?;
+        intents::expire_all(&connection)?;
         let ballast = ballast::Ballast::at(settings.ballast.clone());
         let writer = Arc::new(Writer::start(connection, installed.counters, ballast)?);
         let readers = Readers::open(&settings.file, settings.readers)?;

@@ -43,6 +43,10 @@ impl OrganizationLedger for SqliteLedger {
             .await
     }
 
+    async fn organization(&self, id: OrganizationId) -> Result<Option<Organization>, LedgerError> {
+        self.readers.run(move |connection| organization_by_id(connection, id)).await
+    }
+
     async fn disable_organization(
         &self,
         id: OrganizationId,
@@ -185,14 +189,10 @@ fn create_key(
 ) -> Result<Option<Key>, LedgerError> {
     let organization = match new.organization {
         None => None,
-        Some(id) => {
-            let sql = format!("select {ORGANIZATION_COLUMNS} from organizations o where o.id = ?1");
-            let found = tx.connection.query_row(&sql, [id], |row| organization(row, 0)).optional();
-            match found.map_err(failed("reading an organization"))? {
-                Some(found) => Some(found),
-                None => return Ok(None),
-            }
-        }
+        Some(id) => match organization_by_id(tx.connection, id)? {
+            Some(found) => Some(found),
+            None => return Ok(None),
+        },
     };
     let number = organization.as_ref().map(|organization| organization.number);
     let scopes = new.scopes.to_string();
@@ -212,6 +212,16 @@ fn create_key(
         expires_at: new.expires_at,
         revoked_at: None,
     }))
+}
+
+fn organization_by_id(
+    connection: &Connection,
+    id: OrganizationId,
+) -> Result<Option<Organization>, LedgerError> {
+    let sql = format!("select {ORGANIZATION_COLUMNS} from organizations o where o.id = ?1");
+    let context = "reading an organization";
+    let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
+    statement.query_row([id], |row| organization(row, 0)).optional().map_err(failed(context))
 }
 
 fn key_sql(rest: &str) -> String {

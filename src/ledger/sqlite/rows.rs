@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Error, ErrorCode, Row};
 
-use crate::domain::blob::{BlobFacts, BlobKey};
+use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, FileRecord, FolderNumber, Origin, Sequence};
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId, OrganizationId};
@@ -139,6 +139,38 @@ pub(super) fn file_record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         locked: row.get(11)?,
         command: row.get(12)?,
     })
+}
+
+/// What a deletion needs to know of a file.
+#[derive(Clone, Debug)]
+pub(super) struct FileRow {
+    pub(super) id: EntryId,
+    pub(super) folder: FolderNumber,
+    pub(super) name: EntryName,
+    pub(super) blob: SizedBlob,
+    pub(super) locked: bool,
+    pub(super) command: Option<CommandId>,
+}
+
+/// Reads, in this order: `id, folder, name, blob_number, blob_id, size, locked, command`.
+pub(super) fn file_row(row: &Row<'_>) -> rusqlite::Result<FileRow> {
+    let key = BlobKey { number: row.get(3)?, id: row.get(4)? };
+    Ok(FileRow {
+        id: row.get(0)?,
+        folder: row.get(1)?,
+        name: row.get(2)?,
+        blob: SizedBlob { key, size: unsigned(row.get(5)?) },
+        locked: row.get(6)?,
+        command: row.get(7)?,
+    })
+}
+
+impl From<FileRecord> for FileRow {
+    fn from(file: FileRecord) -> Self {
+        let blob = SizedBlob { key: file.blob, size: file.content.size };
+        let FileRecord { id, folder, name, locked, command, .. } = file;
+        Self { id, folder, name, blob, locked, command }
+    }
 }
 
 /// How `attributes` is written.

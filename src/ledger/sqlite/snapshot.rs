@@ -6,15 +6,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commands;
 use super::deletions::record;
-use super::entries::live_file;
-use super::rows::{corrupt, failed, unsigned};
+use super::entries::live_row;
+use super::rows::{FileRow, corrupt, failed, unsigned};
 use super::tree::{Chains, FolderRow, Grounds, Way, live_child, walk_down};
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::snapshot::{
     Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
 };
-use crate::domain::blob::SizedBlob;
-use crate::domain::entry::{FileRecord, FolderNumber};
+use crate::domain::entry::FolderNumber;
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
@@ -46,7 +45,7 @@ enum Located {
 }
 
 struct LocatedFile {
-    file: FileRecord,
+    file: FileRow,
     lock: Option<EntryPath>,
 }
 
@@ -89,7 +88,7 @@ impl Takers {
         folders.iter().filter_map(|folder| self.folders.get(folder).copied()).min()
     }
 
-    fn same_file(&self, file: &FileRecord) -> Option<usize> {
+    fn same_file(&self, file: &FileRow) -> Option<usize> {
         self.files.get(&(file.folder, file.name.clone())).copied()
     }
 }
@@ -113,7 +112,7 @@ impl Reading<'_> {
 
     fn locate_id(&mut self, id: EntryId) -> Result<Located, LedgerError> {
         let organization = self.request.realm.organization;
-        let Some(file) = live_file(self.connection, &self.grounds, organization, id)? else {
+        let Some(file) = live_row(self.connection, &self.grounds, organization, id)? else {
             return self.nothing_or_missed(MissedSubject::File(id)).map(Located::Found);
         };
         match self.sight_of(&file)? {
@@ -123,7 +122,7 @@ impl Reading<'_> {
     }
 
     /// What the realm sees of a live file.
-    fn sight_of(&mut self, file: &FileRecord) -> Result<Sight, LedgerError> {
+    fn sight_of(&mut self, file: &FileRow) -> Result<Sight, LedgerError> {
         let realm = &self.request.realm;
         if realm.prefix.is_root() && !file.locked && !self.grounds.has_locked_folders {
             return Ok(Sight::Seen { lock: None });
@@ -162,7 +161,7 @@ impl Reading<'_> {
         };
         let is_locked = file.locked || way.lock.is_some();
         let lock = is_locked.then(|| path.clone());
-        Ok(Located::File(LocatedFile { file, lock }))
+        Ok(Located::File(LocatedFile { file: file.into(), lock }))
     }
 
     fn locate_outputs(&mut self, command: CommandId) -> Result<Located, LedgerError> {
@@ -235,11 +234,7 @@ impl Reading<'_> {
         }
     }
 
-    fn taker_of(
-        &mut self,
-        file: &FileRecord,
-        takers: &Takers,
-    ) -> Result<Option<usize>, LedgerError> {
+    fn taker_of(&mut self, file: &FileRow, takers: &Takers) -> Result<Option<usize>, LedgerError> {
         if !takers.folders.is_empty() {
             let chain = self.chains.of(self.connection, file.folder)?;
             if let Some(taker) = takers.above(&chain.numbers) {
@@ -295,8 +290,7 @@ impl Reading<'_> {
 
 fn found_file(located: LocatedFile) -> FoundFile {
     let LocatedFile { file, lock } = located;
-    let blob = SizedBlob { key: file.blob, size: file.content.size };
-    FoundFile { id: file.id, folder: file.folder, name: file.name, blob, lock }
+    FoundFile { id: file.id, folder: file.folder, name: file.name, blob: file.blob, lock }
 }
 
 fn locked_files(

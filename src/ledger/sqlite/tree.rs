@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry as Slot;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{FILE_COLUMNS, corrupt, failed, file_record, unsigned};
+use super::rows::{FILE_COLUMNS, FileRow, corrupt, failed, file_record, unsigned};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FileRecord, FolderNumber, FolderRecord, Sequence};
 use crate::domain::organization::{OrganizationNumber, Realm};
@@ -213,7 +213,7 @@ impl Chain {
 pub(super) fn is_seen(
     connection: &Connection,
     realm: &Realm,
-    file: &FileRecord,
+    file: &FileRow,
 ) -> Result<bool, LedgerError> {
     if realm.prefix.is_root() {
         return Ok(true);

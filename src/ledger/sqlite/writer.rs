@@ -1,15 +1,16 @@
 //! The one thread that writes: all transactions that wait go into one commit.
 //!
 //! A commit costs a sync of the log, whether it holds one transaction or two hundred. So the
-//! thread runs what waits, each in a savepoint of its own, commits all of it at once, and only
-//! then answers. Whatever comes meanwhile is the next group: nobody waits for company.
+//! thread runs what waits, commits all of it at once, and only then answers. Whatever comes
+//! meanwhile is the next group: nobody waits for company.
 //!
-//! When the disk is full the whole group is undone, the ballast is given up and the group runs
-//! again: a job may therefore run twice, and only its last run counts. When a commit fails in a
-//! way that leaves its outcome open, the process ends: what is durable is decided by recovery.
+//! A refusal is an answer and changes nothing; a failure is rare. So there are no savepoints: when
+//! a job fails, the whole group is undone and each of its jobs runs again, alone. A job may
+//! therefore run twice, and only its last run counts. When a commit fails in a way that leaves its
+//! outcome open, the process ends: what is durable is decided by recovery.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ const GROUP_DURATION_MAX: Duration = Duration::from_millis(8);
 /// Transactions that wait for the writer at most; callers beyond that wait to ask.
 const QUEUE_JOBS_MAX: usize = 4096;
 
-/// What a transaction works with.
+/// What a transaction works with: the connection, inside the group's transaction of SQLite.
 pub(super) struct WriteTx<'c> {
     /// The connection, inside the transaction.
     pub(super) connection: &'c Connection,
@@ -40,7 +41,8 @@ pub(super) struct WriteTx<'c> {
 }
 
 trait Job: Send {
-    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), LedgerErrorKind>;
+    /// Runs in the transaction and keeps the answer. After an error nothing may be committed.
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), LedgerError>;
     /// Keeps an error as the answer, in place of what the last run gave.
     fn fail(&mut self, error: LedgerError);
     fn answer(self: Box<Self>);
@@ -57,14 +59,13 @@ where
     T: Send,
     F: FnMut(&mut WriteTx<'_>) -> Result<T, LedgerError> + Send,
 {
-    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), LedgerErrorKind> {
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), LedgerError> {
         let ran = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
         let outcome = ran.unwrap_or_else(|_| {
             Err(LedgerErrorKind::Corrupt.because("a transaction panicked and was undone"))
         });
-        let kind = outcome.as_ref().map(|_| ()).map_err(|error| error.kind);
-        self.outcome = Some(outcome);
-        kind
+        self.outcome = Some(Ok(outcome?));
+        Ok(())
     }
 
     fn fail(&mut self, error: LedgerError) {
@@ -153,8 +154,10 @@ impl Committer {
     fn run(mut self, waiting: &Receiver<Box<dyn Job>>) {
         while let Ok(first) = waiting.recv() {
             let mut group = vec![first];
-            if let Err(error) = self.commit_group(&mut group, Some(waiting)) {
-                self.retry_group(&mut group, &error);
+            let gathering =
+                &mut Gathering { group: &mut group, waiting, next: 0, began: Instant::now() };
+            if let Err(error) = self.commit_jobs(gathering) {
+                self.run_each_alone(&mut group, &error);
             }
             for job in group {
                 job.answer();
@@ -163,10 +166,14 @@ impl Committer {
         }
     }
 
-    /// A full disk is the one failure with a second try: deleting must be the last thing to fail.
-    fn retry_group(&mut self, group: &mut [Box<dyn Job>], error: &LedgerError) {
-        self.ballast.release();
-        tracing::warn!(%error, jobs = group.len(), "the disk is full: the ballast was given up");
+    /// One of them failed, so that none of them is done: each gets a transaction of its own, and
+    /// each failure is its own. On a full disk the ballast goes first, since deleting must be the
+    /// last thing to fail.
+    fn run_each_alone(&mut self, group: &mut [Box<dyn Job>], error: &LedgerError) {
+        if error.kind == LedgerErrorKind::DiskFull {
+            self.ballast.release();
+            tracing::warn!(%error, jobs = group.len(), "the disk is full: the ballast was given up");
+        }
         for job in group {
             let mut alone = std::slice::from_mut(job);
             if let Err(error) = self.commit_jobs(&mut alone) {
@@ -175,16 +182,7 @@ impl Committer {
         }
     }
 
-    fn commit_group(
-        &mut self,
-        group: &mut Vec<Box<dyn Job>>,
-        waiting: Option<&Receiver<Box<dyn Job>>>,
-    ) -> Result<(), LedgerError> {
-        self.commit_jobs(&mut Gathering { group, waiting, next: 0, began: Instant::now() })
-    }
-
-    /// One transaction of SQLite. An error means that all of it is undone, because the disk is
-    /// full; every other failure of a job is that job's own answer.
+    /// One transaction of SQLite. An error means that all of it is undone.
     fn commit_jobs(&mut self, jobs: &mut dyn Jobs) -> Result<(), LedgerError> {
         self.execute("begin immediate")?;
         let mut tx = WriteTx {
@@ -194,7 +192,7 @@ impl Committer {
         };
         let mut outcome = Ok(());
         while let Some(job) = jobs.next_job() {
-            outcome = run_in_savepoint(job, &mut tx);
+            outcome = job.run(&mut tx);
             if outcome.is_err() {
                 break;
             }
@@ -247,7 +245,7 @@ trait Jobs {
 /// The first job, and then what waits, until the group is large or old enough.
 struct Gathering<'g> {
     group: &'g mut Vec<Box<dyn Job>>,
-    waiting: Option<&'g Receiver<Box<dyn Job>>>,
+    waiting: &'g Receiver<Box<dyn Job>>,
     next: usize,
     began: Instant,
 }
@@ -255,11 +253,11 @@ struct Gathering<'g> {
 impl Jobs for Gathering<'_> {
     fn next_job(&mut self) -> Option<&mut Box<dyn Job>> {
         if self.next == self.group.len() {
-            let open = self.next < GROUP_JOBS_MAX && self.began.elapsed() < GROUP_DURATION_MAX;
-            match self.waiting.filter(|_| open).map(Receiver::try_recv) {
-                Some(Ok(job)) => self.group.push(job),
-                Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return None,
+            let is_open = self.next < GROUP_JOBS_MAX && self.began.elapsed() < GROUP_DURATION_MAX;
+            if self.next > 0 && !is_open {
+                return None;
             }
+            self.group.push(self.waiting.try_recv().ok()?);
         }
         self.next += 1;
         self.group.get_mut(self.next - 1)
@@ -272,28 +270,6 @@ impl Jobs for &mut [Box<dyn Job>] {
         let (first, rest) = std::mem::take(self).split_first_mut()?;
         *self = rest;
         Some(first)
-    }
-}
-
-fn run_in_savepoint(job: &mut Box<dyn Job>, tx: &mut WriteTx<'_>) -> Result<(), LedgerError> {
-    execute(tx.connection, "savepoint job")?;
-    let before = (tx.counters.clone(), tx.usage.clone());
-    let ran = job.run(tx);
-    if ran.is_err() {
-        (tx.counters, tx.usage) = before;
-        if tx.connection.is_autocommit() {
-            // SQLite undid the whole transaction: a full disk, as far as can be known.
-            return Err(LedgerErrorKind::DiskFull.because("the transaction was rolled back"));
-        }
-        execute(tx.connection, "rollback to job")?;
-    }
-    match ran {
-        Err(LedgerErrorKind::DiskFull) => {
-            Err(LedgerErrorKind::DiskFull.because("no space for the transaction"))
-        }
-        Ok(()) | Err(LedgerErrorKind::Unavailable | LedgerErrorKind::Corrupt) => {
-            execute(tx.connection, "release job")
-        }
     }
 }
 

@@ -23,6 +23,8 @@ struct Options {
     quick: bool,
     /// Also the tree of a million files, which takes minutes to fill.
     million: bool,
+    /// Only the measurements of this topic.
+    only: Option<String>,
     /// Where the disk's image lies.
     directory: PathBuf,
 }
@@ -63,7 +65,8 @@ impl Bench {
 }
 
 fn options() -> anyhow::Result<Options> {
-    let mut options = Options { quick: false, million: false, directory: std::env::temp_dir() };
+    let directory = std::env::temp_dir();
+    let mut options = Options { quick: false, million: false, only: None, directory };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -71,8 +74,11 @@ fn options() -> anyhow::Result<Options> {
             "--bench" => {}
             "--quick" => options.quick = true,
             "--million" => options.million = true,
+            "--only" => options.only = arguments.next(),
             "--directory" => options.directory = arguments.next().unwrap_or_default().into(),
-            other => bail!("unknown argument {other}: --quick, --million, --directory DIR"),
+            other => {
+                bail!("unknown argument {other}: --quick, --million, --only TOPIC, --directory DIR")
+            }
         }
     }
     Ok(options)
@@ -95,11 +101,20 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let server = Installation::start(&place.path().join("data"))?;
     let mut bench = Bench { server, place, quick: options.quick, lines: Vec::new() };
     singles::idle_memory(&mut bench)?;
-    singles::uploads_and_single_deletes(&mut bench).await?;
-    singles::many_ids(&mut bench).await?;
-    folders::one_folder(&mut bench).await?;
-    folders::one_batch(&mut bench).await?;
-    if options.million {
+    let wants = |topic| options.only.as_deref().is_none_or(|only| only == topic);
+    if wants("singles") {
+        singles::uploads_and_single_deletes(&mut bench).await?;
+    }
+    if wants("ids") {
+        singles::many_ids(&mut bench).await?;
+    }
+    if wants("folder") {
+        folders::one_folder(&mut bench).await?;
+    }
+    if wants("batch") {
+        folders::one_batch(&mut bench).await?;
+    }
+    if options.million && wants("million") {
         folders::a_million(&mut bench).await?;
     }
     println!("\n{:<58} {:>34}  {:<26}", "what", "measured", "target");

@@ -14,8 +14,13 @@ use crate::domain::clock::Clock;
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, StepLimits};
 
-/// What one step may do. Other organizations' requests wait for at most one of these.
-const STEP: StepLimits = StepLimits { duration: Duration::from_millis(5), blobs: 2048 };
+/// What one step may do. Larger steps write each page of the database less often; but nobody who
+/// asks for something meanwhile shall wait for more than a small one.
+const STEP: StepLimits = StepLimits {
+    duration: Duration::from_millis(20),
+    duration_beside_others: Duration::from_millis(2),
+    blobs: 8192,
+};
 /// How often doomed folders are looked for without a wake-up.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a step that failed.
@@ -49,6 +54,8 @@ impl Expander {
             match self.ledger.expand_step(served, lease, STEP, self.clock.now()).await {
                 Ok(step) => {
                     served = step.served;
+                    let blobs: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
+                    tracing::debug!(blobs, "a step of expanding");
                     self.purger.enqueue_bulk(step.batches, lease.token);
                     if served.is_none() {
                         tokio::select! {

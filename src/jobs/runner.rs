@@ -1,7 +1,7 @@
 //! The loops that run the engine's steps until the process stops.
 //!
 //! ```text
-//! poll, expand, sweep ──feed──→ removers (2) ──tried──→ settler
+//! poll, expand, sweep ──feed──→ removers (one a lane) ──tried──→ settler
 //! ```
 //!
 //! They stop in the order of the arrows, so that what is queued is still removed and what is
@@ -18,15 +18,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::blobs::BlobStore;
 use crate::deletion::expand::Expander;
-use crate::deletion::purge::{Purger, settling};
+use crate::deletion::purge::{Lane, Purger, settling};
 use crate::deletion::sweep::sweep;
 use crate::domain::clock::Clock;
 use crate::domain::random::Random;
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, LedgerError};
 
-/// Removals that run side by side: a journalled disk is busy with two.
-const REMOVERS: usize = 2;
 /// How long what is queued may still be removed and settled once the process stops.
 const DRAIN_DURATION_MAX: Duration = Duration::from_secs(10);
 
@@ -66,9 +64,9 @@ impl Purging {
         let purger = Arc::new(Purger::new(ledger, blobs, clock, random, queue));
         let (workers, stop) = (TaskTracker::new(), CancellationToken::new());
         let (settler, removals) = settling();
-        for _ in 0..REMOVERS {
+        for lane in [Lane::Singles, Lane::Bulk] {
             let (purger, settler, stop) = (Arc::clone(&purger), settler.clone(), stop.clone());
-            let removing = async move { purger.remove(settler, stop).await };
+            let removing = async move { purger.remove(lane, settler, stop).await };
             spawn(&workers, &broken, "purge.remove", removing);
         }
         let settling = Arc::clone(&purger);

@@ -75,8 +75,10 @@ pub struct Settlement {
 /// How much one step of background work may do. Whichever bound is met first ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepLimits {
-    /// Time inside the transaction.
+    /// Time inside the transaction, while nobody else waits to write.
     pub duration: Duration,
+    /// Time inside the transaction, once somebody does.
+    pub duration_beside_others: Duration,
     /// Blobs condemned.
     pub blobs: usize,
 }

@@ -1,5 +1,5 @@
-//! What waits in this process to be purged: single files before whole trees, so that nobody who
-//! deletes one file waits behind a million others.
+//! What waits in this process to be purged: single files apart from whole trees, so that nobody
+//! who deletes one file waits behind a million others.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,19 @@ use crate::ledger::LeaseToken;
 
 type Leased = (CondemnedBatch, LeaseToken);
 
-/// Two queues, and the count of blobs between their entry and their settlement.
+/// Which of the two queues a batch waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Blobs of single files: somebody may wait until they are gone.
+    Singles,
+    /// Blobs of expanded folders, and what a look at the queue found.
+    Bulk,
+}
+
+/// The two queues, and the count of blobs between their entry and their settlement.
 pub(super) struct Lanes {
     state: Mutex<State>,
-    filled: Notify,
+    filled: [Notify; 2],
     drained: Notify,
     singles_max: usize,
     bulk_max: usize,
@@ -22,38 +31,30 @@ pub(super) struct Lanes {
 
 #[derive(Default)]
 struct State {
-    singles: VecDeque<Leased>,
-    bulk: VecDeque<Leased>,
+    lanes: [VecDeque<Leased>; 2],
     /// Blobs that came in and are not settled, of both lanes.
     pending: usize,
 }
 
 impl Lanes {
     pub(super) fn new(singles_max: usize, bulk_max: usize) -> Self {
-        let state = Mutex::default();
-        Self { state, filled: Notify::new(), drained: Notify::new(), singles_max, bulk_max }
+        let (state, filled) = (Mutex::default(), [Notify::new(), Notify::new()]);
+        Self { state, filled, drained: Notify::new(), singles_max, bulk_max }
     }
 
-    /// Beyond the bound nothing is taken: the lease expires and the queue is polled.
-    pub(super) fn push_single(&self, batches: Vec<CondemnedBatch>, token: LeaseToken) {
+    /// Single files beyond their bound are not taken: the lease expires and the queue is polled.
+    /// Whoever pushes bulk waits for [`Lanes::room`] first.
+    pub(super) fn push(&self, lane: Lane, batches: Vec<CondemnedBatch>, token: LeaseToken) {
         let mut state = self.state();
         for batch in batches {
-            if state.pending + batch.blobs.len() <= self.singles_max {
-                state.pending += batch.blobs.len();
-                state.singles.push_back((batch, token));
+            let pending = state.pending + batch.blobs.len();
+            if lane == Lane::Bulk || pending <= self.singles_max {
+                state.pending = pending;
+                state.lanes[lane as usize].push_back((batch, token));
             }
         }
         drop(state);
-        self.filled.notify_one();
-    }
-
-    /// Callers wait for [`Lanes::room`] before they make more.
-    pub(super) fn push_bulk(&self, batches: Vec<CondemnedBatch>, token: LeaseToken) {
-        let mut state = self.state();
-        state.pending += batches.iter().map(|batch| batch.blobs.len()).sum::<usize>();
-        state.bulk.extend(batches.into_iter().map(|batch| (batch, token)));
-        drop(state);
-        self.filled.notify_one();
+        self.filled[lane as usize].notify_one();
     }
 
     /// Ends when fewer blobs are pending than the bulk bound.
@@ -78,11 +79,11 @@ impl Lanes {
         }
     }
 
-    /// Ends when something waits, with batches of about `blobs_max` blobs: singles first.
-    pub(super) async fn take(&self, blobs_max: usize) -> Vec<Leased> {
+    /// Ends when something waits in the lane, with its batches of about `blobs_max` blobs.
+    pub(super) async fn take(&self, lane: Lane, blobs_max: usize) -> Vec<Leased> {
         loop {
-            let filled = self.filled.notified();
-            let taken = self.try_take(blobs_max);
+            let filled = self.filled[lane as usize].notified();
+            let taken = self.try_take(lane, blobs_max);
             if !taken.is_empty() {
                 return taken;
             }
@@ -90,29 +91,14 @@ impl Lanes {
         }
     }
 
-    fn try_take(&self, blobs_max: usize) -> Vec<Leased> {
+    fn try_take(&self, lane: Lane, blobs_max: usize) -> Vec<Leased> {
         let mut state = self.state();
-        let mut taken = Vec::new();
+        let mut taken: Vec<Leased> = Vec::new();
         let mut blobs = 0;
         while blobs < blobs_max {
-            // A removal of single files never carries bulk with it: somebody may wait for them.
-            let next = match state.singles.pop_front() {
-                Some(single) => single,
-                None if !taken.is_empty() => break,
-                None => match state.bulk.pop_front() {
-                    Some(bulk) => {
-                        taken.push(bulk);
-                        break;
-                    }
-                    None => break,
-                },
-            };
+            let Some(next) = state.lanes[lane as usize].pop_front() else { break };
             blobs += next.0.blobs.len();
             taken.push(next);
-        }
-        if !state.singles.is_empty() || !state.bulk.is_empty() {
-            // Another remover may take the rest at the same time.
-            self.filled.notify_one();
         }
         taken
     }

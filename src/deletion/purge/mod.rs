@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+pub use self::lanes::Lane;
 use self::lanes::Lanes;
 pub use self::watch::Watch;
 use self::watch::Watches;
@@ -32,13 +33,16 @@ use crate::jobs::wake::Wake;
 use crate::ledger::{Lease, LeaseToken, Ledger, LedgerError, Settlement};
 
 /// How long a batch is this process's. Longer than any purge of it should take.
-const LEASE_DURATION: Duration = Duration::from_secs(60);
+const LEASE_DURATION: Duration = Duration::from_secs(300);
 /// How long removals are gathered before one sync makes them durable together.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(25);
-/// Blobs that are taken from the queue for one removal at most.
-const REMOVAL_BLOBS_MAX: usize = 1024;
+/// Blobs of single files that are taken for one removal at most.
+const SINGLE_REMOVAL_BLOBS_MAX: usize = 1024;
+/// Blobs of trees that are taken for one removal at most. The more of them the store sees at
+/// once, the better it can go through its directories in their order.
+const BULK_REMOVAL_BLOBS_MAX: usize = 32 * 1024;
 /// Blobs that wait in this process at most, from expanded folders and polls.
-pub const BULK_BLOBS_MAX: usize = 16 * 1024;
+pub const BULK_BLOBS_MAX: usize = 64 * 1024;
 /// Blobs that wait in this process at most, from single files. What comes beyond is left to the
 /// expiry of its lease.
 const SINGLE_BLOBS_MAX: usize = 256 * 1024;
@@ -95,14 +99,14 @@ impl Purger {
         self.watches.watch(deletion)
     }
 
-    /// Takes the batches of single files, which go before all others.
+    /// Takes the batches of single files, which wait for no others.
     pub fn enqueue(&self, batches: Vec<CondemnedBatch>, token: LeaseToken) {
-        self.lanes.push_single(batches, token);
+        self.lanes.push(Lane::Singles, batches, token);
     }
 
     /// Takes batches that were condemned in bulk.
     pub fn enqueue_bulk(&self, batches: Vec<CondemnedBatch>, token: LeaseToken) {
-        self.lanes.push_bulk(batches, token);
+        self.lanes.push(Lane::Bulk, batches, token);
     }
 
     /// Ends when there is room for more bulk batches.
@@ -159,12 +163,16 @@ impl Purger {
         }
     }
 
-    /// Removes what is queued until `stop`. Several of these may run side by side; each hands
-    /// what it tried to one settler.
-    pub async fn remove(&self, settler: Settler, stop: CancellationToken) {
+    /// Removes what is queued in a lane until `stop`, and hands what it tried to the settler. One
+    /// of these runs for each lane.
+    pub async fn remove(&self, lane: Lane, settler: Settler, stop: CancellationToken) {
+        let removal_blobs_max = match lane {
+            Lane::Singles => SINGLE_REMOVAL_BLOBS_MAX,
+            Lane::Bulk => BULK_REMOVAL_BLOBS_MAX,
+        };
         loop {
             let work = tokio::select! {
-                work = self.lanes.take(REMOVAL_BLOBS_MAX) => work,
+                work = self.lanes.take(lane, removal_blobs_max) => work,
                 () = stop.cancelled() => return,
             };
             let keys: Vec<BlobKey> = work
@@ -217,6 +225,7 @@ impl Purger {
         };
         let blobs: usize = group.iter().map(|tried| tried.batch.blobs.len()).sum();
         let settlements: Vec<Settlement> = group.into_iter().map(settle).collect();
+        tracing::debug!(blobs, batches = settlements.len(), "removals are durable");
         let failed: usize = settlements.iter().map(|settlement| settlement.kept.len()).sum();
         if failed > 0 {
             tracing::warn!(blobs = failed, "condemned blobs could not be removed and are retried");

@@ -39,7 +39,11 @@ const STEPS_MAX: usize = 10_000;
 /// More blobs than any check puts on the queue.
 const DUE_BLOBS_MAX: usize = 1_000_000;
 /// What a step may do unless a check says otherwise.
-pub(crate) const STEP: StepLimits = StepLimits { duration: Duration::from_secs(10), blobs: 2048 };
+pub(crate) const STEP: StepLimits = StepLimits {
+    duration: Duration::from_secs(10),
+    duration_beside_others: Duration::from_secs(10),
+    blobs: 2048,
+};
 
 /// A ledger to be checked.
 pub(crate) struct Fixture {

@@ -12,7 +12,7 @@ use super::condemned::{Due, Owner, condemn};
 use super::deletions::tree_done;
 use super::organizations::Part;
 use super::rows::{failed, signed, unsigned};
-use super::writer::WriteTx;
+use super::writer::{Waiting, WriteTx};
 use crate::deletion::record::CondemnedBatch;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
@@ -90,7 +90,8 @@ pub(super) fn step(
     let Some(organization) = next_organization(tx.connection, after)? else {
         return Ok(ExpandStep::default());
     };
-    let mut step = Step { began: Instant::now(), limits, lease, now, blobs: 0 };
+    let waiting = tx.waiting;
+    let mut step = Step { began: Instant::now(), limits, waiting, lease, now, blobs: 0 };
     let mut batches = Vec::new();
     while !step.is_over() {
         if let Some(tree) = next_unmarked(tx, organization)? {
@@ -104,9 +105,10 @@ pub(super) fn step(
     Ok(ExpandStep { served: Some(organization), batches })
 }
 
-struct Step {
+struct Step<'q> {
     began: Instant,
     limits: StepLimits,
+    waiting: &'q Waiting,
     lease: Lease,
     now: Timestamp,
     blobs: usize,
@@ -135,9 +137,13 @@ fn next_expansion(
     found.optional().map_err(failed(context))
 }
 
-impl Step {
+impl Step<'_> {
     fn is_over(&self) -> bool {
-        self.blobs >= self.limits.blobs || self.began.elapsed() >= self.limits.duration
+        let duration = match self.waiting.is_any() {
+            true => self.limits.duration_beside_others,
+            false => self.limits.duration,
+        };
+        self.blobs >= self.limits.blobs || self.began.elapsed() >= duration
     }
 
     fn rows_left(&self) -> usize {
@@ -340,7 +346,7 @@ fn next_unmarked(
     found.optional().map_err(failed(context))
 }
 
-impl Step {
+impl Step<'_> {
     fn mark(&self, tx: &WriteTx<'_>, frontier: &Frontier) -> Result<(), LedgerError> {
         let context = "marking folders";
         let Frontier { tree, folder, done_to } = frontier;

@@ -10,6 +10,8 @@
 //! outcome open, the process ends: what is durable is decided by recovery.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -38,6 +40,19 @@ pub(super) struct WriteTx<'c> {
     pub(super) counters: Counters,
     /// What is to be added to the usage of organizations, when the group commits.
     pub(super) usage: UsageMoves,
+    /// The transactions that wait behind this group.
+    pub(super) waiting: &'c Waiting,
+}
+
+/// How many transactions wait for the writer.
+#[derive(Default)]
+pub(super) struct Waiting(AtomicUsize);
+
+impl Waiting {
+    /// Whether any does.
+    pub(super) fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
 }
 
 trait Job: Send {
@@ -82,8 +97,9 @@ where
 /// The asking end.
 pub(super) struct Writer {
     jobs: SyncSender<Box<dyn Job>>,
+    waiting: Arc<Waiting>,
     thread: JoinHandle<()>,
-    ballast_spent: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    ballast_spent: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -93,21 +109,23 @@ impl Writer {
         counters: Counters,
         ballast: Ballast,
     ) -> Result<Self, LedgerError> {
-        let (jobs, waiting) = mpsc::sync_channel(QUEUE_JOBS_MAX);
+        let (jobs, queue) = mpsc::sync_channel(QUEUE_JOBS_MAX);
+        let waiting = Arc::new(Waiting::default());
+        let queue = Queue { jobs: queue, waiting: Arc::clone(&waiting) };
         let ballast_spent = ballast.spent_flag();
         let committer = Committer { connection, counters, ballast };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
-            .spawn(move || committer.run(&waiting))
+            .spawn(move || committer.run(&queue))
             .map_err(|error| {
                 LedgerErrorKind::Unavailable.caused_by("starting the writer", error)
             })?;
-        Ok(Self { jobs, thread, ballast_spent })
+        Ok(Self { jobs, waiting, thread, ballast_spent })
     }
 
     /// Whether the disk was found full and its reserve is not made anew yet.
     pub(super) fn is_ballast_spent(&self) -> bool {
-        self.ballast_spent.load(std::sync::atomic::Ordering::Relaxed)
+        self.ballast_spent.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction and answers when it is durable. `work` may run twice.
@@ -119,13 +137,16 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let mut job: Box<dyn Job> = Box::new(Asked { work, outcome: None, reply });
         loop {
-            match self.jobs.try_send(job) {
-                Ok(()) => break,
-                Err(mpsc::TrySendError::Full(back)) => {
+            // Counted before it can be taken, so that the count never falls below zero.
+            self.waiting.0.fetch_add(1, Ordering::Relaxed);
+            let Err(unsent) = self.jobs.try_send(job) else { break };
+            self.waiting.0.fetch_sub(1, Ordering::Relaxed);
+            match unsent {
+                mpsc::TrySendError::Full(back) => {
                     job = back;
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
-                Err(mpsc::TrySendError::Disconnected(_)) => return Err(stopped()),
+                mpsc::TrySendError::Disconnected(_) => return Err(stopped()),
             }
         }
         answer.await.map_err(|_| stopped())?
@@ -144,6 +165,26 @@ fn stopped() -> LedgerError {
     LedgerErrorKind::Unavailable.because("the ledger is stopping")
 }
 
+/// The taking end.
+struct Queue {
+    jobs: Receiver<Box<dyn Job>>,
+    waiting: Arc<Waiting>,
+}
+
+impl Queue {
+    fn wait(&self) -> Option<Box<dyn Job>> {
+        self.jobs.recv().ok().inspect(|_| self.took())
+    }
+
+    fn next(&self) -> Option<Box<dyn Job>> {
+        self.jobs.try_recv().ok().inspect(|_| self.took())
+    }
+
+    fn took(&self) {
+        self.waiting.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 struct Committer {
     connection: Connection,
     counters: Counters,
@@ -151,13 +192,13 @@ struct Committer {
 }
 
 impl Committer {
-    fn run(mut self, waiting: &Receiver<Box<dyn Job>>) {
-        while let Ok(first) = waiting.recv() {
+    fn run(mut self, queue: &Queue) {
+        while let Some(first) = queue.wait() {
             let mut group = vec![first];
             let gathering =
-                &mut Gathering { group: &mut group, waiting, next: 0, began: Instant::now() };
-            if let Err(error) = self.commit_jobs(gathering) {
-                self.run_each_alone(&mut group, &error);
+                &mut Gathering { group: &mut group, queue, next: 0, began: Instant::now() };
+            if let Err(error) = self.commit_jobs(gathering, &queue.waiting) {
+                self.run_each_alone(&mut group, &error, &queue.waiting);
             }
             for job in group {
                 job.answer();
@@ -169,26 +210,32 @@ impl Committer {
     /// One of them failed, so that none of them is done: each gets a transaction of its own, and
     /// each failure is its own. On a full disk the ballast goes first, since deleting must be the
     /// last thing to fail.
-    fn run_each_alone(&mut self, group: &mut [Box<dyn Job>], error: &LedgerError) {
+    fn run_each_alone(
+        &mut self,
+        group: &mut [Box<dyn Job>],
+        error: &LedgerError,
+        waiting: &Waiting,
+    ) {
         if error.kind == LedgerErrorKind::DiskFull {
             self.ballast.release();
             tracing::warn!(%error, jobs = group.len(), "the disk is full: the ballast was given up");
         }
         for job in group {
             let mut alone = std::slice::from_mut(job);
-            if let Err(error) = self.commit_jobs(&mut alone) {
+            if let Err(error) = self.commit_jobs(&mut alone, waiting) {
                 job.fail(error);
             }
         }
     }
 
     /// One transaction of SQLite. An error means that all of it is undone.
-    fn commit_jobs(&mut self, jobs: &mut dyn Jobs) -> Result<(), LedgerError> {
+    fn commit_jobs(&mut self, jobs: &mut dyn Jobs, waiting: &Waiting) -> Result<(), LedgerError> {
         self.execute("begin immediate")?;
         let mut tx = WriteTx {
             connection: &self.connection,
             counters: self.counters.clone(),
             usage: UsageMoves::default(),
+            waiting,
         };
         let mut outcome = Ok(());
         while let Some(job) = jobs.next_job() {
@@ -245,7 +292,7 @@ trait Jobs {
 /// The first job, and then what waits, until the group is large or old enough.
 struct Gathering<'g> {
     group: &'g mut Vec<Box<dyn Job>>,
-    waiting: &'g Receiver<Box<dyn Job>>,
+    queue: &'g Queue,
     next: usize,
     began: Instant,
 }
@@ -257,7 +304,7 @@ impl Jobs for Gathering<'_> {
             if self.next > 0 && !is_open {
                 return None;
             }
-            self.group.push(self.waiting.try_recv().ok()?);
+            self.group.push(self.queue.next()?);
         }
         self.next += 1;
         self.group.get_mut(self.next - 1)

@@ -18,7 +18,7 @@ use crate::blobs::faulty::FaultyBlobs;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
 use crate::deletion::expand::Expander;
-use crate::deletion::purge::{Purger, settling};
+use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{Organization, Realm, Scopes};
@@ -290,9 +290,11 @@ impl Drop for TestApp {
 
 fn purge(purger: &Arc<Purger>, stop: &CancellationToken) {
     let (settler, removals) = settling();
-    let (remover, poller, settling) = (Arc::clone(purger), Arc::clone(purger), Arc::clone(purger));
-    let (stop_removing, stop_polling) = (stop.clone(), stop.clone());
-    tokio::spawn(async move { remover.remove(settler, stop_removing).await });
+    let (poller, settling, stop_polling) = (Arc::clone(purger), Arc::clone(purger), stop.clone());
+    for lane in [Lane::Singles, Lane::Bulk] {
+        let (remover, settler, stop) = (Arc::clone(purger), settler.clone(), stop.clone());
+        tokio::spawn(async move { remover.remove(lane, settler, stop).await });
+    }
     tokio::spawn(async move { poller.poll(stop_polling).await });
     tokio::spawn(async move { settling.settle(removals).await });
 }

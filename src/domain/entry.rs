@@ -142,10 +142,8 @@ pub enum UploadRefusal {
     NoCommand,
     /// The outputs of the command were deleted: it takes no more.
     CommandClosed,
-    /// The organization's quota of live bytes is used up.
-    OverQuota,
-    /// Too many bytes wait for their purge, or the disk's reserve is spent.
-    BacklogFull,
+    /// The disk's reserve is spent: what is left is for deleting.
+    ReserveSpent,
 }
 
 /// A version that was stored.

@@ -154,11 +154,8 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::CommandClosed => Self::Conflict(
                 "the outputs of this command were deleted: it takes no more".to_owned(),
             ),
-            UploadRefusal::OverQuota => {
-                Self::InsufficientStorage("the organization's quota is used up".to_owned())
-            }
-            UploadRefusal::BacklogFull => {
-                Self::InsufficientStorage("too many deleted bytes wait to be removed".to_owned())
+            UploadRefusal::ReserveSpent => {
+                Self::InsufficientStorage("the disk's reserve of space is spent".to_owned())
             }
         }
     }

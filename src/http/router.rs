@@ -46,11 +46,13 @@ type Render = fn(ApiError) -> Response;
 
 /// Whose path it is, by its beginning. A prefix that ends in `/` covers what is beneath it, any
 /// other covers exactly itself.
-const SHAPES: [(&str, Render); 5] = [
+const SHAPES: [(&str, Render); 7] = [
     ("/api/v1/", render::<Renderio>),
     ("/api/uploads/", render::<Swiftia>),
     ("/v1/", render::<Templated>),
     ("/fso", render::<Merple>),
+    ("/fsos", render::<Merple>),
+    ("/fso-info", render::<Merple>),
     ("/v2/", render::<Sirv>),
 ];
 

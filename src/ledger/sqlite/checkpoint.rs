@@ -22,6 +22,9 @@ const LOG_PAGES_MAX: u64 = 16 * 1024;
 const PAGE_BYTES: u64 = 4096;
 /// How often the log is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a checkpoint may hold the writer up while a long read is in its way; then it is left
+/// to the next look.
+const HOLD_MAX: Duration = Duration::from_millis(10);
 /// How long the log must be unchanged before it is emptied.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -34,6 +37,7 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn start(file: &Path) -> Result<Self, LedgerError> {
         let connection = connection::open_writer(file)?;
+        connection.busy_timeout(HOLD_MAX).map_err(failed("bounding the wait of checkpoints"))?;
         let mut log = file.as_os_str().to_owned();
         log.push("-wal");
         let log = Log::at(log.into());
@@ -97,8 +101,8 @@ impl Log {
 fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
     let length = log.look();
     if log.is_quiet() {
-        if length > 0 {
-            checkpoint(connection, "pragma wal_checkpoint(truncate)")?;
+        if length > 0 && checkpoint(connection, "pragma wal_checkpoint(truncate)")?.was_busy {
+            return Ok(());
         }
         log.emptied = true;
         log.changed = std::fs::metadata(&log.file).ok().and_then(|there| there.modified().ok());
@@ -106,7 +110,7 @@ fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
     }
     // The file keeps its length when the log begins anew: only its frames say how full it is.
     if length < LOG_PAGES_MAX * PAGE_BYTES
-        || checkpoint(connection, "pragma wal_checkpoint(noop)")? < LOG_PAGES_MAX
+        || checkpoint(connection, "pragma wal_checkpoint(noop)")?.log_pages < LOG_PAGES_MAX
     {
         return Ok(());
     }
@@ -117,7 +121,18 @@ fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
     checkpoint(connection, "pragma wal_checkpoint(restart)").map(|_| ())
 }
 
-/// Runs a checkpoint of some kind; how many pages the log holds.
-fn checkpoint(connection: &Connection, sql: &'static str) -> Result<u64, LedgerError> {
-    connection.query_row(sql, [], |row| row.get(1)).map(unsigned).map_err(failed(sql))
+/// What a checkpoint says of itself.
+struct Checkpointed {
+    /// A read or a write was in its way.
+    was_busy: bool,
+    /// Pages in the log.
+    log_pages: u64,
+}
+
+/// Runs a checkpoint of some kind.
+fn checkpoint(connection: &Connection, sql: &'static str) -> Result<Checkpointed, LedgerError> {
+    let said = connection.query_row(sql, [], |row| {
+        Ok(Checkpointed { was_busy: row.get(0)?, log_pages: unsigned(row.get(1)?) })
+    });
+    said.map_err(failed(sql))
 }

@@ -38,7 +38,7 @@ impl EntryLedger for SqliteLedger {
     ) -> Result<Result<Stored, UploadRefusal>, LedgerError> {
         let writer = self.writer()?;
         if writer.is_ballast_spent() {
-            return Ok(Err(UploadRefusal::BacklogFull));
+            return Ok(Err(UploadRefusal::ReserveSpent));
         }
         let realm = realm.clone();
         let ids = self.ids.clone();

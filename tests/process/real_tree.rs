@@ -16,7 +16,7 @@ use crate::harness::{Client, Server};
 const SOURCE: &str = "/usr/share";
 const ROOT: &str = "/tree";
 /// Enough for surprises in names and sizes, and short enough for a debug build.
-const FILES_MAX: usize = 8_000;
+const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const CONNECTIONS: usize = 32;
 const OUTPUTS: usize = 100;

@@ -115,3 +115,52 @@ impl Lanes {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deletion::record::BatchNumber;
+    use crate::domain::blob::{BlobKey, SizedBlob};
+    use crate::domain::id::BlobId;
+
+    const TOKEN: LeaseToken = LeaseToken([1; 16]);
+
+    fn batch(number: i64, blobs: usize) -> CondemnedBatch {
+        let key = BlobKey { number, id: BlobId::from_bytes([0; 16]) };
+        let blobs = vec![SizedBlob { key, size: 1 }; blobs];
+        CondemnedBatch { number: BatchNumber(number), deletion: None, blobs, attempts: 0 }
+    }
+
+    fn numbers(taken: &[Leased]) -> Vec<i64> {
+        taken.iter().map(|(batch, _)| batch.number.0).collect()
+    }
+
+    #[tokio::test]
+    async fn single_files_never_wait_behind_a_tree() {
+        let lanes = Lanes::new(100, 100);
+        lanes.push(Lane::Bulk, vec![batch(1, 50), batch(2, 50)], TOKEN);
+        lanes.push(Lane::Singles, vec![batch(3, 0)], TOKEN);
+        assert_eq!(numbers(&lanes.take(Lane::Singles, 10).await), [3]);
+        assert_eq!(numbers(&lanes.take(Lane::Bulk, 10).await), [1]);
+        assert_eq!(numbers(&lanes.take(Lane::Bulk, 10).await), [2]);
+    }
+
+    #[tokio::test]
+    async fn what_is_beyond_the_bound_is_left_to_its_lease() {
+        let lanes = Lanes::new(10, 10);
+        lanes.push(Lane::Singles, vec![batch(1, 8), batch(2, 8), batch(3, 2)], TOKEN);
+        assert_eq!(numbers(&lanes.take(Lane::Singles, 100).await), [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn there_is_room_again_when_blobs_are_settled() {
+        let lanes = Lanes::new(10, 10);
+        lanes.push(Lane::Bulk, vec![batch(1, 10)], TOKEN);
+        let full = tokio::time::timeout(std::time::Duration::from_millis(20), lanes.room()).await;
+        assert!(full.is_err());
+        assert_eq!(numbers(&lanes.take(Lane::Bulk, 1).await), [1]);
+        lanes.done(10);
+        lanes.room().await;
+        lanes.idle().await;
+    }
+}

@@ -256,3 +256,18 @@ fn retry_at(now: Timestamp, attempts: u32) -> Timestamp {
     let pause = RETRY_PAUSE_MIN.saturating_mul(1 << attempts.min(16));
     now.plus(pause.min(RETRY_PAUSE_MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_and_ends_at_its_longest() {
+        let now = Timestamp::from_millis(0);
+        let pauses: Vec<i64> = [0, 1, 2, 7, 8, 100, u32::MAX]
+            .into_iter()
+            .map(|attempts| retry_at(now, attempts).millis())
+            .collect();
+        assert_eq!(pauses, [250, 500, 1000, 32_000, 60_000, 60_000, 60_000]);
+    }
+}

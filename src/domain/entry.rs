@@ -132,7 +132,7 @@ pub enum UploadRefusal {
     IsFolder,
     /// A parent on the way is a file.
     ParentIsFile(EntryPath),
-    /// The file that lies there, or a folder above it, is locked.
+    /// The file that lies at this path, or a folder above it, is locked.
     Locked(EntryPath),
     /// The path is not the caller's to see.
     OutsidePrefix,

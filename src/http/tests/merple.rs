@@ -133,9 +133,9 @@ async fn what_is_locked_refuses_the_whole_delete() {
     let refused = |path: &str| answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#));
     assert_eq!(merple.delete("?path=/f").await, refused("/f/held"));
     assert_eq!(merple.delete("?path=/f/held/").await, refused("/f/held"));
-    assert_eq!(merple.delete("?path=/f/held/file").await, refused("/f/held"));
+    assert_eq!(merple.delete("?path=/f/held/file").await, refused("/f/held/file"));
     let overwritten = merple.post("?path=/f/held/file&overwrite=true", "3").await;
-    assert_eq!(overwritten, refused("/f/held"));
+    assert_eq!(overwritten, refused("/f/held/file"));
     assert_eq!(merple.get("?path=/f/free").await, answer(200, "1"));
     assert_eq!(merple.get("?path=/f/held/file").await, answer(200, "2"));
 }

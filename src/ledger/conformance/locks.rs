@@ -53,12 +53,12 @@ pub(crate) async fn a_locked_folder_takes_new_files_and_keeps_the_old(fixture: F
     fixture.upload(&realm, "/a/b/c/old", 1).await;
     fixture.lock(&realm, &["/a/b", "/a/b/c", "/a/b/c/old"]).await;
     let version = fixture.version("/a/b/c/old", 2).await;
-    let refusal = UploadRefusal::Locked(at("/a/b"));
+    let refusal = UploadRefusal::Locked(at("/a/b/c/old"));
     assert_eq!(fixture.commit(&realm, version).await, Err(refusal));
     let new = fixture.upload(&realm, "/a/b/c/d/new", 1).await;
     assert!(!new.locked);
     let decided = fixture.delete(fixture.request(&realm, vec![by_path("/a/b/c/d/new")])).await;
-    assert_eq!(decided.unwrap_err(), refused(vec![(0, at("/a/b"))]));
+    assert_eq!(decided.unwrap_err(), refused(vec![(0, at("/a/b/c/d/new"))]));
 }
 
 /// I11, I6: all or none.

@@ -104,13 +104,10 @@ fn find_target(
         None => None,
         Some(file) if file.sequence <= deepest.doomed_through => Some(Old::Doomed(file)),
         Some(_) if !version.overwrite => return Ok(Err(UploadRefusal::Exists)),
-        Some(file) => {
-            let own = file.locked.then(|| version.path.clone());
-            if let Some(lock) = way.lock.or(own) {
-                return Ok(Err(UploadRefusal::Locked(lock)));
-            }
-            Some(Old::Live(file))
+        Some(file) if file.locked || way.lock.is_some() => {
+            return Ok(Err(UploadRefusal::Locked(version.path.clone())));
         }
+        Some(file) => Some(Old::Live(file)),
     };
     Ok(Ok(Target { deepest, missing, name, old }))
 }

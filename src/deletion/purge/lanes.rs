@@ -3,11 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::deletion::record::CondemnedBatch;
 use crate::ledger::LeaseToken;
+
+/// How long after the last single file more of them are expected.
+const SINGLES_COMING: Duration = Duration::from_millis(200);
 
 type Leased = (CondemnedBatch, LeaseToken);
 
@@ -34,6 +38,8 @@ struct State {
     lanes: [VecDeque<Leased>; 2],
     /// Blobs that came in and are not settled, of both lanes.
     pending: usize,
+    /// When somebody last deleted single files.
+    singles_came_at: Option<Instant>,
 }
 
 impl Lanes {
@@ -46,6 +52,9 @@ impl Lanes {
     /// Whoever pushes bulk waits for [`Lanes::room`] first.
     pub(super) fn push(&self, lane: Lane, batches: Vec<CondemnedBatch>, token: LeaseToken) {
         let mut state = self.state();
+        if lane == Lane::Singles && !batches.is_empty() {
+            state.singles_came_at = Some(Instant::now());
+        }
         for batch in batches {
             let pending = state.pending + batch.blobs.len();
             if lane == Lane::Bulk || pending <= self.singles_max {
@@ -66,6 +75,12 @@ impl Lanes {
             }
             drained.await;
         }
+    }
+
+    /// Whether somebody deletes single files at this time.
+    pub(super) fn are_singles_coming(&self) -> bool {
+        let came_at = self.state().singles_came_at;
+        came_at.is_some_and(|came_at| came_at.elapsed() < SINGLES_COMING)
     }
 
     /// Ends when nothing is pending.

@@ -14,8 +14,9 @@
 mod lanes;
 mod watch;
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +42,8 @@ const SINGLE_REMOVAL_BLOBS_MAX: usize = 1024;
 /// Blobs of trees that are taken for one removal at most. The more of them the store sees at
 /// once, the better it can go through its directories in their order.
 const BULK_REMOVAL_BLOBS_MAX: usize = 32 * 1024;
+/// Blobs of trees that are removed in one go.
+const BULK_PART_BLOBS_MAX: usize = 512;
 /// Blobs that wait in this process at most, from expanded folders and polls.
 pub const BULK_BLOBS_MAX: usize = 64 * 1024;
 /// Blobs that wait in this process at most, from single files. What comes beyond is left to the
@@ -179,15 +182,13 @@ impl Purger {
                 .iter()
                 .flat_map(|(batch, _)| batch.blobs.iter().map(|blob| blob.key))
                 .collect();
-            let mut removals = self.blobs.remove(&keys).await.into_iter();
+            let gone = match lane {
+                Lane::Singles => self.remove_at_once(&keys).await,
+                Lane::Bulk => self.remove_politely(keys).await,
+            };
             for (batch, token) in work {
-                let mut kept = Vec::new();
-                for blob in &batch.blobs {
-                    match removals.next() {
-                        Some(removal) if removal.is_gone() => {}
-                        _ => kept.push(*blob),
-                    }
-                }
+                let kept: Vec<SizedBlob> =
+                    batch.blobs.iter().filter(|blob| !gone.contains(&blob.key)).copied().collect();
                 if let Some(deletion) = batch.deletion {
                     self.watches.removed(deletion, (batch.blobs.len() - kept.len()) as u64);
                 }
@@ -195,6 +196,33 @@ impl Purger {
                 let _ = settler.0.send(Tried { batch, token, kept });
             }
         }
+    }
+
+    /// Those of the blobs that are positively gone.
+    async fn remove_at_once(&self, keys: &[BlobKey]) -> HashSet<BlobKey> {
+        let removals = self.blobs.remove(keys).await;
+        let outcomes = keys.iter().zip(removals);
+        outcomes.filter(|(_, removal)| removal.is_gone()).map(|(key, _)| *key).collect()
+    }
+
+    /// The same in the order of the keys and in parts. While somebody deletes single files, each
+    /// part is made durable by itself, so that nobody's commit has to wait for the disk to write
+    /// down a whole tree of removals, and is followed by a pause as long as it took.
+    async fn remove_politely(&self, mut keys: Vec<BlobKey>) -> HashSet<BlobKey> {
+        keys.sort_unstable();
+        let mut gone = HashSet::with_capacity(keys.len());
+        for part in keys.chunks(BULK_PART_BLOBS_MAX) {
+            let began = Instant::now();
+            gone.extend(self.remove_at_once(part).await);
+            if self.lanes.are_singles_coming() {
+                if let Err(error) = self.blobs.sync_removals(part).await {
+                    // The settler syncs again before anything is settled, and decides.
+                    tracing::debug!(%error, "a part of a removal could not be made durable yet");
+                }
+                tokio::time::sleep(began.elapsed()).await;
+            }
+        }
+        gone
     }
 
     /// Makes removals durable and settles them, in groups, until the removers have ended.

@@ -72,7 +72,7 @@ pub async fn signed_file(
 ) -> Result<Response, DialectError<Native>> {
     let grant = read_grant(&organization, &entry, &version, &uri)?;
     let (grant, signature) = grant.ok_or(ApiError::NotFound)?;
-    if !service.signer.allows(&grant, &signature, service.clock.now()) {
+    if !service.signer.signed(&grant, &signature) {
         return Err(ApiError::SignatureRefused.into());
     }
     let organization = service.ledger.organization(grant.organization).await?;
@@ -80,6 +80,10 @@ pub async fn signed_file(
     let realm = Realm::whole(organization.ok_or(ApiError::NotFound)?.number);
     let file = service.ledger.file(&realm, grant.entry).await?;
     let file = file.filter(|file| file.blob.id == grant.blob).ok_or(ApiError::NotFound)?;
+    // What is gone is gone, whatever the expiry says; so the expiry comes last.
+    if !service.signer.allows(&grant, &signature, service.clock.now()) {
+        return Err(ApiError::SignatureRefused.into());
+    }
     let head = method == Method::HEAD;
     if let Some(response) = serve_version(&service, &file, &headers, head).await? {
         return Ok(response);

@@ -81,10 +81,15 @@ impl Signer {
         )
     }
 
-    /// Whether `signature`, in hexadecimal, is this grant's, and the grant has not expired.
-    pub fn allows(&self, grant: &Grant, signature: &str, now: Timestamp) -> bool {
+    /// Whether `signature`, in hexadecimal, is this grant's, expired or not.
+    pub fn signed(&self, grant: &Grant, signature: &str) -> bool {
         let Ok(signature) = hex::decode(signature) else { return false };
-        self.mac(grant).verify_slice(&signature).is_ok() && now.seconds() < grant.expires
+        self.mac(grant).verify_slice(&signature).is_ok()
+    }
+
+    /// Whether `signature` is this grant's, and the grant has not expired.
+    pub fn allows(&self, grant: &Grant, signature: &str, now: Timestamp) -> bool {
+        self.signed(grant, signature) && now.seconds() < grant.expires
     }
 
     fn mac(&self, grant: &Grant) -> Hmac<Sha256> {

@@ -141,6 +141,8 @@ async fn a_signed_url_is_good_for_one_version_until_it_expires_or_is_deleted() {
     let gone = fetch(&app, &target, &[]).await;
     assert_eq!(gone.status, 404);
     assert_eq!(gone.json()["type"], "/problems/not-found");
+    app.clock.advance(Duration::from_secs(7200));
+    assert_eq!(fetch(&app, &target, &[]).await.status, 404);
 }
 
 #[tokio::test]

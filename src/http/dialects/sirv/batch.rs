@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use super::Sirv;
 use super::call::Call;
 use super::filenames::selectors;
-use super::quota::write_bucket;
+use super::quota::{BUCKET_LIMIT, write_bucket};
 use super::wire::{Batch, Deleted, Job, JobResult, Progress};
 use crate::deletion::record::{Declined, DeletionRecord};
 use crate::deletion::request::{
@@ -37,10 +37,26 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    call.answer(match read_batch(&service, &call, &headers, body).await {
+    let outcome = match read_batch(&service, &call, &headers, body).await {
         Ok(selectors) => accept(&service, &call, selectors).await,
         Err(error) => Err(error),
-    })
+    };
+    let mut response = call.answer(outcome);
+    if !response.headers().contains_key(BUCKET_LIMIT) {
+        write_present_bucket(&service, &call, &mut response).await;
+    }
+    response
+}
+
+/// The bucket as it is, for answers that did not count against it. Where it cannot be read the
+/// answer goes without: it must not fail for its headers.
+async fn write_present_bucket(service: &Service, call: &Call, response: &mut Response) {
+    let organization = call.asked.caller.realm.organization;
+    let now = service.clock.now();
+    match service.ledger.allowance(organization, allowance(service), now).await {
+        Ok(state) => write_bucket(BUCKET, state, response),
+        Err(error) => tracing::warn!(%error, "an allowance could not be read"),
+    }
 }
 
 async fn read_batch(

@@ -21,7 +21,8 @@ const HOUR_SECONDS: i64 = 3600;
 const GLOBAL_LIMIT: HeaderName = HeaderName::from_static("x-global-ratelimit-limit");
 const GLOBAL_REMAINING: HeaderName = HeaderName::from_static("x-global-ratelimit-remaining");
 const GLOBAL_RESET: HeaderName = HeaderName::from_static("x-global-ratelimit-reset");
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+/// Stands on every answer that tells how a bucket is.
+pub(super) const BUCKET_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const TYPE: HeaderName = HeaderName::from_static("x-ratelimit-type");
@@ -76,7 +77,7 @@ impl CallsLeft {
 pub(super) fn write_bucket(bucket: &'static str, state: AllowanceState, response: &mut Response) {
     let headers = response.headers_mut();
     let reset = state.resets_at.millis().saturating_add(999).div_euclid(1000);
-    headers.insert(LIMIT, state.limit.into());
+    headers.insert(BUCKET_LIMIT, state.limit.into());
     headers.insert(REMAINING, state.remaining.into());
     headers.insert(RESET, reset.into());
     headers.insert(TYPE, HeaderValue::from_static(bucket));

@@ -154,9 +154,9 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::CommandClosed => Self::Conflict(
                 "the outputs of this command were deleted: it takes no more".to_owned(),
             ),
-            UploadRefusal::ReserveSpent => {
-                Self::InsufficientStorage("the disk's reserve of space is spent".to_owned())
-            }
+            UploadRefusal::ReserveSpent => Self::InsufficientStorage(
+                "no space is left for uploads, only for deleting".to_owned(),
+            ),
         }
     }
 }

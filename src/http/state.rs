@@ -73,11 +73,9 @@ impl Service {
                     false => ApiError::NotFound,
                 }
             }
-            Declined::OverAllowance(state) => ApiError::RateLimited(RateLimited {
-                limit: state.limit,
-                until: state.resets_at,
-                wait: state.resets_at.since(self.clock.now()),
-            }),
+            Declined::OverAllowance(state) => {
+                ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
+            }
         }
     }
 }

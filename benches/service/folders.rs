@@ -120,7 +120,7 @@ fn report_ratio(
 /// A million small files go while another organization deletes its own.
 pub async fn a_million(bench: &mut Bench) -> anyhow::Result<()> {
     let (key, other) = (bench.server.organization("million")?, bench.server.organization("other")?);
-    let count = bench.size(1_000_000);
+    let count = bench.size(bench.files);
     println!("  filling a tree of {count} files");
     let path = |number: usize| format!("/tree/{}/{number}", number % MILLION_FOLDERS);
     upload_by_path(bench, &key, (count, 1), path).await?;

@@ -23,6 +23,8 @@ struct Options {
     quick: bool,
     /// Also the tree of a million files, which takes minutes to fill.
     million: bool,
+    /// How many files that tree has.
+    files: usize,
     /// Only the measurements of this topic.
     only: Option<String>,
     /// Where the disk's image lies.
@@ -47,6 +49,8 @@ pub struct Bench {
     pub server: Installation,
     /// Its disk.
     pub place: Place,
+    /// Files of the largest tree.
+    pub files: usize,
     quick: bool,
     lines: Vec<Line>,
 }
@@ -66,7 +70,8 @@ impl Bench {
 
 fn options() -> anyhow::Result<Options> {
     let directory = std::env::temp_dir();
-    let mut options = Options { quick: false, million: false, only: None, directory };
+    let mut options =
+        Options { quick: false, million: false, files: 1_000_000, only: None, directory };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -74,10 +79,14 @@ fn options() -> anyhow::Result<Options> {
             "--bench" => {}
             "--quick" => options.quick = true,
             "--million" => options.million = true,
+            "--files" => options.files = arguments.next().unwrap_or_default().parse()?,
             "--only" => options.only = arguments.next(),
             "--directory" => options.directory = arguments.next().unwrap_or_default().into(),
             other => {
-                bail!("unknown argument {other}: --quick, --million, --only TOPIC, --directory DIR")
+                bail!(
+                    "unknown argument {other}: --quick, --million, --files N, --only TOPIC, \
+                     --directory DIR"
+                )
             }
         }
     }
@@ -99,7 +108,8 @@ async fn main() -> anyhow::Result<()> {
 async fn measure(options: &Options) -> anyhow::Result<()> {
     let place = Place::new(&options.directory)?;
     let server = Installation::start(&place.path().join("data"))?;
-    let mut bench = Bench { server, place, quick: options.quick, lines: Vec::new() };
+    let (quick, files) = (options.quick, options.files);
+    let mut bench = Bench { server, place, files, quick, lines: Vec::new() };
     singles::idle_memory(&mut bench)?;
     let wants = |topic| options.only.as_deref().is_none_or(|only| only == topic);
     if wants("singles") {

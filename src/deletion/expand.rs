@@ -5,7 +5,7 @@
 //! never runs ahead of it by more than the purger has room for.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,10 +15,11 @@ use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, StepLimits};
 
 /// What one step may do. Larger steps write each page of the database less often; but nobody who
-/// asks for something meanwhile shall wait for more than a small one.
+/// asks for something meanwhile shall wait for more than a small one, and not for one each time:
+/// between small steps is a pause as long as a step took.
 const STEP: StepLimits = StepLimits {
     duration: Duration::from_millis(20),
-    duration_beside_others: Duration::from_millis(2),
+    duration_beside_others: Duration::from_millis(1),
     blobs: 8192,
 };
 /// How often doomed folders are looked for without a wake-up.
@@ -51,6 +52,7 @@ impl Expander {
         while !stop.is_cancelled() {
             self.purger.room().await;
             let lease = self.purger.fresh_lease();
+            let began = Instant::now();
             match self.ledger.expand_step(served, lease, STEP, self.clock.now()).await {
                 Ok(step) => {
                     served = step.served;
@@ -62,6 +64,8 @@ impl Expander {
                             () = self.doomed.woken_or_after(LOOK_INTERVAL) => {}
                             () = stop.cancelled() => {}
                         }
+                    } else if step.beside_others {
+                        tokio::time::sleep(began.elapsed()).await;
                     }
                 }
                 Err(error) => {

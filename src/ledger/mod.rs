@@ -75,9 +75,9 @@ pub struct Settlement {
 /// How much one step of background work may do. Whichever bound is met first ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepLimits {
-    /// Time inside the transaction, while nobody else waits to write.
+    /// Time inside the transaction, while nobody else writes.
     pub duration: Duration,
-    /// Time inside the transaction, once somebody does.
+    /// Time inside the transaction, while somebody does.
     pub duration_beside_others: Duration,
     /// Blobs condemned.
     pub blobs: usize,
@@ -90,6 +90,8 @@ pub struct ExpandStep {
     pub served: Option<OrganizationNumber>,
     /// Newly condemned, leased under the step's lease.
     pub batches: Vec<CondemnedBatch>,
+    /// Whether others wrote at this time, for whom the next step should leave room.
+    pub beside_others: bool,
 }
 
 /// Entries and the versions that come in.

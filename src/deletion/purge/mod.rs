@@ -44,11 +44,16 @@ const SINGLE_REMOVAL_BLOBS_MAX: usize = 1024;
 const BULK_REMOVAL_BLOBS_MAX: usize = 32 * 1024;
 /// Blobs of trees that are removed in one go.
 const BULK_PART_BLOBS_MAX: usize = 512;
+/// Blobs of trees that are removed at one time while somebody deletes single files: few enough
+/// that a store which works on several things at once still has a hand free.
+const BULK_PIECE_BLOBS_MAX: usize = 128;
 /// Blobs that wait in this process at most, from expanded folders and polls.
 pub const BULK_BLOBS_MAX: usize = 64 * 1024;
 /// Blobs that wait in this process at most, from single files. What comes beyond is left to the
 /// expiry of its lease.
 const SINGLE_BLOBS_MAX: usize = 256 * 1024;
+/// Blobs after which a transaction that settles takes no further batch.
+const SETTLED_BLOBS_MAX: usize = 8192;
 /// Blobs that one look at the queue leases at most.
 const POLL_BLOBS_MAX: usize = 4096;
 /// How often the queue is looked at without a wake-up.
@@ -212,15 +217,19 @@ impl Purger {
         keys.sort_unstable();
         let mut gone = HashSet::with_capacity(keys.len());
         for part in keys.chunks(BULK_PART_BLOBS_MAX) {
-            let began = Instant::now();
-            gone.extend(self.remove_at_once(part).await);
-            if self.lanes.are_singles_coming() {
-                if let Err(error) = self.blobs.sync_removals(part).await {
-                    // The settler syncs again before anything is settled, and decides.
-                    tracing::debug!(%error, "a part of a removal could not be made durable yet");
-                }
-                tokio::time::sleep(began.elapsed()).await;
+            if !self.lanes.are_singles_coming() {
+                gone.extend(self.remove_at_once(part).await);
+                continue;
             }
+            let began = Instant::now();
+            for piece in part.chunks(BULK_PIECE_BLOBS_MAX) {
+                gone.extend(self.remove_at_once(piece).await);
+            }
+            if let Err(error) = self.blobs.sync_removals(part).await {
+                // The settler syncs again before anything is settled, and decides.
+                tracing::debug!(%error, "a part of a removal could not be made durable yet");
+            }
+            tokio::time::sleep(began.elapsed()).await;
         }
         gone
     }
@@ -251,16 +260,19 @@ impl Purger {
             let retry_at = retry_at(now, tried.batch.attempts);
             Settlement { batch: tried.batch.number, token: tried.token, kept, retry_at }
         };
-        let blobs: usize = group.iter().map(|tried| tried.batch.blobs.len()).sum();
-        let settlements: Vec<Settlement> = group.into_iter().map(settle).collect();
-        tracing::debug!(blobs, batches = settlements.len(), "removals are durable");
-        let failed: usize = settlements.iter().map(|settlement| settlement.kept.len()).sum();
+        let blobs = keys.len();
+        let mut failed = 0;
+        for part in parts(group) {
+            let settlements: Vec<Settlement> = part.into_iter().map(settle).collect();
+            failed += settlements.iter().map(|settlement| settlement.kept.len()).sum::<usize>();
+            if let Err(error) = self.ledger.settle(settlements, now).await {
+                // The leases expire, and all of it is done again: purging is idempotent (I4).
+                tracing::error!(%error, blobs, "purged blobs could not be settled");
+            }
+        }
+        tracing::debug!(blobs, "removals are durable and settled");
         if failed > 0 {
             tracing::warn!(blobs = failed, "condemned blobs could not be removed and are retried");
-        }
-        if let Err(error) = self.ledger.settle(settlements, now).await {
-            // The leases expire, and all of it is done again: purging is idempotent (I4).
-            tracing::error!(%error, blobs, "purged blobs could not be settled");
         }
         self.lanes.done(blobs);
     }
@@ -278,6 +290,23 @@ pub struct Removals(tokio::sync::mpsc::UnboundedReceiver<Tried>);
 pub fn settling() -> (Settler, Removals) {
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     (Settler(sender), Removals(receiver))
+}
+
+/// What is settled by one transaction each.
+fn parts(group: Vec<Tried>) -> Vec<Vec<Tried>> {
+    let mut parts: Vec<Vec<Tried>> = Vec::new();
+    let mut blobs = SETTLED_BLOBS_MAX;
+    for tried in group {
+        if blobs >= SETTLED_BLOBS_MAX {
+            parts.push(Vec::new());
+            blobs = 0;
+        }
+        blobs += tried.batch.blobs.len();
+        if let Some(part) = parts.last_mut() {
+            part.push(tried);
+        }
+    }
+    parts
 }
 
 fn retry_at(now: Timestamp, attempts: u32) -> Timestamp {

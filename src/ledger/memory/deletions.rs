@@ -252,7 +252,7 @@ impl State {
             batches.extend(self.condemn_leased(served, id, blobs, lease));
             self.settle_if_done(served, id, now);
         }
-        ExpandStep { served: Some(served), batches }
+        ExpandStep { served: Some(served), batches, beside_others: false }
     }
 }
 

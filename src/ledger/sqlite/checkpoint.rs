@@ -6,6 +6,7 @@
 //! linger in it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use rusqlite::Connection;
 
 use super::connection;
 use super::rows::{failed, unsigned};
+use super::writer::Waiting;
 use crate::ledger::{LedgerError, LedgerErrorKind};
 
 /// Pages in the log from which it is copied: 64 MiB.
@@ -25,6 +27,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a checkpoint may hold the writer up while a long read is in its way; then it is left
 /// to the next look.
 const HOLD_MAX: Duration = Duration::from_millis(10);
+/// Pages that the last copy, for which the writer waits, should not exceed.
+const LAST_PAGES_MAX: u64 = 256;
+/// Copies after which the last one is made whatever came meanwhile.
+const LAST_COPIES_MAX: u32 = 4;
 /// How long the log must be unchanged before it is emptied.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -35,7 +41,7 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(file: &Path) -> Result<Self, LedgerError> {
+    pub(super) fn start(file: &Path, waiting: Arc<Waiting>) -> Result<Self, LedgerError> {
         let connection = connection::open_writer(file)?;
         connection.busy_timeout(HOLD_MAX).map_err(failed("bounding the wait of checkpoints"))?;
         let mut log = file.as_os_str().to_owned();
@@ -45,7 +51,7 @@ impl Checkpointer {
         let run = move || {
             let mut log = log;
             while stopped.recv_timeout(LOOK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = look(&connection, &mut log) {
+                if let Err(error) = look(&connection, &mut log, &waiting) {
                     tracing::warn!(%error, "a checkpoint failed and is tried again");
                 }
             }
@@ -98,7 +104,7 @@ impl Log {
     }
 }
 
-fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
+fn look(connection: &Connection, log: &mut Log, waiting: &Waiting) -> Result<(), LedgerError> {
     let length = log.look();
     if log.is_quiet() {
         if length > 0 && checkpoint(connection, "pragma wal_checkpoint(truncate)")?.was_busy {
@@ -114,11 +120,28 @@ fn look(connection: &Connection, log: &mut Log) -> Result<(), LedgerError> {
     {
         return Ok(());
     }
-    // The second one copies what came while the first was at work, and leaves little to the third.
     checkpoint(connection, "pragma wal_checkpoint(passive)")?;
-    checkpoint(connection, "pragma wal_checkpoint(passive)")?;
-    // The little that came meanwhile: only this makes the writer wait.
-    checkpoint(connection, "pragma wal_checkpoint(restart)").map(|_| ())
+    // While the background work holds still, little comes after the next copy, and the last one,
+    // which alone makes the writer wait, has little to copy.
+    waiting.end_log(true);
+    let ended = end_log(connection);
+    waiting.end_log(false);
+    ended
+}
+
+fn end_log(connection: &Connection) -> Result<(), LedgerError> {
+    for _ in 0..LAST_COPIES_MAX {
+        let copied = checkpoint(connection, "pragma wal_checkpoint(passive)")?;
+        let now = checkpoint(connection, "pragma wal_checkpoint(noop)")?;
+        if now.log_pages.saturating_sub(copied.copied_pages) <= LAST_PAGES_MAX {
+            break;
+        }
+    }
+    let began = Instant::now();
+    let last = checkpoint(connection, "pragma wal_checkpoint(restart)")?;
+    let Checkpointed { was_busy, log_pages, .. } = last;
+    tracing::debug!(log_pages, was_busy, held = ?began.elapsed(), "the log begins anew");
+    Ok(())
 }
 
 /// What a checkpoint says of itself.
@@ -127,12 +150,18 @@ struct Checkpointed {
     was_busy: bool,
     /// Pages in the log.
     log_pages: u64,
+    /// Those of them that the database holds too.
+    copied_pages: u64,
 }
 
 /// Runs a checkpoint of some kind.
 fn checkpoint(connection: &Connection, sql: &'static str) -> Result<Checkpointed, LedgerError> {
     let said = connection.query_row(sql, [], |row| {
-        Ok(Checkpointed { was_busy: row.get(0)?, log_pages: unsigned(row.get(1)?) })
+        Ok(Checkpointed {
+            was_busy: row.get(0)?,
+            log_pages: unsigned(row.get(1)?),
+            copied_pages: unsigned(row.get(2)?),
+        })
     });
     said.map_err(failed(sql))
 }

@@ -32,7 +32,7 @@ impl PurgeQueue for SqliteLedger {
         let any_due = self.readers.run(move |connection| is_any_due(connection, now)).await?;
         match any_due {
             false => Ok(Vec::new()),
-            true => self.writer()?.run(move |tx| lease_due(tx, now, lease, blobs_max)).await,
+            true => self.writer()?.run_behind(move |tx| lease_due(tx, now, lease, blobs_max)).await,
         }
     }
 
@@ -41,7 +41,7 @@ impl PurgeQueue for SqliteLedger {
         settlements: Vec<Settlement>,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
-        self.writer()?.run(move |tx| settle(tx, &settlements, now)).await
+        self.writer()?.run_behind(move |tx| settle(tx, &settlements, now)).await
     }
 
     async fn condemn_expired_intents(
@@ -49,7 +49,7 @@ impl PurgeQueue for SqliteLedger {
         now: Timestamp,
         limit: usize,
     ) -> Result<usize, LedgerError> {
-        self.writer()?.run(move |tx| intents::condemn_expired(tx, now, limit)).await
+        self.writer()?.run_behind(move |tx| intents::condemn_expired(tx, now, limit)).await
     }
 
     async fn count_expired_intents(&self, now: Timestamp) -> Result<u64, LedgerError> {

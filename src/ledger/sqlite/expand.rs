@@ -102,7 +102,8 @@ pub(super) fn step(
             break;
         }
     }
-    Ok(ExpandStep { served: Some(organization), batches })
+    let beside_others = waiting.is_any();
+    Ok(ExpandStep { served: Some(organization), batches, beside_others })
 }
 
 struct Step<'q> {

@@ -105,7 +105,7 @@ impl SqliteLedger {
         let ballast = ballast::Ballast::at(settings.ballast.clone());
         let writer = Arc::new(Writer::start(connection, installed.counters, ballast)?);
         let readers = Readers::open(&settings.file, settings.readers)?;
-        let checkpointer = Checkpointer::start(&settings.file)?;
+        let checkpointer = Checkpointer::start(&settings.file, writer.waiting())?;
         Ok(Self {
             ids,
             instance_id: installed.id,

@@ -11,7 +11,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -31,6 +31,12 @@ const GROUP_JOBS_MAX: usize = 256;
 const GROUP_DURATION_MAX: Duration = Duration::from_millis(8);
 /// Transactions that wait for the writer at most; callers beyond that wait to ask.
 const QUEUE_JOBS_MAX: usize = 4096;
+/// How long after somebody asked the background work still takes small steps.
+const ASKED_LATELY_MS: u64 = 100;
+/// How often the background work looks whether the log is new.
+const LOG_END_LOOK_INTERVAL: Duration = Duration::from_millis(2);
+/// Looks after which it goes on all the same.
+const LOG_END_LOOKS_MAX: u32 = 100;
 
 /// What a transaction works with: the connection, inside the group's transaction of SQLite.
 pub(super) struct WriteTx<'c> {
@@ -40,18 +46,54 @@ pub(super) struct WriteTx<'c> {
     pub(super) counters: Counters,
     /// What is to be added to the usage of organizations, when the group commits.
     pub(super) usage: UsageMoves,
-    /// The transactions that wait behind this group.
+    /// Whether others than the background work use the writer.
     pub(super) waiting: &'c Waiting,
 }
 
-/// How many transactions wait for the writer.
-#[derive(Default)]
-pub(super) struct Waiting(AtomicUsize);
+/// Whether anybody but the background work uses the writer, so that the background work can make
+/// room.
+pub(super) struct Waiting {
+    opened: Instant,
+    /// Milliseconds between the opening and the last time that somebody asked.
+    asked_after_ms: AtomicU64,
+    /// Set while the last pages of the log are copied, which nobody may write beside.
+    log_ends: AtomicBool,
+}
 
 impl Waiting {
-    /// Whether any does.
+    fn new() -> Self {
+        let (asked_after_ms, log_ends) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        Self { opened: Instant::now(), asked_after_ms, log_ends }
+    }
+
+    fn ask(&self) {
+        self.asked_after_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked a moment ago. Who asks one thing after the other is about to ask
+    /// again, although nothing waits at this instant.
     pub(super) fn is_any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+        let asked = self.asked_after_ms.load(Ordering::Relaxed);
+        asked != u64::MAX && self.now_ms().saturating_sub(asked) < ASKED_LATELY_MS
+    }
+
+    /// Tells the background work to hold still, or to go on.
+    pub(super) fn end_log(&self, ends: bool) {
+        self.log_ends.store(ends, Ordering::Relaxed);
+    }
+
+    /// Ends when the background work may write, as good as at once.
+    pub(super) async fn until_log_is_new(&self) {
+        for _ in 0..LOG_END_LOOKS_MAX {
+            if !self.log_ends.load(Ordering::Relaxed) {
+                return;
+            }
+            tokio::time::sleep(LOG_END_LOOK_INTERVAL).await;
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -110,10 +152,9 @@ impl Writer {
         ballast: Ballast,
     ) -> Result<Self, LedgerError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_JOBS_MAX);
-        let waiting = Arc::new(Waiting::default());
-        let queue = Queue { jobs: queue, waiting: Arc::clone(&waiting) };
+        let waiting = Arc::new(Waiting::new());
         let ballast_spent = ballast.spent_flag();
-        let committer = Committer { connection, counters, ballast };
+        let committer = Committer { connection, counters, ballast, waiting: Arc::clone(&waiting) };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || committer.run(&queue))
@@ -121,6 +162,11 @@ impl Writer {
                 LedgerErrorKind::Unavailable.caused_by("starting the writer", error)
             })?;
         Ok(Self { jobs, waiting, thread, ballast_spent })
+    }
+
+    /// Who uses it.
+    pub(super) fn waiting(&self) -> Arc<Waiting> {
+        Arc::clone(&self.waiting)
     }
 
     /// Whether the disk was found full and its reserve is not made anew yet.
@@ -134,13 +180,28 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut WriteTx<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
+        self.waiting.ask();
+        self.enqueue(work).await
+    }
+
+    /// The same for the background work, which makes room for whoever else asks.
+    pub(super) async fn run_behind<T, F>(&self, work: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut WriteTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.waiting.until_log_is_new().await;
+        self.enqueue(work).await
+    }
+
+    async fn enqueue<T, F>(&self, work: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut WriteTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let mut job: Box<dyn Job> = Box::new(Asked { work, outcome: None, reply });
-        loop {
-            // Counted before it can be taken, so that the count never falls below zero.
-            self.waiting.0.fetch_add(1, Ordering::Relaxed);
-            let Err(unsent) = self.jobs.try_send(job) else { break };
-            self.waiting.0.fetch_sub(1, Ordering::Relaxed);
+        while let Err(unsent) = self.jobs.try_send(job) {
             match unsent {
                 mpsc::TrySendError::Full(back) => {
                     job = back;
@@ -165,40 +226,21 @@ fn stopped() -> LedgerError {
     LedgerErrorKind::Unavailable.because("the ledger is stopping")
 }
 
-/// The taking end.
-struct Queue {
-    jobs: Receiver<Box<dyn Job>>,
-    waiting: Arc<Waiting>,
-}
-
-impl Queue {
-    fn wait(&self) -> Option<Box<dyn Job>> {
-        self.jobs.recv().ok().inspect(|_| self.took())
-    }
-
-    fn next(&self) -> Option<Box<dyn Job>> {
-        self.jobs.try_recv().ok().inspect(|_| self.took())
-    }
-
-    fn took(&self) {
-        self.waiting.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 struct Committer {
     connection: Connection,
     counters: Counters,
     ballast: Ballast,
+    waiting: Arc<Waiting>,
 }
 
 impl Committer {
-    fn run(mut self, queue: &Queue) {
-        while let Some(first) = queue.wait() {
+    fn run(mut self, queue: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = queue.recv() {
             let mut group = vec![first];
             let gathering =
                 &mut Gathering { group: &mut group, queue, next: 0, began: Instant::now() };
-            if let Err(error) = self.commit_jobs(gathering, &queue.waiting) {
-                self.run_each_alone(&mut group, &error, &queue.waiting);
+            if let Err(error) = self.commit_jobs(gathering) {
+                self.run_each_alone(&mut group, &error);
             }
             for job in group {
                 job.answer();
@@ -210,32 +252,28 @@ impl Committer {
     /// One of them failed, so that none of them is done: each gets a transaction of its own, and
     /// each failure is its own. On a full disk the ballast goes first, since deleting must be the
     /// last thing to fail.
-    fn run_each_alone(
-        &mut self,
-        group: &mut [Box<dyn Job>],
-        error: &LedgerError,
-        waiting: &Waiting,
-    ) {
+    fn run_each_alone(&mut self, group: &mut [Box<dyn Job>], error: &LedgerError) {
         if error.kind == LedgerErrorKind::DiskFull {
             self.ballast.release();
             tracing::warn!(%error, jobs = group.len(), "the disk is full: the ballast was given up");
         }
         for job in group {
             let mut alone = std::slice::from_mut(job);
-            if let Err(error) = self.commit_jobs(&mut alone, waiting) {
+            if let Err(error) = self.commit_jobs(&mut alone) {
                 job.fail(error);
             }
         }
     }
 
     /// One transaction of SQLite. An error means that all of it is undone.
-    fn commit_jobs(&mut self, jobs: &mut dyn Jobs, waiting: &Waiting) -> Result<(), LedgerError> {
+    fn commit_jobs(&mut self, jobs: &mut dyn Jobs) -> Result<(), LedgerError> {
+        let began = Instant::now();
         self.execute("begin immediate")?;
         let mut tx = WriteTx {
             connection: &self.connection,
             counters: self.counters.clone(),
             usage: UsageMoves::default(),
-            waiting,
+            waiting: &self.waiting,
         };
         let mut outcome = Ok(());
         while let Some(job) = jobs.next_job() {
@@ -249,8 +287,11 @@ impl Committer {
             outcome = outcome.and_then(|()| tx.counters.write(tx.connection));
         }
         let counters = tx.counters;
+        let worked = began.elapsed();
         match outcome.and_then(|()| self.commit()) {
             Ok(()) => {
+                let committing = began.elapsed().saturating_sub(worked);
+                tracing::trace!(?worked, ?committing, "a group is durable");
                 self.counters = counters;
                 Ok(())
             }
@@ -292,7 +333,7 @@ trait Jobs {
 /// The first job, and then what waits, until the group is large or old enough.
 struct Gathering<'g> {
     group: &'g mut Vec<Box<dyn Job>>,
-    queue: &'g Queue,
+    queue: &'g Receiver<Box<dyn Job>>,
     next: usize,
     began: Instant,
 }
@@ -304,7 +345,7 @@ impl Jobs for Gathering<'_> {
             if self.next > 0 && !is_open {
                 return None;
             }
-            self.group.push(self.queue.next()?);
+            self.group.push(self.queue.try_recv().ok()?);
         }
         self.next += 1;
         self.group.get_mut(self.next - 1)

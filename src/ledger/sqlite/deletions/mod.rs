@@ -87,7 +87,9 @@ impl DeletionLedger for SqliteLedger {
         match waiting {
             None => Ok(ExpandStep::default()),
             Some(_) => {
-                self.writer()?.run(move |tx| expand::step(tx, after, lease, limits, now)).await
+                self.writer()?
+                    .run_behind(move |tx| expand::step(tx, after, lease, limits, now))
+                    .await
             }
         }
     }

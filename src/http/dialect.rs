@@ -36,8 +36,9 @@ pub trait Dialect: Send + Sync + 'static {
     /// Reads the dialect's own header and no other.
     fn credential(headers: &HeaderMap) -> Credential;
 
-    /// Renders an error in the dialect's own shape: one exhaustive match. Headers that belong to
-    /// the kind of error (`Allow`, `Retry-After`) are added by the caller, for all dialects alike.
+    /// Renders an error in the dialect's own shape, with the usual status and text but where the
+    /// contract has others. Headers that belong to the kind of error (`Allow`, `Retry-After`) are
+    /// added by the caller, for all dialects alike.
     fn render_error(error: &ApiError) -> Response;
 
     /// Whether a key that belongs to no organization may name one, and which one it names.
@@ -145,6 +146,7 @@ fn finish(mut response: Response, error: ApiError) -> Response {
         | ApiError::OrganizationRequired
         | ApiError::OrganizationMismatch
         | ApiError::Forbidden(_)
+        | ApiError::OutsidePrefix
         | ApiError::SignatureRefused
         | ApiError::NotFound
         | ApiError::Invalid(_)

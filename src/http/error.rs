@@ -1,6 +1,5 @@
-//! Every way in which a request can fail, whatever the dialect. Each dialect renders all of them
-//! in one exhaustive match; the status of a kind is the same everywhere but where a contract says
-//! otherwise.
+//! Every way in which a request can fail, whatever the dialect. `usual.rs` says what each kind is
+//! where no contract says otherwise; each dialect renders all of them in its own shape.
 
 use std::time::Duration;
 
@@ -26,6 +25,8 @@ pub enum ApiError {
     OrganizationMismatch,
     /// The key lacks this scope. 403
     Forbidden(Scope),
+    /// The request would write to a path that is not the key's to see. 403
+    OutsidePrefix,
     /// A signed url whose signature is wrong, or that has expired. 403
     SignatureRefused,
     /// Nothing there, as far as the caller can see. 404
@@ -147,8 +148,7 @@ impl From<UploadRefusal> for ApiError {
                 Self::Conflict(format!("a file is where a folder would have to be: {path}"))
             }
             UploadRefusal::Locked(path) => Self::Locked(vec![path]),
-            // Naming a path beyond one's prefix is asking for a right that the key lacks.
-            UploadRefusal::OutsidePrefix => Self::Forbidden(Scope::Write),
+            UploadRefusal::OutsidePrefix => Self::OutsidePrefix,
             UploadRefusal::IntentExpired => Self::Timeout,
             UploadRefusal::NoCommand => Self::NotFound,
             UploadRefusal::CommandClosed => Self::Conflict(

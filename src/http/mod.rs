@@ -22,6 +22,7 @@ pub mod router;
 pub mod segment;
 pub mod signing;
 pub mod state;
+pub mod usual;
 
 #[cfg(test)]
 mod tests;

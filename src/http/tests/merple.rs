@@ -58,7 +58,7 @@ fn error(status: u16, text: &str) -> (u16, String) {
     (status, format!(r#"{{"error":"{text}"}}"#))
 }
 
-const NOT_FOUND: &str = "file or folder not found";
+const NOT_FOUND: &str = "File or folder not found";
 
 #[tokio::test]
 async fn a_file_is_stored_read_and_deleted_for_good() {
@@ -129,7 +129,7 @@ async fn what_is_locked_refuses_the_whole_delete() {
     merple.post("?path=/f/free", "1").await;
     merple.post("?path=/f/held/file", "2").await;
     merple.lock("/f/held").await;
-    let text = "locked; nothing was changed";
+    let text = "Locked: nothing was changed";
     let refused = |path: &str| answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#));
     assert_eq!(merple.delete("?path=/f").await, refused("/f/held"));
     assert_eq!(merple.delete("?path=/f/held/").await, refused("/f/held"));
@@ -146,7 +146,7 @@ async fn the_reserved_folders_are_refused_like_something_locked() {
     merple.post("?path=/uploads/a", "1").await;
     for path in ["/uploads", "/commands"] {
         let refused = merple.delete(&format!("?path={path}")).await;
-        let text = "locked; nothing was changed";
+        let text = "Locked: nothing was changed";
         assert_eq!(refused, answer(409, &format!(r#"{{"error":"{text}","locked":["{path}"]}}"#)));
     }
     assert_eq!(merple.delete("?path=/uploads/a").await.0, 200);
@@ -188,7 +188,7 @@ async fn a_path_that_ends_in_a_slash_takes_no_upload() {
         .header("content-type", "application/zip")
         .body(Body::from("PK"));
     let archive = merple.app.send(request.unwrap()).await;
-    assert_eq!(shown(&archive), error(501, "not implemented"));
+    assert_eq!(shown(&archive), error(501, "Not implemented"));
     assert_eq!(merple.get("?path=/a").await, error(404, NOT_FOUND));
 }
 
@@ -213,7 +213,7 @@ async fn head_has_the_headers_and_a_range_a_part() {
 async fn a_key_that_is_not_good_opens_nothing() {
     let merple = Merple::new().await;
     merple.post("?path=/a", "1").await;
-    let refused = error(401, "invalid or missing API key");
+    let refused = error(401, "Missing or invalid API key");
     let unknown = format!("ffsk_{}", "0".repeat(64));
     for key in ["", "Bearer x", &merple.key.to_uppercase(), &unknown] {
         let answered = merple.with(key, Method::DELETE, "?path=/a", "").await;
@@ -241,7 +241,7 @@ async fn each_call_needs_its_scope() {
         let ours = Some(merple.app.ours.id);
         let (_, key) = merple.app.new_key(ours, &others.to_string(), "/").await;
         let refused = merple.with(&key, method, "?path=/a", "").await;
-        let text = format!("the API key does not allow this: it needs '{}'", scope.as_str());
+        let text = format!("The API key lacks the scope '{}'", scope.as_str());
         assert_eq!(shown(&refused), error(403, &text));
     }
 }
@@ -270,7 +270,7 @@ async fn other_organizations_and_what_lies_beyond_a_prefix_are_missing() {
 async fn methods_that_do_not_exist_are_told_in_the_same_shape() {
     let merple = Merple::new().await;
     let answered = merple.with(&merple.key, Method::PUT, "?path=/a", "").await;
-    assert_eq!(shown(&answered), error(405, "method not allowed"));
+    assert_eq!(shown(&answered), error(405, "Method not allowed"));
     assert_eq!(answered.header("allow"), "GET,HEAD,POST,DELETE");
     assert_eq!(answered.header("content-type"), "application/json; charset=utf-8");
 }

@@ -3,6 +3,7 @@
 
 mod app;
 mod edge;
+mod errors;
 mod merple;
 mod native;
 mod renderio;

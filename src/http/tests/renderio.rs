@@ -173,7 +173,7 @@ async fn keys_scopes_and_parameters_are_checked_in_that_order() {
 async fn routes_that_run_commands_are_not_implemented() {
     let app = TestApp::new().await;
     let answer = call(&app, Method::POST, "/api/v1/run-ffmpeg-command").await;
-    let expected = "{\"error\":\"NOT_IMPLEMENTED\",\"message\":\"Commands are not run here\"}";
+    let expected = "{\"error\":\"NOT_IMPLEMENTED\",\"message\":\"Not implemented\"}";
     assert_eq!(answer.both(), (501, expected));
 }
 
@@ -185,8 +185,7 @@ async fn unknown_routes_and_methods_answer_in_this_shape() {
         assert_eq!(call(&app, Method::DELETE, target).await.both(), NOT_FOUND, "{target}");
     }
     let answer = call(&app, Method::GET, "/api/v1/commands/a/files").await;
-    let expected =
-        "{\"error\":\"METHOD_NOT_ALLOWED\",\"message\":\"The method is not allowed here\"}";
+    let expected = "{\"error\":\"METHOD_NOT_ALLOWED\",\"message\":\"Method not allowed\"}";
     assert_eq!(answer.both(), (405, expected));
     assert_eq!(answer.header("allow"), "DELETE");
 }

@@ -38,6 +38,7 @@ use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::query::Query;
 use crate::http::state::Service;
+use crate::http::usual::Usual;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-user-api-key");
 
@@ -71,54 +72,17 @@ impl Dialect for Merple {
         } else {
             None
         };
-        let (status, text) = describe(error);
-        json::answer(status, &ErrorBody { error: &text, locked })
+        let told = describe(error);
+        json::answer(told.status, &ErrorBody { error: &told.text(), locked })
     }
 }
 
-fn describe(error: &ApiError) -> (StatusCode, String) {
-    let (status, text) = match error {
-        ApiError::Unauthenticated | ApiError::OrganizationGone => {
-            (StatusCode::UNAUTHORIZED, "invalid or missing API key")
-        }
-        ApiError::OrganizationRequired => (StatusCode::BAD_REQUEST, "organization is required"),
-        ApiError::OrganizationMismatch => (StatusCode::FORBIDDEN, "organization mismatch"),
-        ApiError::Forbidden(scope) => {
-            let text = format!("the API key does not allow this: it needs '{}'", scope.as_str());
-            return (StatusCode::FORBIDDEN, text);
-        }
-        ApiError::SignatureRefused => (StatusCode::FORBIDDEN, "the url is not valid any more"),
-        ApiError::NotFound => (StatusCode::NOT_FOUND, "file or folder not found"),
-        ApiError::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
-        ApiError::Invalid(text) => return (StatusCode::BAD_REQUEST, text.clone()),
-        ApiError::Unprocessable(text) => return (StatusCode::UNPROCESSABLE_ENTITY, text.clone()),
-        ApiError::Conflict(text) => return (StatusCode::CONFLICT, text.clone()),
-        ApiError::Locked(_) => (StatusCode::CONFLICT, "locked; nothing was changed"),
-        ApiError::TooLarge { limit } => {
-            let text = format!("the body is larger than {limit} bytes");
-            return (StatusCode::PAYLOAD_TOO_LARGE, text);
-        }
-        ApiError::UnsupportedMediaType => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be encoded")
-        }
-        ApiError::RangeNotSatisfiable { .. } => {
-            (StatusCode::RANGE_NOT_SATISFIABLE, "the range lies outside of the file")
-        }
-        ApiError::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
-        ApiError::Timeout => (StatusCode::REQUEST_TIMEOUT, "the request took too long"),
-        ApiError::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "not implemented"),
-        ApiError::InsufficientStorage(text) => {
-            return (StatusCode::INSUFFICIENT_STORAGE, text.clone());
-        }
-        ApiError::BytesRemain => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "deleted, and not all bytes are removed yet")
-        }
-        ApiError::Unavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "the service cannot be reached at the moment")
-        }
-        ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal server error"),
-    };
-    (status, text.to_owned())
+fn describe(error: &ApiError) -> Usual {
+    match error {
+        ApiError::Locked(_) => Usual::own(StatusCode::CONFLICT, "Locked: nothing was changed"),
+        ApiError::NotFound => Usual::own(StatusCode::NOT_FOUND, "File or folder not found"),
+        usual => Usual::of(usual),
+    }
 }
 
 /// The `path` of a request: its text as given, and what it says.

@@ -48,8 +48,8 @@ impl Dialect for Renderio {
     }
 
     fn render_error(error: &ApiError) -> Response {
-        let (status, code, message) = wire::error(error);
-        json::answer(status, &wire::ErrorAnswer { error: code, message })
+        let (status, answer) = wire::error(error);
+        json::answer(status, &answer)
     }
 }
 

@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::http::error::ApiError;
+use crate::http::usual::Usual;
 
 /// The one shape of an error.
 #[derive(Serialize)]
@@ -21,67 +22,41 @@ pub(super) struct FilesDeleted {
     pub(super) files_deleted: u64,
 }
 
-/// Status, code and message of every error.
-pub(super) fn error(error: &ApiError) -> (StatusCode, &'static str, Cow<'static, str>) {
-    use StatusCode as S;
-    let (status, code, message) = match error {
-        ApiError::Unauthenticated | ApiError::OrganizationGone => {
-            (S::UNAUTHORIZED, "UNAUTHORIZED", "Missing or invalid API key")
-        }
-        ApiError::OrganizationRequired => {
-            (S::BAD_REQUEST, "INVALID_REQUEST", "An organization must be named")
-        }
-        ApiError::OrganizationMismatch => {
-            (S::FORBIDDEN, "FORBIDDEN", "The key belongs to another organization")
-        }
-        ApiError::Forbidden(scope) => {
-            let message = format!("The API key lacks the scope '{}'", scope.as_str());
-            return (S::FORBIDDEN, "FORBIDDEN", message.into());
-        }
-        ApiError::SignatureRefused => (S::FORBIDDEN, "FORBIDDEN", "The url is not valid"),
-        ApiError::NotFound => (S::NOT_FOUND, "NOT_FOUND", "Not found"),
-        ApiError::MethodNotAllowed { .. } => {
-            (S::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "The method is not allowed here")
-        }
-        ApiError::Invalid(text) => {
-            return (S::BAD_REQUEST, "INVALID_REQUEST", text.clone().into());
-        }
-        ApiError::Unprocessable(text) => {
-            return (S::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR", text.clone().into());
-        }
-        ApiError::Conflict(text) => return (S::CONFLICT, "CONFLICT", text.clone().into()),
-        ApiError::Locked(_) => (S::CONFLICT, "CONFLICT", "A file is locked"),
-        ApiError::TooLarge { limit } => {
-            let message = format!("At most {limit} bytes are accepted");
-            return (S::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message.into());
-        }
-        ApiError::UnsupportedMediaType => {
-            (S::UNSUPPORTED_MEDIA_TYPE, "INVALID_REQUEST", "The media type is not accepted")
-        }
-        ApiError::RangeNotSatisfiable { .. } => {
-            (S::RANGE_NOT_SATISFIABLE, "INVALID_REQUEST", "The range lies outside of the file")
-        }
-        ApiError::RateLimited(_) => (S::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests"),
-        ApiError::Timeout => {
-            (S::REQUEST_TIMEOUT, "INVALID_REQUEST", "The request took too long to arrive")
-        }
-        ApiError::NotImplemented => {
-            (S::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "Commands are not run here")
-        }
-        ApiError::InsufficientStorage(text) => {
-            return (S::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", text.clone().into());
-        }
-        ApiError::BytesRemain => (
-            S::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "The files are deleted, but their bytes could not be removed in time",
-        ),
-        ApiError::Unavailable(_) => {
-            (S::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Not available for the moment")
-        }
-        ApiError::Internal(_) => {
-            (S::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An internal error occurred")
-        }
+/// Status and body of every error.
+pub(super) fn error(error: &ApiError) -> (StatusCode, ErrorAnswer) {
+    let told = match error {
+        ApiError::Locked(_) => Usual::own(StatusCode::CONFLICT, "A file is locked"),
+        ApiError::BytesRemain => Usual { title: BYTES_REMAIN, ..Usual::of(error) },
+        usual => Usual::of(usual),
     };
-    (status, code, message.into())
+    (told.status, ErrorAnswer { error: code(error), message: told.text() })
+}
+
+/// What is said where the bytes of what was deleted are not gone in time.
+const BYTES_REMAIN: &str = "The files are deleted, but their bytes could not be removed in time";
+
+/// The dialect's word for a kind of error.
+fn code(error: &ApiError) -> &'static str {
+    match error {
+        ApiError::Unauthenticated | ApiError::OrganizationGone => "UNAUTHORIZED",
+        ApiError::OrganizationRequired
+        | ApiError::Invalid(_)
+        | ApiError::UnsupportedMediaType
+        | ApiError::RangeNotSatisfiable { .. }
+        | ApiError::Timeout => "INVALID_REQUEST",
+        ApiError::OrganizationMismatch
+        | ApiError::Forbidden(_)
+        | ApiError::OutsidePrefix
+        | ApiError::SignatureRefused => "FORBIDDEN",
+        ApiError::NotFound => "NOT_FOUND",
+        ApiError::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
+        ApiError::Unprocessable(_) => "VALIDATION_ERROR",
+        ApiError::Conflict(_) | ApiError::Locked(_) => "CONFLICT",
+        ApiError::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
+        ApiError::RateLimited(_) => "RATE_LIMITED",
+        ApiError::NotImplemented => "NOT_IMPLEMENTED",
+        ApiError::InsufficientStorage(_) => "INSUFFICIENT_STORAGE",
+        ApiError::BytesRemain | ApiError::Internal(_) => "INTERNAL_ERROR",
+        ApiError::Unavailable(_) => "UNAVAILABLE",
+    }
 }

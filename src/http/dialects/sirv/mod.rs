@@ -56,6 +56,7 @@ use crate::http::dialect::{Credential, Dialect, bearer};
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::state::Service;
+use crate::http::usual::Usual;
 
 /// The dialect.
 #[derive(Debug)]
@@ -118,12 +119,14 @@ impl Dialect for Sirv {
     }
 
     fn render_error(error: &ApiError) -> Response {
-        let (status, message) = describe(error);
+        let told = describe(error);
+        let status = told.status;
         let reason = match status {
             // The product's documentation promises this phrase, which newer standards changed.
             StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
             status => status.canonical_reason().unwrap_or_default(),
         };
+        let message = told.text();
         let body = ErrorBody { status_code: status.as_u16(), error: reason, message: &message };
         let mut response = json::answer(status, &body);
         // Routes have it anyway; errors that came before any route have it from here.
@@ -133,53 +136,18 @@ impl Dialect for Sirv {
     }
 }
 
-fn describe(error: &ApiError) -> (StatusCode, String) {
-    let (status, text) = match error {
+fn describe(error: &ApiError) -> Usual {
+    match error {
         ApiError::Unauthenticated | ApiError::OrganizationGone => {
-            (StatusCode::UNAUTHORIZED, "Missing authentication")
-        }
-        ApiError::OrganizationRequired => (StatusCode::BAD_REQUEST, "Organization is required"),
-        ApiError::OrganizationMismatch => (StatusCode::FORBIDDEN, "Organization mismatch"),
-        ApiError::Forbidden(scope) => {
-            let text = format!("The token does not allow this: it needs '{}'", scope.as_str());
-            return (StatusCode::FORBIDDEN, text);
-        }
-        ApiError::SignatureRefused => (StatusCode::FORBIDDEN, "The url is not valid any more"),
-        ApiError::NotFound => (StatusCode::NOT_FOUND, "Not found"),
-        ApiError::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-        ApiError::Invalid(text) => return (StatusCode::BAD_REQUEST, text.clone()),
-        ApiError::Unprocessable(text) => return (StatusCode::UNPROCESSABLE_ENTITY, text.clone()),
-        ApiError::Conflict(text) => return (StatusCode::CONFLICT, text.clone()),
-        ApiError::Locked(_) => (StatusCode::LOCKED, "Locked"),
-        ApiError::TooLarge { limit } => {
-            let text = format!("The body is larger than {limit} bytes");
-            return (StatusCode::PAYLOAD_TOO_LARGE, text);
-        }
-        ApiError::UnsupportedMediaType => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
-        }
-        ApiError::RangeNotSatisfiable { .. } => {
-            (StatusCode::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
+            Usual::own(StatusCode::UNAUTHORIZED, "Missing authentication")
         }
         ApiError::RateLimited(limited) => {
             let until = limited.until.iso8601();
             let text = format!(
                 "Rate limit exceeded. Too many requests. Stop sending requests until {until} (UTC)"
             );
-            return (StatusCode::TOO_MANY_REQUESTS, text);
+            Usual { detail: Some(text.into()), ..Usual::of(error) }
         }
-        ApiError::Timeout => (StatusCode::REQUEST_TIMEOUT, "The request took too long"),
-        ApiError::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "Not implemented"),
-        ApiError::InsufficientStorage(text) => {
-            return (StatusCode::INSUFFICIENT_STORAGE, text.clone());
-        }
-        ApiError::BytesRemain => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "Deleted, and not all bytes are removed yet")
-        }
-        ApiError::Unavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "The service cannot be reached at the moment")
-        }
-        ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
-    };
-    (status, text.to_owned())
+        usual => Usual::of(usual),
+    }
 }

@@ -10,6 +10,7 @@ use crate::domain::id::OrganizationId;
 use crate::http::error::ApiError;
 use crate::http::signing::absolute_url;
 use crate::http::state::Service;
+use crate::http::usual::Usual;
 use crate::ledger::FileKind;
 
 /// The answer where no key is good.
@@ -116,48 +117,21 @@ pub(super) fn kind_of(word: &str) -> Option<FileKind> {
 
 /// Status and message of every error but those with a shape of their own.
 pub(super) fn message(error: &ApiError) -> (StatusCode, Cow<'static, str>) {
-    use StatusCode as S;
-    let (status, text) = match error {
-        ApiError::Unauthenticated | ApiError::OrganizationGone => (S::UNAUTHORIZED, "Unauthorized"),
-        ApiError::OrganizationRequired => (S::BAD_REQUEST, "Organization ID is required"),
-        ApiError::OrganizationMismatch => (
-            S::FORBIDDEN,
-            "Organization ID mismatch. API key is bound to a different organization.",
-        ),
-        ApiError::Forbidden(scope) => {
-            let text = format!("The API key lacks the scope '{}'", scope.as_str());
-            return (S::FORBIDDEN, text.into());
+    let told = match error {
+        ApiError::OrganizationRequired => {
+            Usual::own(StatusCode::BAD_REQUEST, "Organization ID is required")
         }
-        ApiError::SignatureRefused => (S::FORBIDDEN, "The url is not valid"),
-        ApiError::NotFound => (S::NOT_FOUND, "File not found"),
-        ApiError::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "Method not allowed"),
-        ApiError::Invalid(text) => return (S::BAD_REQUEST, text.clone().into()),
-        ApiError::Unprocessable(text) => return (S::UNPROCESSABLE_ENTITY, text.clone().into()),
-        ApiError::Conflict(text) => return (S::CONFLICT, text.clone().into()),
-        ApiError::Locked(_) => (S::FORBIDDEN, "File is locked"),
-        ApiError::TooLarge { limit } => {
-            return (S::PAYLOAD_TOO_LARGE, format!("At most {limit} bytes are accepted").into());
-        }
-        ApiError::UnsupportedMediaType => {
-            (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
-        }
-        ApiError::RangeNotSatisfiable { .. } => {
-            (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
-        }
-        ApiError::RateLimited(_) => {
-            (S::TOO_MANY_REQUESTS, "Rate limit exceeded. Please try again later.")
-        }
-        ApiError::Timeout => (S::REQUEST_TIMEOUT, "The request took too long to arrive"),
-        ApiError::NotImplemented => (S::NOT_IMPLEMENTED, "Not implemented"),
-        ApiError::InsufficientStorage(text) => {
-            return (S::INSUFFICIENT_STORAGE, text.clone().into());
-        }
-        ApiError::BytesRemain => (S::INTERNAL_SERVER_ERROR, BYTES_REMAIN),
-        ApiError::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "Service unavailable"),
-        ApiError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal server error"),
+        ApiError::OrganizationMismatch => Usual::own(StatusCode::FORBIDDEN, MISMATCH),
+        ApiError::NotFound => Usual::own(StatusCode::NOT_FOUND, "File not found"),
+        ApiError::Locked(_) => Usual::own(StatusCode::FORBIDDEN, "File is locked"),
+        ApiError::BytesRemain => Usual::own(StatusCode::INTERNAL_SERVER_ERROR, BYTES_REMAIN),
+        usual => Usual::of(usual),
     };
-    (status, text.into())
+    (told.status, told.text())
 }
+
+/// What a key of another organization is told.
+const MISMATCH: &str = "Organization ID mismatch. API key is bound to a different organization.";
 
 /// What a delete says whose bytes were not gone in time.
 pub(super) const BYTES_REMAIN: &str = "Failed to delete file from storage";

@@ -10,6 +10,7 @@ use crate::domain::id::OrganizationId;
 use crate::http::error::ApiError;
 use crate::http::signing::absolute_url;
 use crate::http::state::Service;
+use crate::http::usual::Usual;
 
 /// The shape of every error but one.
 #[derive(Serialize)]
@@ -74,44 +75,14 @@ impl Upload {
 
 /// Status and text of every error.
 pub(super) fn error(error: &ApiError) -> (StatusCode, Cow<'static, str>) {
-    use StatusCode as S;
-    let (status, text) = match error {
-        ApiError::Unauthenticated => (S::UNAUTHORIZED, "Not authorized"),
-        ApiError::OrganizationGone => (S::NOT_FOUND, "User not found"),
-        ApiError::OrganizationRequired => (S::BAD_REQUEST, "An organization must be named"),
-        ApiError::OrganizationMismatch => {
-            (S::FORBIDDEN, "The API key belongs to another organization")
-        }
-        ApiError::Forbidden(scope) => {
-            let text = format!("The API key lacks the scope '{}'", scope.as_str());
-            return (S::FORBIDDEN, text.into());
-        }
-        ApiError::SignatureRefused => (S::FORBIDDEN, "The url is not valid"),
-        ApiError::NotFound => (S::NOT_FOUND, "Not found"),
-        ApiError::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "Method not allowed"),
-        ApiError::Invalid(text) => return (S::BAD_REQUEST, text.clone().into()),
-        ApiError::Unprocessable(text) => return (S::UNPROCESSABLE_ENTITY, text.clone().into()),
-        ApiError::Conflict(text) => return (S::CONFLICT, text.clone().into()),
-        ApiError::Locked(_) => (S::BAD_REQUEST, "The upload is locked"),
-        ApiError::TooLarge { limit } => {
-            return (S::PAYLOAD_TOO_LARGE, format!("At most {limit} bytes are accepted").into());
-        }
-        ApiError::UnsupportedMediaType => {
-            (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
-        }
-        ApiError::RangeNotSatisfiable { .. } => {
-            (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
-        }
-        ApiError::RateLimited(_) => (S::TOO_MANY_REQUESTS, "Too many requests"),
-        ApiError::Timeout => (S::REQUEST_TIMEOUT, "The request took too long to arrive"),
-        ApiError::NotImplemented => (S::NOT_IMPLEMENTED, "Not implemented"),
-        ApiError::InsufficientStorage(text) => {
-            return (S::INSUFFICIENT_STORAGE, text.clone().into());
-        }
-        ApiError::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "Not available for the moment"),
+    let told = match error {
+        ApiError::Unauthenticated => Usual::own(StatusCode::UNAUTHORIZED, "Not authorized"),
+        ApiError::OrganizationGone => Usual::own(StatusCode::NOT_FOUND, "User not found"),
+        ApiError::Locked(_) => Usual::own(StatusCode::BAD_REQUEST, "The upload is locked"),
         ApiError::BytesRemain | ApiError::Internal(_) => {
-            (S::INTERNAL_SERVER_ERROR, "An unexpected error occurred")
+            Usual::own(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred")
         }
+        usual => Usual::of(usual),
     };
-    (status, text.into())
+    (told.status, told.text())
 }

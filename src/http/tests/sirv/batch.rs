@@ -179,7 +179,7 @@ async fn a_body_of_32768_bytes_is_taken_and_one_byte_more_is_not() {
         format!("{body}{}", " ".repeat(bytes - body.len()))
     };
     assert_eq!(sirv.batch(body(32_768)).await.status.as_u16(), 200);
-    let expected = error(413, "Request Entity Too Large", "The body is larger than 32768 bytes");
+    let expected = error(413, "Request Entity Too Large", "At most 32768 bytes are accepted");
     assert_eq!(shown(&sirv.batch(body(32_769)).await), (413, expected.as_str()));
     let chunks = [body(20_000), body(20_000)].map(Ok::<_, std::io::Error>);
     let chunked = Body::from_stream(futures::stream::iter(chunks));
@@ -202,7 +202,7 @@ async fn a_batch_is_json_or_does_not_say() {
         assert_eq!(batch("content-type", taken).await.status.as_u16(), 200, "{taken}");
     }
     assert_eq!(sirv.batch(r#"{"filenames":["/gone"]}"#).await.status.as_u16(), 200);
-    let expected = error(415, "Unsupported Media Type", "Unsupported media type");
+    let expected = error(415, "Unsupported Media Type", "The media type is not accepted");
     for (name, value) in [
         ("content-type", "text/plain"),
         ("content-type", "application/json; charset=utf-16"),

@@ -142,7 +142,7 @@ async fn each_call_needs_its_scope() {
         let target = format!("/v2/files/{call}?filename=/uploads");
         let request = request_as(&token, method, &target).body(Body::empty());
         let answer = sirv.app.send(request.unwrap()).await;
-        let text = format!("The token does not allow this: it needs '{}'", scope.as_str());
+        let text = format!("The API key lacks the scope '{}'", scope.as_str());
         assert_eq!(shown(&answer), (403, error(403, "Forbidden", &text).as_str()), "{call}");
     }
 }

@@ -63,6 +63,14 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str, &'static str) {
             "/problems/unsupported-media-type",
             "The media type is not taken here",
         ),
+        ApiError::HeadTooLong(part) => {
+            (part.status(), "/problems/head-too-long", "The head of the request is too long")
+        }
+        ApiError::PreconditionFailed => (
+            S::PRECONDITION_FAILED,
+            "/problems/precondition-failed",
+            "What is there is not what was asked for",
+        ),
         ApiError::RangeNotSatisfiable { .. } => (
             S::RANGE_NOT_SATISFIABLE,
             "/problems/range-not-satisfiable",
@@ -101,6 +109,7 @@ fn detail(error: &ApiError) -> Option<String> {
         | ApiError::Unprocessable(text)
         | ApiError::Conflict(text)
         | ApiError::InsufficientStorage(text) => Some(text.clone()),
+        ApiError::HeadTooLong(part) => Some(part.text().to_owned()),
         ApiError::Forbidden(scope) => {
             Some(format!("the key lacks what '{}' allows here", scope.as_str()))
         }
@@ -118,6 +127,7 @@ fn detail(error: &ApiError) -> Option<String> {
         | ApiError::MethodNotAllowed { .. }
         | ApiError::Locked(_)
         | ApiError::UnsupportedMediaType
+        | ApiError::PreconditionFailed
         | ApiError::Timeout
         | ApiError::NotImplemented
         | ApiError::BytesRemain

@@ -101,6 +101,10 @@ fn describe(error: &ApiError) -> (StatusCode, String) {
         ApiError::UnsupportedMediaType => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be encoded")
         }
+        ApiError::HeadTooLong(part) => (part.status(), part.text()),
+        ApiError::PreconditionFailed => {
+            (StatusCode::PRECONDITION_FAILED, "the precondition does not hold")
+        }
         ApiError::RangeNotSatisfiable { .. } => {
             (StatusCode::RANGE_NOT_SATISFIABLE, "the range lies outside of the file")
         }

@@ -58,6 +58,10 @@ pub(super) fn error(error: &ApiError) -> (StatusCode, &'static str, Cow<'static,
         ApiError::UnsupportedMediaType => {
             (S::UNSUPPORTED_MEDIA_TYPE, "INVALID_REQUEST", "The media type is not accepted")
         }
+        ApiError::HeadTooLong(part) => (part.status(), "INVALID_REQUEST", part.text()),
+        ApiError::PreconditionFailed => {
+            (S::PRECONDITION_FAILED, "INVALID_REQUEST", "The precondition does not hold")
+        }
         ApiError::RangeNotSatisfiable { .. } => {
             (S::RANGE_NOT_SATISFIABLE, "INVALID_REQUEST", "The range lies outside of the file")
         }

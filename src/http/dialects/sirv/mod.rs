@@ -158,6 +158,10 @@ fn describe(error: &ApiError) -> (StatusCode, String) {
         ApiError::UnsupportedMediaType => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
         }
+        ApiError::HeadTooLong(part) => (part.status(), part.text()),
+        ApiError::PreconditionFailed => {
+            (StatusCode::PRECONDITION_FAILED, "The precondition does not hold")
+        }
         ApiError::RangeNotSatisfiable { .. } => {
             (StatusCode::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
         }

@@ -99,6 +99,8 @@ pub(super) fn error(error: &ApiError) -> (StatusCode, Cow<'static, str>) {
         ApiError::UnsupportedMediaType => {
             (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
         }
+        ApiError::HeadTooLong(part) => (part.status(), part.text()),
+        ApiError::PreconditionFailed => (S::PRECONDITION_FAILED, "The precondition does not hold"),
         ApiError::RangeNotSatisfiable { .. } => {
             (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::pace::is_too_slow;
 use crate::blobs::BlobError;
 use crate::deletion::record::AllowanceState;
 use crate::domain::clock::Timestamp;
@@ -164,7 +165,11 @@ impl<E: Into<Source>> From<UploadError<E>> for ApiError {
             UploadError::TooLarge { limit } => Self::TooLarge { limit },
             UploadError::Stalled => Self::Timeout,
             UploadError::Body(error) => {
-                Self::Invalid(format!("the body broke off: {}", error.into()))
+                let error: Source = error.into();
+                match is_too_slow(error.as_ref()) {
+                    true => Self::Timeout,
+                    false => Self::Invalid(format!("the body broke off: {error}")),
+                }
             }
             UploadError::Blobs(error) => error.into(),
             UploadError::Ledger(error) => error.into(),

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_request_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, HeaderValue, Uri};
@@ -18,6 +18,7 @@ use super::dialects::swiftia::{self, Swiftia};
 use super::dialects::templated::{self, Templated};
 use super::error::ApiError;
 use super::native::{self, Native};
+use super::pace;
 use super::signing::SIGNED_FILES;
 use super::state::Service;
 
@@ -37,6 +38,7 @@ pub fn router(service: Service) -> Router {
         .route("/healthz", get(async || "ok"))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(map_request_with_state(service.clone(), pace::bound))
         .layer(from_fn_with_state(service.clone(), observe))
         .with_state(service)
 }

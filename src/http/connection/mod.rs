@@ -70,14 +70,14 @@ pub struct ConnectionSettings {
 }
 
 impl ConnectionSettings {
-    /// The usual bounds: 4,096 connections; 30 s for a head, the first one counted from the
+    /// The usual bounds: 4,096 connections; 25 s for a head, the first one counted from the
     /// beginning of the connection; 75 s between requests, 60 s of silence within one; 30 s to
     /// stop.
     pub fn new(render: RenderError) -> Self {
         Self {
             connections_max: 4096,
             patience: Patience {
-                head_max: Duration::from_secs(30),
+                head_max: Duration::from_secs(25),
                 idle_max: Duration::from_secs(75),
                 silence_max: Duration::from_mins(1),
             },

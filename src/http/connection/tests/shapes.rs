@@ -62,10 +62,7 @@ async fn a_target_that_is_too_long_is_told_in_the_shape_of_its_path() {
         ("/fso", json!({ "error": text })),
         ("/api/uploads/files", json!({ "message": text })),
         ("/api/v1/commands", json!({ "error": "INVALID_REQUEST", "message": text })),
-        (
-            "/v2/files/stat",
-            json!({ "statusCode": 414, "error": "URI Too Long", "message": text }),
-        ),
+        ("/v2/files/stat", json!({ "statusCode": 414, "error": "URI Too Long", "message": text })),
     ] {
         for bytes in [70_000, 400_000] {
             let head = format!("DELETE {path}?{} HTTP/1.1\r\nHost: h\r\n\r\n", &query[..bytes]);

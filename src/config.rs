@@ -51,12 +51,17 @@ pub struct Settings {
     pub upload_bytes_max: u64,
     /// Connections at the same time at most; further ones wait to be accepted.
     pub connections_max: u64,
-    /// Seconds that a client has to send the head of a request.
+    /// Seconds that a client has to send the head of a request; of the first one, from the
+    /// beginning of the connection.
     pub header_timeout_seconds: u64,
     /// Seconds that a connection may stay open between two requests.
     pub idle_timeout_seconds: u64,
-    /// Seconds that a client may be silent while it sends a body, or takes an answer.
+    /// Seconds that a client may be silent while it sends a body, or takes an answer; and that a
+    /// body may come more slowly than the next setting says.
     pub body_timeout_seconds: u64,
+    /// Bytes a second below which a body uses up those seconds. The default lies below what the
+    /// slowest links that carry files at all can do.
+    pub body_bytes_per_second_min: u64,
     /// Seconds that open requests have to end once the server was told to stop.
     pub drain_timeout_seconds: u64,
     /// Accepted batch deletions of one organization in an hour.
@@ -85,9 +90,10 @@ impl Default for Settings {
             signed_url_lifetime_seconds: 3600,
             upload_bytes_max: 5 << 40,
             connections_max: 4096,
-            header_timeout_seconds: 30,
+            header_timeout_seconds: 25,
             idle_timeout_seconds: 75,
-            body_timeout_seconds: 30,
+            body_timeout_seconds: 25,
+            body_bytes_per_second_min: 256,
             drain_timeout_seconds: 8,
             batch_deletions_per_hour: 10,
             batch_attempts_per_minute: 600,
@@ -166,6 +172,7 @@ impl Settings {
             signed_url_lifetime: Duration::from_secs(self.signed_url_lifetime_seconds),
             upload_bytes_max: self.upload_bytes_max,
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
+            body_bytes_per_second_min: self.body_bytes_per_second_min,
             batch_deletions_per_hour: self.batch_deletions_per_hour,
             batch_attempts_per_minute: self.batch_attempts_per_minute,
         }
@@ -185,6 +192,7 @@ impl Settings {
             ("header_timeout_seconds", self.header_timeout_seconds, timeouts.clone()),
             ("idle_timeout_seconds", self.idle_timeout_seconds, timeouts.clone()),
             ("body_timeout_seconds", self.body_timeout_seconds, timeouts.clone()),
+            ("body_bytes_per_second_min", self.body_bytes_per_second_min, 1..=1_000_000),
             ("drain_timeout_seconds", self.drain_timeout_seconds, timeouts.clone()),
             ("batch_deletions_per_hour", self.batch_deletions_per_hour.into(), 1..=1_000_000),
             ("batch_attempts_per_minute", self.batch_attempts_per_minute.into(), 1..=1_000_000),

@@ -126,7 +126,7 @@ fn finish(mut response: Response, error: ApiError) -> Response {
         ApiError::RateLimited(limited) => {
             headers.insert(RETRY_AFTER, limited.retry_after_seconds().into());
         }
-        ApiError::Timeout => {
+        ApiError::Timeout | ApiError::HeadTooLong(_) => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         ApiError::RangeNotSatisfiable { size } => {
@@ -155,6 +155,7 @@ fn finish(mut response: Response, error: ApiError) -> Response {
         | ApiError::Locked(_)
         | ApiError::TooLarge { .. }
         | ApiError::UnsupportedMediaType
+        | ApiError::PreconditionFailed
         | ApiError::NotImplemented
         | ApiError::InsufficientStorage(_)
         | ApiError::BytesRemain => {}

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
+
+use super::pace::is_too_slow;
 use crate::blobs::BlobError;
 use crate::deletion::record::AllowanceState;
 use crate::domain::clock::Timestamp;
@@ -36,6 +39,9 @@ pub enum ApiError {
         /// The methods that exist there, as the header writes them.
         allow: &'static str,
     },
+    /// The head of the request has a part that is longer than what is taken. 414 or 431, and the
+    /// connection ends.
+    HeadTooLong(HeadPart),
     /// The request means nothing, or more than one thing; the text says what. 400
     Invalid(String),
     /// The request is well formed and its content is not acceptable. 422
@@ -51,6 +57,8 @@ pub enum ApiError {
     },
     /// The body is of a media type that the route does not take. 415
     UnsupportedMediaType,
+    /// What is there is not what the request's conditions want. 412
+    PreconditionFailed,
     /// The range lies outside of a file of this many bytes. 416
     RangeNotSatisfiable {
         /// Bytes.
@@ -70,6 +78,33 @@ pub enum ApiError {
     Unavailable(Source),
     /// Our fault. 500
     Internal(Source),
+}
+
+/// A part of a request's head that can be too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadPart {
+    /// What stands between the method and the version.
+    Target,
+    /// The lines below, by their number or their bytes.
+    Headers,
+}
+
+impl HeadPart {
+    /// The status of the refusal, the same in every dialect.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Target => StatusCode::URI_TOO_LONG,
+            Self::Headers => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        }
+    }
+
+    /// What is wrong.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Target => "the request target is too long",
+            Self::Headers => "the request has too many headers, or too long ones",
+        }
+    }
 }
 
 /// The cause of an error that is ours; logged once, never shown.
@@ -131,7 +166,11 @@ impl<E: Into<Source>> From<UploadError<E>> for ApiError {
             UploadError::TooLarge { limit } => Self::TooLarge { limit },
             UploadError::Stalled => Self::Timeout,
             UploadError::Body(error) => {
-                Self::Invalid(format!("the body broke off: {}", error.into()))
+                let error: Source = error.into();
+                match is_too_slow(error.as_ref()) {
+                    true => Self::Timeout,
+                    false => Self::Invalid(format!("the body broke off: {error}")),
+                }
             }
             UploadError::Blobs(error) => error.into(),
             UploadError::Ledger(error) => error.into(),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use super::pace::is_too_slow;
 
 /// How much of a body is taken, and how patiently.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +96,10 @@ async fn collect(body: Body, limits: BodyLimits) -> Result<Bytes, ApiError> {
     loop {
         let next = tokio::time::timeout(limits.idle_max, chunks.next()).await;
         let Some(chunk) = next.map_err(|_| ApiError::Timeout)? else { break };
-        let chunk = chunk.map_err(|_| ApiError::Invalid("the body broke off".to_owned()))?;
+        let chunk = chunk.map_err(|error| match is_too_slow(&error) {
+            true => ApiError::Timeout,
+            false => ApiError::Invalid("the body broke off".to_owned()),
+        })?;
         if (text.len() + chunk.len()) as u64 > limits.bytes_max {
             return Err(ApiError::TooLarge { limit: limits.bytes_max });
         }

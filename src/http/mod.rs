@@ -15,6 +15,7 @@ pub mod media;
 pub mod multipart;
 pub mod native;
 pub mod outputs;
+pub mod pace;
 pub mod placing;
 pub mod query;
 pub mod raw;

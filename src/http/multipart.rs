@@ -17,6 +17,7 @@ use futures::{Stream, StreamExt};
 use super::error::ApiError;
 use super::json::{check_encoding, check_length};
 use super::media::media_type;
+use super::pace::is_too_slow;
 use super::state::Service;
 use crate::uploads::Received;
 
@@ -159,6 +160,9 @@ async fn within<T>(idle_max: Duration, work: impl Future<Output = T>) -> Result<
 }
 
 fn unreadable(error: &MultipartError) -> FormError {
+    if is_too_slow(error) {
+        return FormError::Other(ApiError::Timeout);
+    }
     FormError::Unreadable(format!("the form cannot be read: {}", error.body_text()))
 }
 

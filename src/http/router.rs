@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_request_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, HeaderValue, Uri};
@@ -18,6 +18,7 @@ use super::dialects::swiftia::{self, Swiftia};
 use super::dialects::templated::{self, Templated};
 use super::error::ApiError;
 use super::native::{self, Native};
+use super::pace;
 use super::signing::SIGNED_FILES;
 use super::state::Service;
 
@@ -37,6 +38,7 @@ pub fn router(service: Service) -> Router {
         .route("/healthz", get(async || "ok"))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(map_request_with_state(service.clone(), pace::bound))
         .layer(from_fn_with_state(service.clone(), observe))
         .with_state(service)
 }
@@ -44,26 +46,29 @@ pub fn router(service: Service) -> Router {
 /// Renders an error that no handler met, in the shape of whose path it is.
 type Render = fn(ApiError) -> Response;
 
-/// Whose path it is, by its beginning. A prefix that ends in `/` covers what is beneath it, any
-/// other covers exactly itself.
-const SHAPES: [(&str, Render); 7] = [
-    ("/api/v1/", render::<Renderio>),
-    ("/api/uploads/", render::<Swiftia>),
-    ("/v1/", render::<Templated>),
-    ("/fso", render::<Merple>),
-    ("/fsos", render::<Merple>),
-    ("/fso-info", render::<Merple>),
-    ("/v2/", render::<Sirv>),
+/// Whose path it is, by its first segments. `/api` alone is shared by two and belongs to neither.
+const SHAPES: [(&[&str], Render); 7] = [
+    (&["api", "v1"], render::<Renderio>),
+    (&["api", "uploads"], render::<Swiftia>),
+    (&["v1"], render::<Templated>),
+    (&["fso"], render::<Merple>),
+    (&["fsos"], render::<Merple>),
+    (&["fso-info"], render::<Merple>),
+    (&["v2"], render::<Sirv>),
 ];
 
 fn render<D: Dialect>(error: ApiError) -> Response {
     DialectError::<D>::from(error).into_response()
 }
 
+/// Routes are matched to the letter. Whoever misses one by a letter's case, a slash or a parameter
+/// of a segment still spoke to somebody, and is answered in words that they can read.
 fn shape_of(path: &str) -> Render {
-    let owner = SHAPES.iter().find(|(prefix, _)| match prefix.ends_with('/') {
-        true => path.starts_with(prefix),
-        false => path == *prefix,
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
+    let segments = [segments.next(), segments.next()]
+        .map(|segment| segment.unwrap_or_default().split(';').next().unwrap_or_default());
+    let owner = SHAPES.iter().find(|(prefix, _)| {
+        prefix.iter().zip(segments).all(|(own, segment)| own.eq_ignore_ascii_case(segment))
     });
     owner.map_or(render::<Native>, |(_, render)| *render)
 }

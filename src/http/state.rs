@@ -93,8 +93,11 @@ pub struct HttpSettings {
     pub signed_url_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
-    /// How long a client may be silent while it sends a body.
+    /// How long a client may be silent while it sends a body, and how long it may stay below
+    /// the slowest pace.
     pub body_idle_max: Duration,
+    /// The slowest pace of a body, in bytes a second.
+    pub body_bytes_per_second_min: u64,
     /// Accepted batch deletions of one organization in an hour.
     pub batch_deletions_per_hour: u32,
     /// Attempts at batch deletions of one organization in a minute, accepted or not.
@@ -109,7 +112,8 @@ impl Default for HttpSettings {
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
-            body_idle_max: Duration::from_secs(30),
+            body_idle_max: Duration::from_secs(25),
+            body_bytes_per_second_min: 256,
             batch_deletions_per_hour: 10,
             batch_attempts_per_minute: 600,
         }

@@ -62,6 +62,8 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         ApiError::UnsupportedMediaType => {
             (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
         }
+        ApiError::HeadTooLong(part) => (part.status(), part.text()),
+        ApiError::PreconditionFailed => (S::PRECONDITION_FAILED, "The precondition does not hold"),
         ApiError::RangeNotSatisfiable { .. } => {
             (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
         }
@@ -98,6 +100,8 @@ fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
         | ApiError::MethodNotAllowed { .. }
         | ApiError::Locked(_)
         | ApiError::UnsupportedMediaType
+        | ApiError::HeadTooLong(_)
+        | ApiError::PreconditionFailed
         | ApiError::RateLimited(_)
         | ApiError::Timeout
         | ApiError::NotImplemented

@@ -2,9 +2,20 @@
 //!
 //! Before: [`heads`](super::heads) cuts lines. After: the service refuses a request whose head
 //! is unsound. A head is sound only where every reader must agree on its target, its host and
-//! where its body ends; what it means beyond that is the parser's business.
+//! where its body ends. Nothing that is sound here may be refused by the parser, which would do so
+//! without a body: its own rules for methods, targets and headers are applied here first.
 
+use http::{Method, Uri};
 use memchr::{memchr, memmem};
+
+/// Bytes of a target at most: as many as the parser takes.
+pub const TARGET_BYTES_MAX: usize = 65_534;
+/// Header lines of one head at most: as many as the parser takes.
+pub const HEADERS_MAX: usize = 100;
+/// Bytes of a header's name at most. No name that means anything is nearly as long.
+const HEADER_NAME_BYTES_MAX: usize = 255;
+/// Bytes that a body may announce at most: a larger number counts no bytes of anything.
+pub const BODY_BYTES_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// Why a head is refused. Each is a request that two readers could understand differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +26,9 @@ pub enum Fault {
     /// The request line is not a method, a target and HTTP/1.0 or HTTP/1.1, each one space apart.
     #[error("malformed request line")]
     RequestLine,
+    /// A target of more than [`TARGET_BYTES_MAX`].
+    #[error("the request target is too long")]
+    TargetTooLong,
     /// `#` in the target: a client never sends its fragment.
     #[error("the request target has a '#'")]
     Fragment,
@@ -33,23 +47,29 @@ pub enum Fault {
     /// `Host` holds what no host name has.
     #[error("the host header is malformed")]
     HostMalformed,
-    /// A folded line, a line without a colon, a space before the colon.
+    /// A folded line, a line without a colon, a name that is none, a control character.
     #[error("malformed header line")]
     HeaderLine,
+    /// More than [`HEADERS_MAX`] header lines.
+    #[error("the request has too many headers")]
+    HeadersTooMany,
     /// More than one `Content-Length`, even of the same value.
     #[error("content-length is repeated")]
     LengthRepeated,
-    /// `Content-Length` that is not digits alone, or too large to count.
+    /// `Content-Length` that is not digits alone, or has too many of them to be counted.
     #[error("content-length is malformed")]
     LengthMalformed,
+    /// `Content-Length` of more than [`BODY_BYTES_MAX`].
+    #[error("the announced body is too large")]
+    BodyTooLarge,
     /// Both `Content-Length` and `Transfer-Encoding`.
     #[error("content-length and transfer-encoding exclude each other")]
     LengthAndEncoding,
     /// A transfer coding other than `chunked`, two of them, or any in HTTP/1.0.
     #[error("transfer-encoding must be chunked, once, and HTTP/1.1")]
     Encoding,
-    /// A line or a head that is longer than any that is taken.
-    #[error("the request head is too long")]
+    /// A header line, or all of them together, longer than what is taken.
+    #[error("the headers of the request are too long")]
     TooLong,
     /// The body before this request did not end as its head said.
     #[error("the request before this one was malformed")]
@@ -80,6 +100,7 @@ pub(super) struct Head {
     host: Option<Vec<u8>>,
     length: Option<u64>,
     chunked: bool,
+    headers: usize,
 }
 
 impl Head {
@@ -94,8 +115,11 @@ impl Head {
         let (method, rest) = (&line[..first], &line[first + 1..]);
         let second = memchr(b' ', rest).ok_or(Fault::RequestLine)?;
         let (target, version) = (&rest[..second], &rest[second + 1..]);
-        if method.is_empty() || target.is_empty() {
+        if Method::from_bytes(method).is_err() || target.is_empty() {
             return Err(Fault::RequestLine);
+        }
+        if target.len() > TARGET_BYTES_MAX {
+            return Err(Fault::TargetTooLong);
         }
         let version = match version {
             b"HTTP/1.1" => Version::Http11,
@@ -108,6 +132,10 @@ impl Head {
         if target[0] != b'/' && target != b"*" {
             self.authority = Some(authority_of(target).ok_or(Fault::TargetForm)?.to_vec());
         }
+        // The parser would refuse it without a word.
+        if Uri::try_from(target).is_err() {
+            return Err(Fault::TargetForm);
+        }
         self.version = Some(version);
         Ok(())
     }
@@ -115,11 +143,21 @@ impl Head {
     /// Reads a header line, without its end.
     pub(super) fn header_line(&mut self, line: &[u8]) -> Result<(), Fault> {
         let colon = memchr(b':', line).ok_or(Fault::HeaderLine)?;
-        let name = &line[..colon];
-        if name.is_empty() || name.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        if name.is_empty() || !name.iter().copied().all(is_token_byte) {
             return Err(Fault::HeaderLine);
         }
-        let value = || trim(&line[colon + 1..]);
+        if !value.iter().copied().all(is_value_byte) {
+            return Err(Fault::HeaderLine);
+        }
+        self.headers += 1;
+        if self.headers > HEADERS_MAX {
+            return Err(Fault::HeadersTooMany);
+        }
+        if name.len() > HEADER_NAME_BYTES_MAX {
+            return Err(Fault::TooLong);
+        }
+        let value = || trim(value);
         if name.eq_ignore_ascii_case(b"host") {
             self.host(value())
         } else if name.eq_ignore_ascii_case(b"content-length") {
@@ -164,7 +202,11 @@ impl Head {
         if self.length.is_some() {
             return Err(Fault::LengthRepeated);
         }
-        self.length = Some(parse_length(value).ok_or(Fault::LengthMalformed)?);
+        let length = parse_length(value).ok_or(Fault::LengthMalformed)?;
+        if length > BODY_BYTES_MAX {
+            return Err(Fault::BodyTooLarge);
+        }
+        self.length = Some(length);
         Ok(())
     }
 
@@ -191,6 +233,16 @@ fn authority_of(target: &[u8]) -> Option<&[u8]> {
 /// What host names, addresses and ports consist of. No `@`: no credentials.
 fn is_authority_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
+}
+
+/// What methods and names of headers consist of.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What values of headers consist of: no control characters but the tab.
+fn is_value_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 fn parse_length(value: &[u8]) -> Option<u64> {

@@ -1,17 +1,18 @@
 //! Follows the framing of HTTP/1 over the bytes of a connection and judges every request head.
 //!
-//! Before: the socket. After: the parser, which reads the same bytes, and the service, which asks
-//! for one verdict for each request. The scanner keeps nothing but a line that is not whole yet.
-//! After a fault it reads no further, so that whatever follows has no verdict and is never served.
+//! Before: the socket. After: the parser, which gets a head only once it is whole and sound, and
+//! the service, which asks for one verdict for each request. The scanner keeps nothing but a line
+//! that is not whole yet. After a fault it reads no further, so that whatever follows has no
+//! verdict and is never served.
 
 use memchr::memchr;
 
-pub use super::head::Fault;
 use super::head::{BodyEnd, Head};
+pub use super::head::{Fault, TARGET_BYTES_MAX};
 
 /// Bytes of one head at most: the longest target that is taken, and 32 KiB of headers. The same
 /// bound holds for what stands between two chunks, and for trailers.
-pub const HEAD_BYTES_MAX: usize = 65_534 + 32 * 1024;
+pub const HEAD_BYTES_MAX: usize = TARGET_BYTES_MAX + 32 * 1024;
 
 /// Whether a head may be served.
 pub type Verdict = Result<(), Fault>;
@@ -33,8 +34,10 @@ pub enum Position {
     Head,
     /// Within a body.
     Body,
-    /// Behind a fault: nothing is read any more.
-    Stopped,
+    /// Behind a head that is refused: nothing is read any more.
+    Refused,
+    /// Behind a body whose end nobody knows: nothing that follows is judged, or served.
+    Unframed,
 }
 
 #[derive(Debug, Default)]
@@ -58,22 +61,47 @@ enum Part {
     },
     ChunkEnd,
     Trailers,
-    Stopped,
+    Refused,
+    Unframed,
+}
+
+impl Part {
+    /// What a fault makes of it.
+    fn broken(self) -> Self {
+        match self {
+            Self::Head | Self::Refused => Self::Refused,
+            Self::Body { .. }
+            | Self::ChunkSize
+            | Self::ChunkData { .. }
+            | Self::ChunkEnd
+            | Self::Trailers
+            | Self::Unframed => Self::Unframed,
+        }
+    }
 }
 
 impl Scanner {
-    /// Reads the next bytes of the connection and hands each head's verdict to `judge`.
-    pub fn feed(&mut self, mut bytes: &[u8], judge: &mut impl FnMut(Verdict)) {
-        while !bytes.is_empty() {
-            bytes = match self.framing.part {
-                Part::Stopped => return,
-                Part::Body { left } => self.framing.skip_body(left, bytes),
-                Part::ChunkData { left } => self.framing.skip_chunk(left, bytes),
+    /// Reads the next bytes of the connection and hands each head's verdict to `judge`. Answers
+    /// how many of them may be passed on: all before a head that is not whole yet, or is refused.
+    pub fn feed(&mut self, bytes: &[u8], judge: &mut impl FnMut(Verdict)) -> usize {
+        let (mut rest, mut passed) = (bytes, 0);
+        while !rest.is_empty() {
+            rest = match self.framing.part {
+                Part::Refused => return passed,
+                Part::Unframed => return bytes.len(),
+                Part::Body { left } => self.framing.skip_body(left, rest),
+                Part::ChunkData { left } => self.framing.skip_chunk(left, rest),
                 Part::Head | Part::ChunkSize | Part::ChunkEnd | Part::Trailers => {
-                    self.feed_line(bytes, judge)
+                    self.feed_line(rest, judge)
                 }
             };
+            match self.position() {
+                Position::Between | Position::Body => passed = bytes.len() - rest.len(),
+                Position::Unframed => passed = bytes.len(),
+                Position::Head | Position::Refused => {}
+            }
         }
+        passed
     }
 
     /// Where the next byte stands.
@@ -88,7 +116,8 @@ impl Scanner {
             | Part::ChunkData { .. }
             | Part::ChunkEnd
             | Part::Trailers => Position::Body,
-            Part::Stopped => Position::Stopped,
+            Part::Refused => Position::Refused,
+            Part::Unframed => Position::Unframed,
         }
     }
 
@@ -98,7 +127,7 @@ impl Scanner {
         let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 1));
         self.framing.section_bytes += line.len();
         let read = if self.framing.section_bytes > HEAD_BYTES_MAX {
-            Err(Fault::TooLong)
+            Err(self.overflow(line))
         } else if end.is_none() {
             self.partial.extend_from_slice(line);
             Ok(false)
@@ -115,11 +144,30 @@ impl Scanner {
             Ok(true) => judge(Ok(())),
             Err(fault) => {
                 judge(Err(fault));
-                self.framing.part = Part::Stopped;
+                self.framing.part = self.framing.part.broken();
                 self.partial = Vec::new();
             }
         }
         rest
+    }
+
+    /// What is too long where `line` goes beyond the bound.
+    fn overflow(&self, line: &[u8]) -> Fault {
+        match self.framing.part {
+            Part::Head if self.framing.head.has_begun() => Fault::TooLong,
+            // In the request line, all but the target is short.
+            Part::Head if self.partial.contains(&b' ') || line.contains(&b' ') => {
+                Fault::TargetTooLong
+            }
+            Part::Head => Fault::RequestLine,
+            Part::Body { .. }
+            | Part::ChunkSize
+            | Part::ChunkData { .. }
+            | Part::ChunkEnd
+            | Part::Trailers
+            | Part::Refused
+            | Part::Unframed => Fault::Unframed,
+        }
     }
 }
 
@@ -134,7 +182,8 @@ impl Framing {
                 | Part::ChunkData { .. }
                 | Part::ChunkEnd
                 | Part::Trailers
-                | Part::Stopped => Fault::Unframed,
+                | Part::Refused
+                | Part::Unframed => Fault::Unframed,
             });
         };
         match self.part {
@@ -143,9 +192,11 @@ impl Framing {
             Part::ChunkEnd if text.is_empty() => self.go_to(Part::ChunkSize),
             Part::Trailers if text.is_empty() => self.go_to(Part::Head),
             Part::Trailers => {}
-            Part::ChunkEnd | Part::Body { .. } | Part::ChunkData { .. } | Part::Stopped => {
-                return Err(Fault::Unframed);
-            }
+            Part::ChunkEnd
+            | Part::Body { .. }
+            | Part::ChunkData { .. }
+            | Part::Refused
+            | Part::Unframed => return Err(Fault::Unframed),
         }
         Ok(false)
     }

@@ -5,15 +5,18 @@
 //! both are made good here, and nowhere else.
 //!
 //! * [`heads`]: the scanner, which judges every head as its bytes stand on the wire.
+//! * `refusal`: what the parser and the client get where a head is refused.
 //! * `stream`: the socket with the scanner and the time-outs in it.
 //! * `service`: refuses what is unsound, serves the rest, survives panics.
 //!
-//! A request that the parser itself rejects is answered by it, with a status and no body: 400 for
-//! what cannot be parsed, 431 for more than 100 headers or too many bytes, 414 for a target of
-//! more than 65,534 bytes. Such a connection ends, as after every refusal of a head.
+//! The parser gets a head only when it is whole and sound, so that it has nothing left to reject:
+//! every refusal is rendered like any other error. 400 for what could be read in two ways, 414 for a
+//! target of more than 65,534 bytes, 431 for more than 100 headers or too many bytes of them, 413
+//! for a length beyond all counting. The connection ends after each of them.
 
 mod head;
 pub mod heads;
+mod refusal;
 mod service;
 mod stream;
 mod traffic;
@@ -50,6 +53,9 @@ const ACCEPT_WAIT_MS_MIN: u64 = 10;
 /// The longest wait after failed accepts.
 const ACCEPT_WAIT_MS_MAX: u64 = 1000;
 
+/// Room in the parser's buffer beyond the longest head.
+const PARSER_BYTES_SPARE: usize = 8 << 10;
+
 /// How connections are served.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionSettings {
@@ -64,13 +70,14 @@ pub struct ConnectionSettings {
 }
 
 impl ConnectionSettings {
-    /// The usual bounds: 4,096 connections; 30 s for a head, 75 s between requests, 60 s of
-    /// silence within one; 30 s to stop.
+    /// The usual bounds: 4,096 connections; 25 s for a head, the first one counted from the
+    /// beginning of the connection; 75 s between requests, 60 s of silence within one; 30 s to
+    /// stop.
     pub fn new(render: RenderError) -> Self {
         Self {
             connections_max: 4096,
             patience: Patience {
-                head_max: Duration::from_secs(30),
+                head_max: Duration::from_secs(25),
                 idle_max: Duration::from_secs(75),
                 silence_max: Duration::from_mins(1),
             },
@@ -170,7 +177,8 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         // The stream's own bounds are tighter; this one stands behind them.
         .header_read_timeout(settings.patience.idle_max + settings.patience.head_max)
-        .max_buf_size(HEAD_BYTES_MAX);
+        // More than any head that passes: this bound of the parser is never met.
+        .max_buf_size(HEAD_BYTES_MAX + PARSER_BYTES_SPARE);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

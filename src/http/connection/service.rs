@@ -16,6 +16,7 @@ use tower::ServiceExt;
 
 use super::RenderError;
 use super::heads::Fault;
+use super::refusal::error_of;
 use super::traffic::{AnswerBody, Traffic};
 use crate::http::error::ApiError;
 
@@ -49,7 +50,7 @@ async fn serve(router: Router, render: RenderError, request: Request<Incoming>) 
 }
 
 fn refuse(render: RenderError, path: &str, fault: Fault) -> Response {
-    let mut response = render(path, ApiError::Invalid(fault.to_string()));
+    let mut response = render(path, error_of(fault));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,5 +1,5 @@
-//! The socket as the parser sees it: every byte that comes in passes the scanner first, and no
-//! silence lasts for ever.
+//! The socket as the parser sees it: every byte that comes in passes the scanner first, a head is
+//! held back until it is whole, and no silence lasts for ever.
 //!
 //! The parser's own time-out for heads also runs while a connection rests between two requests;
 //! here each kind of silence has its own bound. Closing takes a moment: what a client still sends
@@ -12,16 +12,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::heads::{Position, Scanner};
+use super::refusal::stand_in;
 use super::traffic::Traffic;
 
 /// How long a client may keep us waiting, by what we wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// From the first byte of a head to its last.
+    /// From the first byte of a head to its last; for the first one, from the beginning of the
+    /// connection.
     pub head_max: Duration,
     /// Between an answer and the next request's first byte.
     pub idle_max: Duration,
@@ -33,6 +36,9 @@ pub struct Patience {
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// How much of it at most.
 const LINGER_BYTES_MAX: u64 = 4 << 20;
+
+/// Bytes that are read at once while a head is held back.
+const PIECE_BYTES: usize = 8 << 10;
 
 /// What the reading side waits for. Waiting for another thing begins a new time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,10 @@ enum Awaited {
 pub(super) struct ScannedStream<S> {
     inner: S,
     scanner: Scanner,
+    /// The beginning of a head that is not whole yet.
+    held: BytesMut,
+    /// What was held back and may be passed on now.
+    ready: BytesMut,
     traffic: Arc<Traffic>,
     patience: Patience,
     heads: u64,
@@ -64,6 +74,8 @@ impl<S> ScannedStream<S> {
         Self {
             inner,
             scanner: Scanner::default(),
+            held: BytesMut::new(),
+            ready: BytesMut::new(),
             traffic,
             patience,
             heads: 0,
@@ -75,22 +87,43 @@ impl<S> ScannedStream<S> {
         }
     }
 
-    fn scan(&mut self, bytes: &[u8]) {
+    /// How many of these bytes may be passed on.
+    fn scan(&mut self, bytes: &[u8]) -> usize {
         let Self { scanner, traffic, heads, .. } = self;
         self.bytes += bytes.len() as u64;
         scanner.feed(bytes, &mut |verdict| {
             *heads += 1;
             traffic.leave(verdict);
-        });
+        })
+    }
+
+    /// Holds back what may not be passed on. A head that is refused gives way to its stand-in.
+    fn hold(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+        if self.scanner.position() == Position::Refused {
+            let beginning = std::mem::take(&mut self.held);
+            self.ready.extend_from_slice(&stand_in(&beginning));
+        }
+    }
+
+    /// Passes on what was held back and has become sound; whether there was anything.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let count = self.ready.len().min(buffer.remaining());
+        buffer.put_slice(&self.ready[..count]);
+        self.ready.advance(count);
+        count > 0
     }
 
     fn awaits(&self) -> Awaited {
         match self.scanner.position() {
             Position::Body => Awaited::BodyBytes { after_bytes: self.bytes },
             Position::Head => Awaited::Head { number: self.heads },
+            Position::Between if self.heads == 0 => Awaited::Head { number: 0 },
             Position::Between if self.traffic.is_busy() => Awaited::Nothing,
             // Behind a fault, the refusal is on its way out, and the connection ends with it.
-            Position::Between | Position::Stopped => Awaited::Rest { after_heads: self.heads },
+            Position::Between | Position::Refused | Position::Unframed => {
+                Awaited::Rest { after_heads: self.heads }
+            }
         }
     }
 
@@ -158,14 +191,74 @@ impl<S: AsyncRead + Unpin> AsyncRead for ScannedStream<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        match Pin::new(&mut self.inner).poll_read(context, buffer) {
-            Poll::Ready(outcome) => {
-                self.scan(&buffer.filled()[before..]);
-                Poll::Ready(outcome)
+        loop {
+            if self.give(buffer) {
+                return Poll::Ready(Ok(()));
             }
-            Poll::Pending => self.poll_read_patience(context).map(Err),
+            if self.scanner.position() == Position::Refused {
+                return self.poll_read_patience(context).map(Err);
+            }
+            let read = match self.held.is_empty() {
+                true => self.poll_read_through(context, buffer),
+                false => self.poll_read_held(context),
+            };
+            match read {
+                Poll::Ready(Ok(Read::Held)) => {}
+                Poll::Ready(Ok(Read::Passed | Read::Ended)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return self.poll_read_patience(context).map(Err),
+            }
         }
+    }
+}
+
+/// What became of what was read.
+enum Read {
+    /// Some of it is in the reader's buffer.
+    Passed,
+    /// All of it is held back, or ready to be given.
+    Held,
+    /// Nothing came, nor will.
+    Ended,
+}
+
+impl<S: AsyncRead + Unpin> ScannedStream<S> {
+    /// Reads straight into the reader's buffer, and takes an unfinished head out of it again.
+    fn poll_read_through(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<Read>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        let after = buffer.filled().len();
+        if after == before {
+            return Poll::Ready(Ok(Read::Ended));
+        }
+        let sound = before + self.scan(&buffer.filled()[before..]);
+        if sound < after {
+            self.hold(&buffer.filled()[sound..]);
+            buffer.set_filled(sound);
+        }
+        Poll::Ready(Ok(if sound > before { Read::Passed } else { Read::Held }))
+    }
+
+    /// Reads the next piece of a head that is held back.
+    fn poll_read_held(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Read>> {
+        let mut space = [0; PIECE_BYTES];
+        let mut piece = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut piece))?;
+        let piece = piece.filled();
+        if piece.is_empty() {
+            return Poll::Ready(Ok(Read::Ended));
+        }
+        let sound = self.scan(piece);
+        if sound > 0 {
+            self.ready = std::mem::take(&mut self.held);
+            self.ready.extend_from_slice(&piece[..sound]);
+        }
+        self.hold(&piece[sound..]);
+        Poll::Ready(Ok(Read::Held))
     }
 }
 

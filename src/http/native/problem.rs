@@ -51,6 +51,8 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::Locked(_) => "/problems/locked",
         ApiError::TooLarge { .. } => "/problems/too-large",
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
+        ApiError::HeadTooLong(_) => "/problems/head-too-long",
+        ApiError::PreconditionFailed => "/problems/precondition-failed",
         ApiError::RangeNotSatisfiable { .. } => "/problems/range-not-satisfiable",
         ApiError::RateLimited(_) => "/problems/rate-limited",
         ApiError::Timeout => "/problems/timeout",

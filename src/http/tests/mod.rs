@@ -6,6 +6,7 @@ mod edge;
 mod errors;
 mod merple;
 mod native;
+mod pace;
 mod renderio;
 mod sirv;
 mod swiftia;

@@ -133,10 +133,13 @@ async fn too_many_headers_too_long_a_head_and_too_long_a_target_have_their_statu
     assert_eq!(statuses(&server.exchange(head("/ping", &headers(99))).await), [431]);
     let megabyte = format!("X: {}\r\n", "v".repeat(1 << 20));
     assert_eq!(statuses(&server.exchange(head("/ping", &megabyte)).await), [431]);
+    let endless = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551615\r\n\r\n";
+    assert_eq!(statuses(&server.exchange(endless).await), [413]);
     let target = |bytes: usize| format!("/ping?{}", "q".repeat(bytes - 6));
     let fitting = format!("X: {}\r\n", "v".repeat(30 * 1024));
     assert_eq!(statuses(&server.exchange(head(&target(65_534), &fitting)).await), [200]);
     assert_eq!(statuses(&server.exchange(head(&target(65_535), "")).await), [414]);
+    assert_eq!(statuses(&server.exchange(head(&target(400_000), "")).await), [414]);
 }
 
 #[tokio::test]

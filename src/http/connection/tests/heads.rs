@@ -89,12 +89,20 @@ fn a_body_has_one_end() {
         ("Transfer-Encoding: xchunked\r\n", Fault::Encoding),
         ("Transfer-Encoding: chunked, identity\r\n", Fault::Encoding),
         ("Transfer-Encoding: gzip, chunked\r\n", Fault::Encoding),
-        ("Transfer-Encoding: \u{b}chunked\r\n", Fault::Encoding),
+        ("Transfer-Encoding: \u{b}chunked\r\n", Fault::HeaderLine),
+        ("Content-Length: 9223372036854775808\r\n", Fault::BodyTooLarge),
+        ("Content-Length: 18446744073709551615\r\n", Fault::BodyTooLarge),
+        ("Content-Length: 18446744073709551616\r\n", Fault::LengthMalformed),
         ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Fault::Encoding),
         ("Transfer-Encoding : chunked\r\n", Fault::HeaderLine),
         (" Content-Length: 5\r\n", Fault::HeaderLine),
         ("Content-Length\r\n", Fault::HeaderLine),
         (": 5\r\n", Fault::HeaderLine),
+        ("X(: 5\r\n", Fault::HeaderLine),
+        ("X\u{e9}: 5\r\n", Fault::HeaderLine),
+        ("X: a\0b\r\n", Fault::HeaderLine),
+        ("X: a\u{7f}\r\n", Fault::HeaderLine),
+        ("X: a\rb\r\n", Fault::HeaderLine),
     ] {
         refused(&format!("{head}{lines}"), fault);
     }
@@ -111,7 +119,8 @@ fn a_target_names_the_host_and_no_fragment() {
     for other in ["http://b.example/x", "http://a.example/", "http://u@a.example:81/"] {
         refused(&head(other), Fault::OtherAuthority);
     }
-    for form in ["a.example:81", "path", "ftp://a.example:81/", "http:///x"] {
+    for form in ["a.example:81", "path", "ftp://a.example:81/", "http:///x", "/a\0", "/<", "/a\tb"]
+    {
         refused(&format!("GET {form} HTTP/1.1\r\n"), Fault::TargetForm);
     }
 }
@@ -128,6 +137,8 @@ fn a_request_line_has_three_words() {
         "GET / HTTP/3.0",
         "GET / http/1.1",
         "PRI * HTTP/2.0",
+        "G(T / HTTP/1.1",
+        "G\0T / HTTP/1.1",
         "x",
     ] {
         refused(&format!("{line}\r\n"), Fault::RequestLine);
@@ -157,11 +168,54 @@ fn a_chunk_that_does_not_end_as_it_said_spoils_what_follows() {
 #[test]
 fn a_head_without_end_is_given_up() {
     let endless = "a".repeat(HEAD_BYTES_MAX + 1);
-    assert_eq!(verdicts_of(&[endless.as_bytes()]), [Err(Fault::TooLong)]);
-    let pieces: Vec<&[u8]> = endless.as_bytes().chunks(1000).collect();
-    assert_eq!(verdicts_of(&pieces), [Err(Fault::TooLong)]);
+    for (beginning, fault) in [
+        ("", Fault::RequestLine),
+        ("GET /", Fault::TargetTooLong),
+        ("GET / HTTP/1.1\r\nX: ", Fault::TooLong),
+    ] {
+        let head = format!("{beginning}{endless}");
+        assert_eq!(verdicts_of(&[head.as_bytes()]), [Err(fault)]);
+        let pieces: Vec<&[u8]> = head.as_bytes().chunks(1000).collect();
+        assert_eq!(verdicts_of(&pieces), [Err(fault)]);
+    }
     let lines = format!("GET / HTTP/1.1\r\n{}", "a: b\r\n".repeat(HEAD_BYTES_MAX / 6));
-    assert_eq!(verdicts_of(&[lines.as_bytes()]), [Err(Fault::TooLong)]);
+    assert_eq!(verdicts_of(&[lines.as_bytes()]), [Err(Fault::HeadersTooMany)]);
+}
+
+#[test]
+fn a_head_has_a_hundred_headers_at_most() {
+    let head =
+        |count: usize| format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(count - 1));
+    assert_eq!(verdicts_of(&[head(100).as_bytes()]), [Ok(())]);
+    assert_eq!(verdicts_of(&[head(101).as_bytes()]), [Err(Fault::HeadersTooMany)]);
+    let long_name = format!("GET / HTTP/1.1\r\n{}: y\r\n", "x".repeat(256));
+    assert_eq!(verdicts_of(&[long_name.as_bytes()]), [Err(Fault::TooLong)]);
+}
+
+#[test]
+fn a_target_has_65534_bytes_at_most() {
+    let head = |bytes: usize| format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "t".repeat(bytes - 1));
+    assert_eq!(verdicts_of(&[head(65_534).as_bytes()]), [Ok(())]);
+    assert_eq!(verdicts_of(&[head(65_535).as_bytes()]), [Err(Fault::TargetTooLong)]);
+}
+
+#[test]
+fn only_what_is_whole_and_sound_is_passed_on() {
+    let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
+    for (text, passed) in [
+        (get.to_owned(), get.len()),
+        (format!("{get}GET / HT"), get.len()),
+        (format!("{get}\r\n\r"), get.len() + 2),
+        (format!("{get}G T\r\n{get}"), get.len()),
+        (format!("{post}abc"), post.len() + 3),
+        (format!("{post}abcdefghiGET"), post.len() + 9),
+        ("GET".to_owned(), 0),
+        ("G T\r\n".to_owned(), 0),
+    ] {
+        let mut scanner = Scanner::default();
+        assert_eq!(scanner.feed(text.as_bytes(), &mut |_| {}), passed, "{text:?}");
+    }
 }
 
 #[test]
@@ -177,7 +231,11 @@ fn the_position_tells_waiting_from_resting() {
     assert_eq!(position_after("Host: h\r\nContent-Length: 2\r\n\r\n"), Position::Body);
     assert_eq!(position_after("a"), Position::Body);
     assert_eq!(position_after("b"), Position::Between);
-    assert_eq!(position_after("x\r\n"), Position::Stopped);
+    assert_eq!(position_after("x\r\n"), Position::Refused);
+    let mut scanner = Scanner::default();
+    let chunks = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n";
+    scanner.feed(chunks.as_bytes(), &mut |_| {});
+    assert_eq!(scanner.position(), Position::Unframed);
 }
 
 /// Pieces of traffic, sound and unsound, from which longer traffic is strung together.

@@ -4,6 +4,7 @@
 mod framing;
 mod heads;
 mod patience;
+mod shapes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +39,10 @@ fn render(path: &str, error: ApiError) -> Response {
     match error {
         ApiError::Invalid(text) => {
             (StatusCode::BAD_REQUEST, format!("{path}: {text}")).into_response()
+        }
+        ApiError::HeadTooLong(part) => (part.status(), format!("{path}: {part:?}")).into_response(),
+        ApiError::TooLarge { limit } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, format!("{path}: {limit}")).into_response()
         }
         other => (StatusCode::INTERNAL_SERVER_ERROR, format!("{path}: {other:?}")).into_response(),
     }

@@ -35,6 +35,17 @@ async fn half_a_head_is_given_up() {
 }
 
 #[tokio::test]
+async fn the_first_head_has_no_time_beyond_that_of_its_connection() {
+    let server = server(|settings| settings.patience.head_max = SHORT * 2).await;
+    let mut client = server.connect().await;
+    let begun = Instant::now();
+    tokio::time::sleep(SHORT).await;
+    client.send("GET /ping HTTP/1.1\r\nHo").await;
+    assert_given_up(&mut client, begun).await;
+    assert!(begun.elapsed() < SHORT * 3, "after {:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_head_that_comes_byte_by_byte_is_given_up() {
     let server = server(|settings| settings.patience.head_max = SHORT).await;
     let mut client = server.connect().await;
@@ -47,8 +58,8 @@ async fn a_head_that_comes_byte_by_byte_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed() {
-    let server = server(|settings| settings.patience.idle_max = SHORT).await;
+async fn a_connection_that_says_nothing_has_the_time_of_a_head() {
+    let server = server(|settings| settings.patience.head_max = SHORT).await;
     let mut client = server.connect().await;
     assert_given_up(&mut client, Instant::now()).await;
 }

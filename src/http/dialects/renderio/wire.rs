@@ -42,6 +42,8 @@ fn code(error: &ApiError) -> &'static str {
         ApiError::OrganizationRequired
         | ApiError::Invalid(_)
         | ApiError::UnsupportedMediaType
+        | ApiError::HeadTooLong(_)
+        | ApiError::PreconditionFailed
         | ApiError::RangeNotSatisfiable { .. }
         | ApiError::Timeout => "INVALID_REQUEST",
         ApiError::OrganizationMismatch

@@ -75,6 +75,9 @@ pub struct Refusal {
     pub missing: Vec<usize>,
     /// The organization's, but not the key's to see.
     pub outside_prefix: Vec<usize>,
+    /// Folders that hold something, where only empty ones may go. Of these it is not looked at
+    /// whether something is locked.
+    pub not_empty: Vec<usize>,
     /// Locked, by the topmost lock of each.
     pub locked: Vec<(usize, EntryPath)>,
 }

@@ -43,6 +43,15 @@ pub enum LockedPolicy {
     Skip,
 }
 
+/// What becomes of the request when a selected folder holds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoldersPolicy {
+    /// The folder goes with all below it.
+    Whole,
+    /// The whole request is refused, whatever is in the folder.
+    EmptyOnly,
+}
+
 /// Through which door a request came. Kept with the deletion's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,6 +99,8 @@ pub struct DeleteRequest {
     pub missing: MissingPolicy,
     /// What is locked.
     pub locked: LockedPolicy,
+    /// Folders that hold something.
+    pub folders: FoldersPolicy,
     /// Whether a selector that finds nothing joins an earlier deletion whose answer was missed.
     pub joins_missed: bool,
     /// What the request is counted against.

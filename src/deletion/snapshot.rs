@@ -71,7 +71,8 @@ pub struct FoundOutputs {
     pub files: Vec<FoundFile>,
 }
 
-/// A live folder with all below it.
+/// A live folder with all below it. Where the request takes empty folders only, the look into it
+/// may end with the first thing that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundFolder {
     /// Where it lies.
@@ -86,6 +87,13 @@ pub struct FoundFolder {
     pub locked_files: Vec<LockedFile>,
     /// The paths of the locked folders, by index into `folders`.
     pub locked_folders: Vec<(u32, EntryPath)>,
+}
+
+impl FoundFolder {
+    /// Whether anything is in it.
+    pub fn holds_something(&self) -> bool {
+        self.folders.len() > 1 || self.folders.iter().any(|folder| folder.direct.files > 0)
+    }
 }
 
 /// One folder of a tree.

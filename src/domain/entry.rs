@@ -49,6 +49,40 @@ pub struct Attributes {
     pub external_id: Option<String>,
 }
 
+/// Tags of one file at most.
+pub const TAGS_MAX: usize = 100;
+
+/// How the tags of a file are to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagChange {
+    /// To these and no others.
+    Set(Vec<String>),
+    /// These come behind those that are there.
+    Add(Vec<String>),
+    /// These go; one that is not there is gone already.
+    Remove(Vec<String>),
+}
+
+impl TagChange {
+    /// The tags that `present` become, each once. More than [`TAGS_MAX`] may come of it.
+    pub fn applied_to(&self, present: &[String]) -> Vec<String> {
+        let (kept, added): (&[String], &[String]) = match self {
+            Self::Set(tags) => (&[], tags),
+            Self::Add(tags) => (present, tags),
+            Self::Remove(tags) => {
+                return present.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+            }
+        };
+        let mut tags: Vec<String> = Vec::with_capacity(kept.len() + added.len());
+        for tag in kept.iter().chain(added) {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
+        tags
+    }
+}
+
 /// A live file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
@@ -153,4 +187,22 @@ pub struct Stored {
     pub file: FileRecord,
     /// Whether the entry is new.
     pub created: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(present: &[&str], change: fn(Vec<String>) -> TagChange, tags: &[&str]) -> Vec<String> {
+        let owned = |tags: &[&str]| tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>();
+        change(owned(tags)).applied_to(&owned(present))
+    }
+
+    #[test]
+    fn tags_change_in_order_and_stand_once() {
+        assert_eq!(check(&["a", "b"], TagChange::Set, &["c", "a", "c"]), ["c", "a"]);
+        assert_eq!(check(&["a", "b"], TagChange::Add, &["c", "a", "c"]), ["a", "b", "c"]);
+        assert_eq!(check(&["a", "b"], TagChange::Remove, &["c", "a"]), ["b"]);
+        assert_eq!(check(&["a"], TagChange::Set, &[]), [""; 0]);
+    }
 }

@@ -9,10 +9,11 @@ use super::pace::is_too_slow;
 use crate::blobs::BlobError;
 use crate::deletion::record::AllowanceState;
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::UploadRefusal;
+use crate::domain::entry::{TAGS_MAX, UploadRefusal};
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
 use crate::ledger::LedgerError;
+use crate::ledger::tree::TreeRefusal;
 use crate::uploads::UploadError;
 
 /// A request that did not do what it asked for, and changed nothing unless it says so.
@@ -196,6 +197,33 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::ReserveSpent => Self::InsufficientStorage(
                 "no space is left for uploads, only for deleting".to_owned(),
             ),
+        }
+    }
+}
+
+impl From<TreeRefusal> for ApiError {
+    fn from(refusal: TreeRefusal) -> Self {
+        let invalid = |text: &str| Self::Invalid(text.to_owned());
+        match refusal {
+            TreeRefusal::Missing => Self::NotFound,
+            // As with uploads: a path beyond one's prefix asks for a right that the key lacks.
+            TreeRefusal::OutsidePrefix => Self::Forbidden(Scope::Write),
+            TreeRefusal::Exists => Self::Conflict("something is at this path already".to_owned()),
+            TreeRefusal::ParentIsFile(path) => {
+                Self::Conflict(format!("a file is where a folder would have to be: {path}"))
+            }
+            TreeRefusal::IsFolder => invalid("the path names a folder"),
+            TreeRefusal::IntoItself => invalid("a folder cannot be moved into itself"),
+            TreeRefusal::Reserved(path) | TreeRefusal::Locked(path) => Self::Locked(vec![path]),
+            TreeRefusal::TooLarge => {
+                Self::Conflict("more is in the folder than can be moved at once".to_owned())
+            }
+            TreeRefusal::PathTooLong => invalid("the path of something in it would be too long"),
+            TreeRefusal::TooManyTags => invalid(&format!("a file has at most {TAGS_MAX} tags")),
+            TreeRefusal::OtherFolder => invalid("the continuation is not one of this folder"),
+            TreeRefusal::ReserveSpent => {
+                Self::InsufficientStorage("no space is left for this, only for deleting".to_owned())
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::error::ApiError;
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::Attributes;
+use crate::domain::entry::{Attributes, TAGS_MAX};
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::path::{EntryName, EntryPath, NAME_BYTES_MAX, PATH_BYTES_MAX, PathError};
 
@@ -11,8 +11,6 @@ use crate::domain::path::{EntryName, EntryPath, NAME_BYTES_MAX, PATH_BYTES_MAX, 
 const ID_BYTES: usize = 37;
 /// Bytes of a title at most.
 const TITLE_BYTES_MAX: usize = 255;
-/// Tags of one file at most.
-const TAGS_MAX: usize = 100;
 /// Bytes of one tag at most.
 const TAG_BYTES_MAX: usize = 255;
 

@@ -8,7 +8,9 @@ use super::signing::Signer;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::Deleter;
 use crate::deletion::record::Declined;
-use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{
+    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+};
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
 use crate::domain::organization::Caller;
@@ -55,6 +57,7 @@ impl Service {
             selectors,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
+            folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
             at: self.clock.now(),
@@ -62,15 +65,18 @@ impl Service {
     }
 
     /// Why a request for a single thing was not accepted, as a kind of error. What is not there
-    /// comes before what is locked.
+    /// comes before what is not empty, and that before what is locked.
     pub fn declined(&self, declined: Declined) -> ApiError {
         match declined {
             Declined::Refused(refusal) => {
-                match refusal.missing.is_empty() && refusal.outside_prefix.is_empty() {
+                if !(refusal.missing.is_empty() && refusal.outside_prefix.is_empty()) {
+                    return ApiError::NotFound;
+                }
+                match refusal.not_empty.is_empty() {
                     true => {
                         ApiError::Locked(refusal.locked.into_iter().map(|(_, path)| path).collect())
                     }
-                    false => ApiError::NotFound,
+                    false => ApiError::Conflict("the folder is not empty".to_owned()),
                 }
             }
             Declined::OverAllowance(state) => {

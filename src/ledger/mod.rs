@@ -11,6 +11,7 @@
 
 pub mod error;
 pub mod sqlite;
+pub mod tree;
 
 #[cfg(test)]
 pub mod conformance;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::tree::TreeLedger;
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
@@ -422,12 +424,19 @@ pub trait InspectLedger: Send + Sync {
 
 /// All of it: what an application holds.
 pub trait Ledger:
-    EntryLedger + CommandLedger + DeletionLedger + PurgeQueue + OrganizationLedger + InspectLedger
+    EntryLedger
+    + TreeLedger
+    + CommandLedger
+    + DeletionLedger
+    + PurgeQueue
+    + OrganizationLedger
+    + InspectLedger
 {
 }
 
 impl<L> Ledger for L where
     L: EntryLedger
+        + TreeLedger
         + CommandLedger
         + DeletionLedger
         + PurgeQueue

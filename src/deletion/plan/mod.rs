@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use super::record::{Counts, Outcome, Refusal};
-use super::request::{DeleteRequest, LockedPolicy, MissingPolicy};
+use super::request::{DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
 use crate::domain::entry::FolderNumber;
 use crate::domain::id::CommandId;
@@ -91,6 +91,11 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             Found::Within(_) => Outcome::Within,
             Found::File(file) => plan_files(std::slice::from_ref(file), &mut plan),
             Found::Outputs(outputs) => plan_outputs(outputs, &mut plan),
+            Found::Folder(folder) if must_stay_whole(request, folder) => {
+                // The refusal is certain, and the plan with its outcomes void.
+                refusal.not_empty.push(index);
+                continue;
+            }
             Found::Folder(folder) => plan_folder(folder, &mut folders_left, &mut plan),
         };
         note_outcome(index, &outcome, &mut plan, &mut refusal);
@@ -106,6 +111,14 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     match refusal == Refusal::default() {
         true => Ok(plan),
         false => Err(refusal),
+    }
+}
+
+/// Whether the request spares this folder because something is in it.
+fn must_stay_whole(request: &DeleteRequest, folder: &FoundFolder) -> bool {
+    match request.folders {
+        FoldersPolicy::Whole => false,
+        FoldersPolicy::EmptyOnly => folder.holds_something(),
     }
 }
 

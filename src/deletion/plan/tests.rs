@@ -24,6 +24,7 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         selectors: vec![Selector::Unmatchable],
         missing,
         locked,
+        folders: FoldersPolicy::Whole,
         joins_missed: false,
         allowance: None,
         at: Timestamp::from_millis(0),
@@ -156,7 +157,8 @@ fn a_refusal_carries_everything_that_is_wrong() {
         Found::Nothing,
     ];
     let locked = vec![(1, at("/a")), (3, at("/t/x")), (3, at("/t/y/5")), (3, at("/t/y/6"))];
-    let refusal = Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked };
+    let refusal =
+        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, not_empty: vec![] };
     assert_eq!(strict(found), Err(refusal));
 }
 
@@ -167,7 +169,7 @@ fn each_policy_forgives_its_own_fault_only() {
     let locked = Refusal { locked: vec![(2, at("/l"))], ..Refusal::default() };
     let counting = request(MissingPolicy::Count, LockedPolicy::Refuse);
     assert_eq!(plan(&counting, &snapshot), Err(locked));
-    let missing = Refusal { missing: vec![0], outside_prefix: vec![1], locked: vec![] };
+    let missing = Refusal { missing: vec![0], outside_prefix: vec![1], ..Refusal::default() };
     let skipping = request(MissingPolicy::Refuse, LockedPolicy::Skip);
     assert_eq!(plan(&skipping, &snapshot), Err(missing));
 }
@@ -293,6 +295,38 @@ fn an_empty_folder_beside_a_lock_goes_and_counts() {
     assert_eq!(shape(&plan), (vec![1], vec![]));
     assert!(matches!(plan.outcomes[0], Outcome::Partly { .. }));
     assert_eq!(plan.counts, Counts { files: 0, bytes: 0, folders: 1 });
+}
+
+fn empty_only(found: Vec<Found>, locked: LockedPolicy) -> Result<Plan, Refusal> {
+    let request = DeleteRequest {
+        folders: FoldersPolicy::EmptyOnly,
+        ..request(MissingPolicy::Refuse, locked)
+    };
+    plan(&request, &Snapshot { found })
+}
+
+#[test]
+fn a_request_for_empty_folders_spares_all_others_whatever_is_locked() {
+    let not_empty = |index| Err(Refusal { not_empty: vec![index], ..Refusal::default() });
+    for locked in [LockedPolicy::Refuse, LockedPolicy::Skip] {
+        for full in [&["/t 1"][..], &["/t 0"], &["/t", "/t/a"], &["/t! 1!"], &["/t", "/t/a! 1"]] {
+            let (file, full) = (Found::File(file(1, 1, None)), Found::Folder(tree(full)));
+            assert_eq!(empty_only(vec![file, full], locked), not_empty(1));
+        }
+        let plan = empty_only(vec![Found::Folder(tree(&["/t"]))], locked).unwrap();
+        assert_eq!(plan.counts, Counts { files: 0, bytes: 0, folders: 1 });
+        assert_eq!(plan.trees.len(), 1);
+    }
+}
+
+#[test]
+fn an_empty_folder_that_is_locked_or_reserved_is_refused_as_that() {
+    let reserved = FoundFolder { reserved: true, ..tree(&["/t"]) };
+    let covered = FoundFolder { lock_above: true, ..tree(&["/t"]) };
+    for held in [tree(&["/t!"]), reserved, covered] {
+        let refusal = Refusal { locked: vec![(0, at("/t"))], ..Refusal::default() };
+        assert_eq!(empty_only(vec![Found::Folder(held)], LockedPolicy::Refuse), Err(refusal));
+    }
 }
 
 /// A wide tree of this many folders, the root among them.
@@ -442,7 +476,7 @@ proptest! {
         };
         let missing = indexes(Found::Nothing);
         let outside_prefix = indexes(Found::OutsidePrefix);
-        let refusal = Refusal { missing, outside_prefix, locked: left };
+        let refusal = Refusal { missing, outside_prefix, locked: left, not_empty: vec![] };
         match strict(found.clone()) {
             Ok(planned) => prop_assert_eq!((refusal, planned), (Refusal::default(), lenient(found))),
             Err(refused) => prop_assert_eq!(refused, refusal),

@@ -273,7 +273,7 @@ pub(crate) async fn what_lies_outside_the_prefix_is_not_deleted(fixture: Fixture
         Selector::File(fixture.id()),
     ];
     let declined = fixture.delete(fixture.request(&narrow, selectors.clone())).await.unwrap_err();
-    let refusal = Refusal { missing: vec![4], outside_prefix: vec![1, 2, 3], locked: Vec::new() };
+    let refusal = Refusal { missing: vec![4], outside_prefix: vec![1, 2, 3], ..Refusal::default() };
     assert_eq!(declined, Declined::Refused(refusal));
     let committed = fixture.delete(fixture.lenient(&narrow, selectors)).await.unwrap();
     assert_eq!((committed.counts.files, committed.counts.folders), (1, 0));

@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Committed, CondemnedBatch, Declined, DeletionRecord};
-use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{
+    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+};
 use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::command::{CommandReport, CommandStatus, CommandType};
@@ -267,6 +269,7 @@ impl Fixture {
             selectors,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
+            folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
             at: self.now(),

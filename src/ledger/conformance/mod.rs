@@ -10,11 +10,13 @@ pub(crate) mod allowance;
 pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod entries;
+pub(crate) mod folders;
 pub(crate) mod intents;
 pub(crate) mod isolation;
 pub(crate) mod listing;
 pub(crate) mod locks;
 pub(crate) mod model;
+pub(crate) mod moves;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod purge;
@@ -131,6 +133,37 @@ macro_rules! every_check {
                 reserved_folders_stay,
                 reserved_names_are_ordinary_below_the_top,
                 a_deep_tree_goes,
+            }
+            folders {
+                a_folder_is_made_with_those_above_it,
+                a_folder_is_made_only_where_nothing_is,
+                a_folder_may_be_made_below_a_locked_one,
+                a_folder_takes_a_doomed_name,
+                a_folder_that_holds_something_may_be_spared,
+                children_are_listed_in_the_order_of_their_names,
+                a_list_of_children_stands_while_entries_come_and_go,
+                a_continuation_is_good_for_its_folder_only,
+                only_a_folder_in_sight_has_children,
+                doomed_children_are_not_listed,
+                tags_are_changed_and_nothing_else_is,
+                only_a_file_in_sight_is_tagged,
+            }
+            moves {
+                a_moved_file_keeps_all_but_its_place,
+                a_moved_folder_takes_all_below_it,
+                a_folder_may_go_up,
+                a_refused_move_changes_nothing,
+                a_move_ends_at_the_prefix,
+                nothing_locked_is_moved,
+                reserved_folders_are_not_moved,
+                a_path_may_become_as_long_as_a_path_may_be,
+                a_move_looks_at_no_more_than_its_limits,
+                a_file_moved_into_a_survivor_outlives_the_deletion,
+                a_file_moved_to_a_doomed_name_replaces_the_doomed_row,
+                what_is_doomed_does_not_move,
+                a_survivor_may_move_before_it_is_expanded,
+                a_tree_that_is_partly_marked_is_out_of_reach,
+                a_moved_output_stays_its_commands,
             }
             purge {
                 who_lost_a_lease_settles_nothing,

@@ -16,6 +16,7 @@
 //!
 //! The planner decides and this applies; nothing here looks at a policy.
 
+mod arrange;
 mod commands;
 mod deletions;
 mod inspection;

@@ -16,8 +16,16 @@ impl InspectLedger for SqliteLedger {
     }
 }
 
+/// Folders of doomed trees to which no mark has come down yet. Begins every recount.
+const UNMARKED: &str = "with recursive unmarked(folder) as (\
+     select c.folder from folders c join folders p on p.folder = c.parent \
+     where c.doomed = 0 and p.doomed = 1 \
+     union all select c.folder from folders c join unmarked u on c.parent = u.folder \
+     where c.doomed = 0)";
+
 /// A file row is live where its folder is, and its sequence lies above the folder's doom.
-const LIVE: &str = "d.doomed = 0 and f.sequence > d.doomed_through";
+const LIVE: &str = "d.doomed = 0 and d.folder not in (select folder from unmarked) \
+     and f.sequence > d.doomed_through";
 
 fn inspect(connection: &Connection) -> Result<Inspection, LedgerError> {
     let mut found = Inspection::default();
@@ -27,6 +35,7 @@ fn inspect(connection: &Connection) -> Result<Inspection, LedgerError> {
     found.blobs.sort_by_key(|(key, _, _)| *key);
     integrity(connection, &mut found)?;
     for (what, sql) in rules() {
+        let sql = format!("{UNMARKED} {sql}");
         let broken: i64 =
             connection.query_row(&sql, [], |row| row.get(0)).map_err(failed("recounting"))?;
         if broken > 0 {
@@ -157,7 +166,8 @@ fn tree_rules() -> Vec<(&'static str, String)> {
                 "select count(*) from folders o left join (select f.folder, count(*) files, \
                  sum(f.size) bytes, sum(f.locked) locked from files f \
                  join folders d on d.folder = f.folder where {LIVE} group by f.folder) n \
-                 on n.folder = o.folder where o.doomed = 0 and (o.files <> coalesce(n.files, 0) \
+                 on n.folder = o.folder where o.doomed = 0 and \
+                 o.folder not in (select folder from unmarked) and (o.files <> coalesce(n.files, 0) \
                  or o.bytes <> coalesce(n.bytes, 0) or o.locked_files <> coalesce(n.locked, 0))"
             ),
         ),

@@ -7,6 +7,7 @@
 //!
 //! One process owns the database: whoever opens it holds the data directory's instance lock.
 
+mod arrange;
 mod ballast;
 mod checkpoint;
 mod commands;

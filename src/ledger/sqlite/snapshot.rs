@@ -8,12 +8,12 @@ use super::commands;
 use super::deletions::record;
 use super::entries::live_row;
 use super::rows::{FileRow, corrupt, failed, unsigned};
-use super::tree::{Chains, FolderRow, Grounds, Way, live_child, walk_down};
-use crate::deletion::request::{DeleteRequest, Selector};
+use super::tree::{Chains, FolderRow, Grounds, Way, first_folder, live_child, walk_down};
+use crate::deletion::request::{DeleteRequest, FoldersPolicy, Selector};
 use crate::deletion::snapshot::{
     Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
 };
-use crate::domain::entry::FolderNumber;
+use crate::domain::entry::{FolderNumber, FolderRecord};
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
@@ -258,6 +258,10 @@ impl Reading<'_> {
             locked_files: Vec::new(),
             locked_folders: Vec::new(),
         };
+        if let Some(members) = self.first_thing_in(top)? {
+            found.folders = members;
+            return Ok(found);
+        }
         let (mut locked, mut with_locked_files) = (Vec::new(), Vec::new());
         walk_down(self.connection, top, |parent, row| {
             let index = u32::try_from(found.folders.len())
@@ -280,6 +284,25 @@ impl Reading<'_> {
             found.locked_files.extend(locked_files(self.connection, index, number, &folder)?);
         }
         Ok(found)
+    }
+
+    /// Enough of a folder to see that something is in it, where the request asks no more.
+    fn first_thing_in(&self, top: &FolderRow) -> Result<Option<Vec<TreeFolder>>, LedgerError> {
+        match self.request.folders {
+            FoldersPolicy::Whole => return Ok(None),
+            FoldersPolicy::EmptyOnly => {}
+        }
+        let child = first_folder(self.connection, top.record.number)?;
+        if child.is_none() && top.record.direct.files == 0 {
+            return Ok(None);
+        }
+        let member = |record: &FolderRecord| TreeFolder {
+            number: record.number,
+            parent: 0,
+            direct: record.direct,
+        };
+        let child = child.map(|row| member(&row.record));
+        Ok(Some(std::iter::once(member(&top.record)).chain(child).collect()))
     }
 
     fn path_of(&mut self, folder: FolderNumber) -> Result<EntryPath, LedgerError> {

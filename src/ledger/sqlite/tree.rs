@@ -58,10 +58,10 @@ pub(super) struct FolderRow {
     pub(super) locked_files: u64,
 }
 
-const FOLDER_COLUMNS: &str = "d.folder, d.parent, d.name, d.id, d.created_at, d.reserved, \
+pub(super) const FOLDER_COLUMNS: &str = "d.folder, d.parent, d.name, d.id, d.created_at, d.reserved, \
      d.locked, d.doomed, d.doomed_through, d.files, d.bytes, d.locked_files";
 
-fn folder_row(row: &Row<'_>) -> rusqlite::Result<FolderRow> {
+pub(super) fn folder_row(row: &Row<'_>) -> rusqlite::Result<FolderRow> {
     let created_at: Timestamp = row.get(4)?;
     Ok(FolderRow {
         record: FolderRecord {
@@ -100,6 +100,17 @@ pub(super) fn child_folder(
     let sql = format!("select {FOLDER_COLUMNS} from folders d where d.parent = ?1 and d.name = ?2");
     let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a folder"))?;
     let found = statement.query_row(params![parent, name], folder_row);
+    found.optional().map_err(failed("finding a folder"))
+}
+
+/// Any folder that lies in this one.
+pub(super) fn first_folder(
+    connection: &Connection,
+    parent: FolderNumber,
+) -> Result<Option<FolderRow>, LedgerError> {
+    let sql = format!("select {FOLDER_COLUMNS} from folders d where d.parent = ?1 limit 1");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a folder"))?;
+    let found = statement.query_row([parent], folder_row);
     found.optional().map_err(failed("finding a folder"))
 }
 

@@ -42,19 +42,19 @@ pub(super) fn commit(
     Ok(Ok(Stored { file, created }))
 }
 
-/// Where a version goes.
-struct Target {
+/// Where a version, or an entry that is moved, goes.
+pub(super) struct Target {
     /// The deepest folder on the way that exists.
-    deepest: FolderRow,
+    pub(super) deepest: FolderRow,
     /// The folders below it that have to be made.
-    missing: Vec<EntryName>,
-    name: EntryName,
+    pub(super) missing: Vec<EntryName>,
+    pub(super) name: EntryName,
     /// What lies there now.
-    old: Option<Old>,
+    pub(super) old: Option<Old>,
 }
 
 /// The row that a version replaces.
-enum Old {
+pub(super) enum Old {
     Live(FileRecord),
     /// Doomed, and not expanded yet.
     Doomed(FileRecord),
@@ -112,17 +112,17 @@ fn find_target(
     Ok(Ok(Target { deepest, missing, name, old }))
 }
 
-fn names_below(path: &EntryPath, depth: usize) -> Vec<EntryName> {
+pub(super) fn names_below(path: &EntryPath, depth: usize) -> Vec<EntryName> {
     let names = path.names().skip(depth);
     names.map(|name| EntryName::parse(name).expect("a path is made of names")).collect()
 }
 
-fn path_to_depth(path: &EntryPath, depth: usize) -> EntryPath {
+pub(super) fn path_to_depth(path: &EntryPath, depth: usize) -> EntryPath {
     let names: Vec<&str> = path.names().take(depth).collect();
     EntryPath::parse(&format!("/{}", names.join("/"))).expect("a part of a path is a path")
 }
 
-fn make_folders(
+pub(super) fn make_folders(
     tx: &mut WriteTx<'_>,
     ids: &IdSource,
     realm: &Realm,
@@ -191,7 +191,7 @@ fn store(
 }
 
 /// The doomed row makes room; its blob goes to the purge queue now and not by the expander.
-fn condemn_doomed(
+pub(super) fn condemn_doomed(
     tx: &mut WriteTx<'_>,
     realm: &Realm,
     doomed: &FileRecord,
@@ -237,7 +237,7 @@ fn write_row(
         .map_err(failed("storing a version"))
 }
 
-fn count(
+pub(super) fn count(
     tx: &WriteTx<'_>,
     number: FolderNumber,
     added: Tally,

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::{Merple, path_of};
 use crate::deletion::record::{Declined, Refusal};
-use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{
+    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+};
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -39,6 +41,7 @@ pub(super) async fn delete(
         selectors: vec![Selector::Path(written)],
         missing: MissingPolicy::Refuse,
         locked: LockedPolicy::Refuse,
+        folders: FoldersPolicy::Whole,
         joins_missed: false,
         allowance: None,
         at: service.clock.now(),

@@ -14,7 +14,7 @@ use super::quota::{BUCKET_LIMIT, write_bucket};
 use super::wire::{Batch, Deleted, Job, JobResult, Progress};
 use crate::deletion::record::{Declined, DeletionRecord};
 use crate::deletion::request::{
-    Allowance, DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector,
+    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::id::DeletionId;
 use crate::domain::organization::Scope;
@@ -89,6 +89,7 @@ async fn accept(
         selectors,
         missing: MissingPolicy::Count,
         locked: LockedPolicy::Skip,
+        folders: FoldersPolicy::Whole,
         joins_missed: false,
         allowance: Some(allowance(service)),
         at: now,

@@ -126,6 +126,6 @@ async fn set_lock(
     }
 }
 
-fn filename_of(text: &str) -> Result<WrittenPath, ApiError> {
+pub(super) fn filename_of(text: &str) -> Result<WrittenPath, ApiError> {
     EntryPath::parse_written(text).map_err(|error| ApiError::Invalid(error.to_string()))
 }

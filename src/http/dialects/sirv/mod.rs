@@ -5,37 +5,49 @@
 //! | `POST /v2/token` `{"clientId","clientSecret","expiresIn"?}` | 200 `{"token","expiresIn":1200,"scope":[…]}` |
 //! | `POST /v2/files/batch/delete` `{"filenames":[…]}` | 200 `{"id":"<32 letters and digits>"}` once the job is durable |
 //! | `GET /v2/files/batch/delete?id=` | 200 `{"progress":P}`; at the end `{"progress":100,"result":{"skipped":[…],"notfound":N,"deleted":{"files":N,"dirs":N}}}` |
+//! | `POST /v2/files/delete?filename=` | 200, empty; one file, or a folder with nothing in it |
 //! | `POST /v2/files/upload?filename=`, raw body | 200, empty; parents are made, a file is replaced |
 //! | `GET /v2/files/stat?filename=` | 200 `{mtime,ctime,contentType,size,isDirectory,meta}` |
 //! | `GET`, `HEAD /v2/files/download?filename=` | 200 with the bytes; 206, 304 and 416 as usual |
+//! | `POST /v2/files/mkdir?dirname=` | 200, empty; parents are made |
+//! | `POST /v2/files/rename?from=&to=` | 200, empty; a file, or a folder with all that is in it; parents are made |
+//! | `GET /v2/files/readdir?dirname=&continuation=` | 200 `{"contents":[{filename,mtime,contentType,size,isDirectory,meta}],"continuation"?}`, 100 a page, in the order of the names |
+//! | `GET /v2/files/meta/tags?filename=` | 200 `{"tags":[…]}` |
+//! | `POST`, `DELETE /v2/files/meta/tags?filename=` `{"tags":[…]}` | 200, empty; the tags come to those that are there, or go |
 //! | `POST /v2/files/lock?filename=`, `POST /v2/files/unlock?filename=` | 200, empty |
 //!
 //! | what is wrong | status |
 //! |---|---|
-//! | a parameter that is missing or repeated; on the batch, one that is unknown | 400 |
+//! | a parameter that is missing or repeated; on whatever deletes, one that is unknown | 400 |
 //! | a batch that is empty, has more than 1,000 paths, a path of more than 1,024 characters, `/` or a control character in a path, an unknown or doubled member | 400 |
+//! | `/` that is to be deleted, renamed or locked; a folder that is to go below itself; a path that would be too long; a continuation of another folder; tags of a folder, or too many | 400 |
 //! | no token, an expired one, one whose key is revoked; a key itself; a wrong secret | 401 `Missing authentication` |
 //! | the token lacks the scope | 403 |
 //! | nothing at the path; a job that is unknown, or not this organization's, or not a batch | 404 |
-//! | an upload where a folder is, or below a file | 409 |
+//! | an upload where a folder is, or below a file; a target that exists; a folder that is not empty; a folder with more in it than can be moved at once | 409, before 423 |
 //! | a batch of more than 32,768 bytes | 413 `Request Entity Too Large` |
 //! | a batch that is not JSON by its content type | 415 |
-//! | an upload over something locked | 423 |
+//! | an upload over something locked; a delete or rename of what is locked, lies below a lock or holds something locked; a rename to below a lock; a reserved folder | 423 |
 //! | the eleventh accepted batch of an organization within 3,600 s; more than 600 attempts in a minute | 429 |
 //!
-//! Errors are `{"statusCode":N,"error":REASON,"message":TEXT}`. Uploading and locking need `write`,
-//! unlocking `admin`, deleting `delete`, reading `read`; a job's progress needs `delete` or `read`.
+//! Errors are `{"statusCode":N,"error":REASON,"message":TEXT}`. Uploading, making folders,
+//! renaming, tagging and locking need `write`, unlocking `admin`, deleting `delete`, reading `read`;
+//! a job's progress needs `delete` or `read`.
 //!
 //! In a batch, paths without a leading `/`, or malformed otherwise, are counted as not found; `/a`
 //! and `/a/` are one path, and what is repeated or overlaps counts once. What is locked, and the
 //! reserved folders, are skipped and named. A job's `id` is its deletion's. A folder's `stat` says
-//! `size` 0 and no `contentType`.
+//! `size` 0 and no `contentType`, in a list as well. A continuation is good for the folder that it
+//! was given for; an empty one is the first page.
 
 mod batch;
 mod call;
+mod delete;
 mod filenames;
 mod files;
+mod folders;
 mod quota;
+mod tags;
 mod token;
 mod wire;
 
@@ -70,9 +82,17 @@ pub fn routes() -> Router<Service> {
             "/v2/files/batch/delete",
             post(batch::submit).get(batch::progress).options(preflight),
         )
+        .route("/v2/files/delete", post(delete::delete_one).options(preflight))
         .route("/v2/files/upload", post(files::upload).options(preflight))
         .route("/v2/files/stat", get(files::stat).options(preflight))
         .route("/v2/files/download", get(files::download).options(preflight))
+        .route("/v2/files/mkdir", post(folders::mkdir).options(preflight))
+        .route("/v2/files/rename", post(folders::rename).options(preflight))
+        .route("/v2/files/readdir", get(folders::readdir).options(preflight))
+        .route(
+            "/v2/files/meta/tags",
+            get(tags::read).post(tags::add).delete(tags::remove).options(preflight),
+        )
         .route("/v2/files/lock", post(files::lock).options(preflight))
         .route("/v2/files/unlock", post(files::unlock).options(preflight))
         .layer(axum::middleware::map_response(open_to_every_origin))
@@ -91,7 +111,7 @@ async fn open_to_every_origin(mut response: Response) -> Response {
 /// What a browser asks before a request that carries a token.
 async fn preflight() -> Response {
     let allowed = [
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, DELETE, OPTIONS"),
         (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, range"),
         (ACCESS_CONTROL_MAX_AGE, "86400"),
     ];

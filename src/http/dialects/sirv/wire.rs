@@ -65,3 +65,37 @@ pub(super) struct Stat<'a> {
     /// Always empty: delenda keeps no such data.
     pub(super) meta: BTreeMap<String, String>,
 }
+
+/// A page of a folder.
+#[derive(Serialize)]
+pub(super) struct Contents<'a> {
+    pub(super) contents: Vec<Listed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) continuation: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listed<'a> {
+    /// The name in its folder, without the path.
+    pub(super) filename: &'a str,
+    pub(super) mtime: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content_type: Option<&'a str>,
+    pub(super) size: u64,
+    pub(super) is_directory: bool,
+    /// Always empty: delenda keeps no such data.
+    pub(super) meta: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Tags<'a> {
+    pub(super) tags: &'a [String],
+}
+
+/// Tags that are to come or to go.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GivenTags {
+    pub(super) tags: Vec<String>,
+}

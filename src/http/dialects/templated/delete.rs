@@ -118,8 +118,12 @@ mod tests {
     fn both_lists_are_in_the_order_of_the_request() {
         let ids: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
         let lock = EntryPath::parse("/lock").unwrap();
-        let refusal =
-            Refusal { missing: vec![4, 0, 2], outside_prefix: vec![1], locked: vec![(3, lock)] };
+        let refusal = Refusal {
+            missing: vec![4, 0, 2],
+            outside_prefix: vec![1],
+            locked: vec![(3, lock)],
+            ..Refusal::default()
+        };
         let (not_found, unauthorized) = sort(&refusal, &[2], &ids);
         assert_eq!(not_found, ["a", "e"]);
         assert_eq!(unauthorized, ["b", "c", "d"]);

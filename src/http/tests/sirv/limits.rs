@@ -113,7 +113,10 @@ async fn pages_of_any_origin_may_call() {
         let answer = sirv.app.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(shown(&answer), (204, ""), "{target}");
         assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert_eq!(answer.header("access-control-allow-methods"), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(
+            answer.header("access-control-allow-methods"),
+            "GET, HEAD, POST, DELETE, OPTIONS"
+        );
         assert_eq!(
             answer.header("access-control-allow-headers"),
             "authorization, content-type, range"

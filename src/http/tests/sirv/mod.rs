@@ -4,6 +4,7 @@ mod batch;
 mod files;
 mod limits;
 mod tokens;
+mod tree;
 
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::app::{Answer, TestApp};
-use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{
+    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+};
 use crate::domain::clock::Clock;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::organization::{Realm, Scopes};
@@ -78,6 +81,7 @@ impl Sirv {
             selectors: vec![Selector::Path(EntryPath::parse_written(path).unwrap())],
             missing: MissingPolicy::Count,
             locked: LockedPolicy::Skip,
+            folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
             at: self.app.clock.now(),

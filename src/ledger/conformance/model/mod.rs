@@ -5,6 +5,7 @@
 //! may differ: a blob is compared by the order in which its key was reserved, a batch by its
 //! blobs. A failing run is shrunk to the operations that matter and printed.
 
+mod arrange;
 mod operations;
 mod side;
 

@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-use crate::deletion::request::{LockedPolicy, MissingPolicy};
+use crate::deletion::request::{FoldersPolicy, LockedPolicy, MissingPolicy};
+use crate::domain::entry::TagChange;
 
 /// Where things are stored, deleted and locked: few places, close together.
 pub(super) const PLACES: [&str; 16] = [
@@ -54,6 +55,7 @@ pub(super) struct Wish {
     pub(super) picks: Vec<Pick>,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
+    pub(super) folders: FoldersPolicy,
     pub(super) joins_missed: bool,
     pub(super) has_allowance: bool,
 }
@@ -69,6 +71,14 @@ pub(super) enum Operation {
     Reserve,
     /// Gives the oldest reserved intent up.
     Abandon,
+    /// Makes a folder.
+    Make { who: Who, place: usize },
+    /// Moves what is at one place to another, which may say a folder.
+    Move { who: Who, from: usize, to: usize, slash: bool },
+    /// Tags a file.
+    Tag { who: Who, place: usize, change: TagChange },
+    /// Lists the children of a folder, in pages of this many.
+    Children { who: Who, place: usize, limit: u64 },
     /// Locks or unlocks.
     Lock { who: Who, place: usize, locked: bool },
     /// Deletes.
@@ -103,10 +113,11 @@ fn pick() -> impl Strategy<Value = Pick> {
 fn wish() -> impl Strategy<Value = Wish> {
     let missing = prop_oneof![Just(MissingPolicy::Refuse), Just(MissingPolicy::Count)];
     let locked = prop_oneof![Just(LockedPolicy::Refuse), Just(LockedPolicy::Skip)];
-    let policies = (missing, locked, any::<bool>(), any::<bool>());
+    let folders = prop_oneof![4 => Just(FoldersPolicy::Whole), 1 => Just(FoldersPolicy::EmptyOnly)];
+    let policies = (missing, locked, folders, any::<bool>(), any::<bool>());
     (who(), vec(pick(), 1..4), policies).prop_map(|(who, picks, policies)| {
-        let (missing, locked, joins_missed, has_allowance) = policies;
-        Wish { who, picks, missing, locked, joins_missed, has_allowance }
+        let (missing, locked, folders, joins_missed, has_allowance) = policies;
+        Wish { who, picks, missing, locked, folders, joins_missed, has_allowance }
     })
 }
 
@@ -129,6 +140,26 @@ fn upload() -> impl Strategy<Value = Operation> {
     )
 }
 
+/// What arranges the tree.
+fn arrangement() -> impl Strategy<Value = Operation> {
+    let place = || 0..PLACES.len();
+    let tags = vec((0..WORDS.len()).prop_map(|word| WORDS[word].to_owned()), 0..3);
+    let change = (tags, 0..3_usize).prop_map(|(tags, how)| match how {
+        0 => TagChange::Set(tags),
+        1 => TagChange::Add(tags),
+        _ => TagChange::Remove(tags),
+    });
+    prop_oneof![
+        2 => (who(), place()).prop_map(|(who, place)| Operation::Make { who, place }),
+        6 => (who(), place(), place(), proptest::bool::weighted(0.1))
+            .prop_map(|(who, from, to, slash)| Operation::Move { who, from, to, slash }),
+        1 => (who(), place(), change)
+            .prop_map(|(who, place, change)| Operation::Tag { who, place, change }),
+        1 => (who(), place(), 1..4_u64)
+            .prop_map(|(who, place, limit)| Operation::Children { who, place, limit }),
+    ]
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let place = 0..PLACES.len();
     let word = || proptest::option::weighted(0.3, 0..WORDS.len());
@@ -136,6 +167,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         12 => upload(),
         3 => (who(), 0..2_usize, 0..3_usize)
             .prop_map(|(who, command, key)| Operation::Output { who, command, key }),
+        10 => arrangement(),
         1 => Just(Operation::Reserve),
         1 => Just(Operation::Abandon),
         3 => (who(), place, proptest::bool::weighted(0.4))

@@ -95,8 +95,8 @@ impl Given {
 
 /// One ledger with what it answered so far.
 pub(super) struct Side {
-    fixture: Fixture,
-    realms: [Realm; 3],
+    pub(super) fixture: Fixture,
+    pub(super) realms: [Realm; 3],
     /// The order in which keys were reserved.
     ordinals: BTreeMap<BlobKey, usize>,
     reserved: Vec<BlobKey>,
@@ -142,6 +142,10 @@ impl Side {
                 ledger.abandon_intents(&taken, now).await.unwrap();
                 String::new()
             }
+            Operation::Make { .. }
+            | Operation::Move { .. }
+            | Operation::Tag { .. }
+            | Operation::Children { .. } => self.arrange(operation, now).await,
             Operation::Lock { who, place, locked } => {
                 let path = written(PLACES[*place]);
                 let found = ledger.set_lock(&self.realms[*who], &path, *locked).await.unwrap();
@@ -210,6 +214,7 @@ impl Side {
             id: given.deletion(),
             missing: wish.missing,
             locked: wish.locked,
+            folders: wish.folders,
             joins_missed: wish.joins_missed,
             allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
             at: given.now(),
@@ -292,6 +297,15 @@ impl Side {
         format!("{blobs:?}")
     }
 
+    pub(super) fn entry(&self, entry: &Entry) -> String {
+        match entry {
+            Entry::File(file) => self.file(file),
+            Entry::Folder(folder) => {
+                format!("{:?} {:?} {:?}", folder.created_at, folder.locked, folder.direct)
+            }
+        }
+    }
+
     fn file(&self, file: &FileRecord) -> String {
         let blob = self.ordinals[&file.blob];
         let times = (file.created_at, file.modified_at);
@@ -309,16 +323,11 @@ impl Side {
             writeln!(text, "{usage:?}").unwrap();
             for place in PLACES {
                 let entry = ledger.entry_at(realm, &written(place)).await.unwrap();
-                let entry = match entry {
-                    Some(Entry::File(file)) => self.file(&file),
-                    Some(Entry::Folder(folder)) => {
-                        format!("{:?} {:?} {:?}", folder.created_at, folder.locked, folder.direct)
-                    }
-                    None => continue,
-                };
+                let Some(entry) = entry.map(|entry| self.entry(&entry)) else { continue };
                 assert!(realm.sees(&at(place)), "{place} is outside of the prefix");
                 writeln!(text, "{place} {entry}").unwrap();
             }
+            writeln!(text, "{:?}", self.tree(realm).await).unwrap();
             for id in given.commands {
                 let command = ledger.command(realm, id).await.unwrap().map(|command| {
                     let ordinal = |key: BlobKey| self.ordinals[&key];

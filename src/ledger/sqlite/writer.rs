@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use super::ballast::Ballast;
 use super::installation::Counters;
 use super::organizations::UsageMoves;
+use super::plans::PlanBook;
 use super::rows::failed;
 use crate::ledger::{LedgerError, LedgerErrorKind};
 
@@ -40,6 +41,8 @@ pub(super) struct WriteTx<'c> {
     pub(super) counters: Counters,
     /// What is to be added to the usage of organizations, when the group commits.
     pub(super) usage: UsageMoves,
+    /// What plans allow.
+    pub(super) plans: &'c PlanBook,
     /// The transactions that wait behind this group.
     pub(super) waiting: &'c Waiting,
 }
@@ -108,12 +111,13 @@ impl Writer {
         connection: Connection,
         counters: Counters,
         ballast: Ballast,
+        plans: PlanBook,
     ) -> Result<Self, LedgerError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_JOBS_MAX);
         let waiting = Arc::new(Waiting::default());
         let queue = Queue { jobs: queue, waiting: Arc::clone(&waiting) };
         let ballast_spent = ballast.spent_flag();
-        let committer = Committer { connection, counters, ballast };
+        let committer = Committer { connection, counters, ballast, plans };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || committer.run(&queue))
@@ -189,6 +193,7 @@ struct Committer {
     connection: Connection,
     counters: Counters,
     ballast: Ballast,
+    plans: PlanBook,
 }
 
 impl Committer {
@@ -235,6 +240,7 @@ impl Committer {
             connection: &self.connection,
             counters: self.counters.clone(),
             usage: UsageMoves::default(),
+            plans: &self.plans,
             waiting,
         };
         let mut outcome = Ok(());

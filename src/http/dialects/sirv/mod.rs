@@ -31,6 +31,7 @@
 //! reserved folders, are skipped and named. A job's `id` is its deletion's. A folder's `stat` says
 //! `size` 0 and no `contentType`.
 
+mod account;
 mod batch;
 mod call;
 mod filenames;
@@ -39,11 +40,9 @@ mod quota;
 mod token;
 mod wire;
 
-use std::sync::Arc;
-
+use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -51,7 +50,6 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use self::quota::HourlyCalls;
 use crate::http::dialect::{Credential, Dialect, bearer};
 use crate::http::error::ApiError;
 use crate::http::json;
@@ -74,8 +72,10 @@ pub fn routes() -> Router<Service> {
         .route("/v2/files/download", get(files::download).options(preflight))
         .route("/v2/files/lock", post(files::lock).options(preflight))
         .route("/v2/files/unlock", post(files::unlock).options(preflight))
+        .route("/v2/account", get(account::account).options(preflight))
+        .route("/v2/account/storage", get(account::storage).options(preflight))
+        .route("/v2/account/limits", get(account::limits).options(preflight))
         .layer(axum::middleware::map_response(open_to_every_origin))
-        .layer(Extension(Arc::new(HourlyCalls::default())))
 }
 
 /// Pages of any origin may read the answers, as with the product; browsers send no credentials of

@@ -21,9 +21,10 @@ use crate::deletion::purge::Purger;
 use crate::deletion::verify::Verification;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::IdSource;
+use crate::domain::plans::Plans;
 use crate::domain::random::{Random, SystemRandom};
 use crate::http::connection::{self, ConnectionSettings, Patience};
-use crate::http::limits::Floods;
+use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router;
 use crate::http::signing::Signer;
 use crate::http::state::Service;
@@ -32,7 +33,7 @@ use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
 use crate::ledger::sqlite::{Access, SqliteLedger, SqliteSettings};
-use crate::ledger::{Ledger, OrganizationLedger};
+use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
 use crate::uploads::{UploadLimits, Uploader};
 
 /// How long a server waits for an administrative command to give the data directory back.
@@ -58,6 +59,7 @@ struct Parts {
     random: Arc<dyn Random>,
     ids: Arc<IdSource>,
     wakes: Wakes,
+    plans: Plans,
 }
 
 /// Serves until a signal, or until a background loop breaks; then lets what runs end.
@@ -79,6 +81,11 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
 
     let parts = Parts::open(settings, &directory, READERS).await?;
     let office = parts.office();
+    let unknown = office.unknown_plans().await?;
+    if !unknown.is_empty() {
+        let names = unknown.into_iter().collect::<Vec<_>>().join("', '");
+        bail!("organizations have plans that are not configured: '{names}'");
+    }
     if first_start(&office, &directory).await? {
         explain_first_key(&directory, address);
     }
@@ -170,8 +177,10 @@ impl Parts {
         // mark is another one, or an unmounted one, and never opened.
         let fresh = ledger.is_fresh() || ledger.organizations().await?.is_empty();
         let blobs = DiskBlobs::open(&settings.blobs_directory(), ledger.instance_id(), fresh)?;
+        let plans = settings.plans();
+        ledger.set_plans(plans.clone());
         let (ledger, blobs) = (Arc::new(ledger), Arc::new(blobs));
-        Ok(Self { ledger, blobs, clock, random, ids, wakes: Wakes::default() })
+        Ok(Self { ledger, blobs, clock, random, ids, wakes: Wakes::default(), plans })
     }
 
     fn ledger(&self) -> Arc<dyn Ledger> {
@@ -185,6 +194,7 @@ impl Parts {
             ids: Arc::clone(&self.ids),
             random: Arc::clone(&self.random),
             purge: self.wakes.queue.clone(),
+            plans: self.plans.clone(),
         }
     }
 
@@ -215,7 +225,8 @@ impl Parts {
                 limits,
             ),
             signer: Arc::new(Signer::new(url_secret, token_secret)),
-            floods: Arc::new(Floods::new(http.batch_attempts_per_minute, Arc::clone(&clock))),
+            requests: Arc::new(Requests::new(Arc::clone(&clock))),
+            floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
             settings: Arc::new(http),
             ids: Arc::clone(&self.ids),
             ledger,

@@ -7,15 +7,20 @@
 //! Other variables of the environment that begin with `DELENDA_` are ignored, since
 //! orchestrators set such names by themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::organization::DEFAULT_PLAN;
+use crate::domain::plans::{
+    BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans,
+};
 use crate::http::state::HttpSettings;
 
 /// What the names in the environment begin with.
@@ -26,6 +31,10 @@ const TIMEOUT_SECONDS_MAX: u64 = 24 * 3600;
 const THREADS_MAX: u64 = 1024;
 /// A signed url works for thirty days at most.
 const URL_LIFETIME_SECONDS_MAX: u64 = 30 * 24 * 3600;
+/// A limit of requests above this is none.
+const REQUESTS_MAX: u64 = 1_000_000;
+/// Bytes of the name of a plan at most.
+const PLAN_NAME_BYTES_MAX: usize = 64;
 
 /// Every setting, with its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,9 +73,10 @@ pub struct Settings {
     pub body_bytes_per_second_min: u64,
     /// Seconds that open requests have to end once the server was told to stop.
     pub drain_timeout_seconds: u64,
-    /// Accepted batch deletions of one organization in an hour.
+    /// Accepted batch deletions of one organization in an hour, where its plan says nothing.
     pub batch_deletions_per_hour: u32,
-    /// Attempts at batch deletions of one organization in a minute, accepted or not.
+    /// Attempts at batch deletions of one organization in a minute, accepted or not, where its
+    /// plan says nothing.
     pub batch_attempts_per_minute: u32,
     /// Seconds between two sweeps for uploads that never ended.
     pub sweep_interval_seconds: u64,
@@ -76,6 +86,8 @@ pub struct Settings {
     pub blocking_threads_max: u64,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives by module.
     pub log: String,
+    /// The plans of organizations, by name. In the file only: `[plans.NAME]`.
+    pub plans: BTreeMap<String, PlanLimits>,
 }
 
 impl Default for Settings {
@@ -95,12 +107,13 @@ impl Default for Settings {
             body_timeout_seconds: 25,
             body_bytes_per_second_min: 256,
             drain_timeout_seconds: 8,
-            batch_deletions_per_hour: 10,
-            batch_attempts_per_minute: 600,
+            batch_deletions_per_hour: BATCH_DELETIONS_PER_HOUR,
+            batch_attempts_per_minute: BATCH_ATTEMPTS_PER_MINUTE,
             sweep_interval_seconds: 600,
             worker_threads: 0,
             blocking_threads_max: 32,
             log: "info,refinery_core=warn".to_owned(),
+            plans: BTreeMap::new(),
         }
     }
 }
@@ -126,7 +139,7 @@ pub enum SettingsError {
     #[error("configuration: `{key}` {problem}")]
     OutOfRange {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What is wrong with its value.
         problem: String,
     },
@@ -173,9 +186,19 @@ impl Settings {
             upload_bytes_max: self.upload_bytes_max,
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
             body_bytes_per_second_min: self.body_bytes_per_second_min,
-            batch_deletions_per_hour: self.batch_deletions_per_hour,
-            batch_attempts_per_minute: self.batch_attempts_per_minute,
+            plans: self.plans(),
         }
+    }
+
+    /// The plans that exist, each with what the settings say where it says nothing.
+    pub fn plans(&self) -> Plans {
+        let mut plans = self.plans.clone();
+        plans.entry(DEFAULT_PLAN.to_owned()).or_default();
+        for plan in plans.values_mut() {
+            plan.batch_deletions_per_hour.get_or_insert(self.batch_deletions_per_hour);
+            plan.batch_attempts_per_minute.get_or_insert(self.batch_attempts_per_minute);
+        }
+        Plans::new(plans)
     }
 
     fn check(&self) -> Result<(), SettingsError> {
@@ -194,24 +217,75 @@ impl Settings {
             ("body_timeout_seconds", self.body_timeout_seconds, timeouts.clone()),
             ("body_bytes_per_second_min", self.body_bytes_per_second_min, 1..=1_000_000),
             ("drain_timeout_seconds", self.drain_timeout_seconds, timeouts.clone()),
-            ("batch_deletions_per_hour", self.batch_deletions_per_hour.into(), 1..=1_000_000),
-            ("batch_attempts_per_minute", self.batch_attempts_per_minute.into(), 1..=1_000_000),
+            ("batch_deletions_per_hour", self.batch_deletions_per_hour.into(), 1..=REQUESTS_MAX),
+            ("batch_attempts_per_minute", self.batch_attempts_per_minute.into(), 1..=REQUESTS_MAX),
             ("sweep_interval_seconds", self.sweep_interval_seconds, timeouts),
             ("worker_threads", self.worker_threads, 0..=THREADS_MAX),
             ("blocking_threads_max", self.blocking_threads_max, 1..=THREADS_MAX),
         ] {
-            if !range.contains(&value) {
-                let (least, most) = range.into_inner();
-                let problem = format!("is {value}, and must lie between {least} and {most}");
-                return Err(SettingsError::OutOfRange { key, problem });
-            }
+            check_range(key, value, range)?;
         }
         if self.data == Path::new("") {
-            let problem = "must not be empty".to_owned();
-            return Err(SettingsError::OutOfRange { key: "data", problem });
+            return Err(out_of_range("data", "must not be empty"));
+        }
+        for (name, plan) in &self.plans {
+            check_plan(name, plan)?;
         }
         check_public_url(&self.public_url)
     }
+}
+
+fn check_range(key: &str, value: u64, range: RangeInclusive<u64>) -> Result<(), SettingsError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    let problem = format!("is {value}, and must lie between {least} and {most}");
+    Err(out_of_range(key, &problem))
+}
+
+fn out_of_range(key: &str, problem: &str) -> SettingsError {
+    SettingsError::OutOfRange { key: key.to_owned(), problem: problem.to_owned() }
+}
+
+fn check_plan(name: &str, plan: &PlanLimits) -> Result<(), SettingsError> {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    if name.is_empty() || name.len() > PLAN_NAME_BYTES_MAX || !name.bytes().all(plain) {
+        let key = format!("plans.{name}");
+        let problem = "must have a name of 1 to 64 letters in lower case, digits, '-' and '_'";
+        return Err(out_of_range(&key, problem));
+    }
+    let requests = 1..=REQUESTS_MAX;
+    let amount = 0..=i64::MAX.unsigned_abs();
+    for (key, value, range) in [
+        ("requests_per_minute", plan.requests_per_minute.map(u64::from), requests.clone()),
+        (
+            "batch_deletions_per_hour",
+            plan.batch_deletions_per_hour.map(u64::from),
+            requests.clone(),
+        ),
+        ("batch_attempts_per_minute", plan.batch_attempts_per_minute.map(u64::from), requests),
+        ("quota_bytes", plan.quota_bytes, amount.clone()),
+        ("quota_files", plan.quota_files, amount.clone()),
+        ("backlog_bytes_max", plan.backlog_bytes_max, amount.clone()),
+        ("file_bytes_max", plan.file_bytes_max, amount),
+    ] {
+        if let Some(value) = value {
+            check_range(&format!("plans.{name}.{key}"), value, range)?;
+        }
+    }
+    for media_type in &plan.media_types {
+        let known = media_type.split_once('/').is_some_and(|(kind, rest)| {
+            let word = |text: &str| !text.is_empty() && !text.contains(['/', ' ', ';', '*']);
+            word(kind) && (word(rest) || rest == "*")
+        });
+        if !known {
+            let key = format!("plans.{name}.media_types");
+            let problem = format!("has '{media_type}', and must be like 'image/png' or 'image/*'");
+            return Err(out_of_range(&key, &problem));
+        }
+    }
+    Ok(())
 }
 
 fn check_public_url(url: &str) -> Result<(), SettingsError> {
@@ -224,7 +298,7 @@ fn check_public_url(url: &str) -> Result<(), SettingsError> {
         return Ok(());
     }
     let problem = "must be http:// or https://, a host, and perhaps a port".to_owned();
-    Err(SettingsError::OutOfRange { key: "public_url", problem })
+    Err(SettingsError::OutOfRange { key: "public_url".to_owned(), problem })
 }
 
 /// The variables that name a setting, under the setting's own name.
@@ -253,7 +327,9 @@ fn known(
 fn keys() -> Vec<String> {
     let defaults = serde_json::to_value(Settings::default()).expect("plain fields can be written");
     let fields = defaults.as_object().expect("settings have fields");
-    fields.keys().cloned().collect()
+    // A table has no form in the environment.
+    let single = fields.iter().filter(|(_, value)| !value.is_object());
+    single.map(|(key, _)| key.clone()).collect()
 }
 
 fn one_line(error: &config::ConfigError) -> String {
@@ -317,11 +393,45 @@ mod tests {
             ("data = ''", "data"),
             ("listen = '8080'", "listen"),
             ("log = [", "log"),
+            ("[plans.gold]\nquota = 1", "quota"),
+            ("[plans.gold]\nrequests_per_minute = 0", "plans.gold.requests_per_minute"),
+            ("[plans.gold]\nbatch_deletions_per_hour = 1000001", "plans.gold.batch_deletions"),
+            ("[plans.gold]\nbatch_attempts_per_minute = 0", "plans.gold.batch_attempts_per"),
+            ("[plans.gold]\nquota_bytes = -1", "quota_bytes"),
+            ("[plans.gold]\nquota_files = 'many'", "quota_files"),
+            ("[plans.gold]\nbacklog_bytes_max = 9223372036854775808", "backlog_bytes_max"),
+            ("[plans.gold]\nmedia_types = ['image']", "plans.gold.media_types"),
+            ("[plans.gold]\nmedia_types = ['*/*']", "plans.gold.media_types"),
+            ("[plans.'two words']", "plans.two words"),
+            ("plans = 1", "plans"),
         ] {
             let error = load(toml, &[]).unwrap_err();
             assert!(error.contains(key), "{toml}: {error}");
             assert!(!error.contains('\n'), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn a_plan_says_what_differs_from_the_settings() {
+        let settings = load(
+            "batch_deletions_per_hour = 20\n\
+             [plans.gold]\nquota_bytes = 1000\nmedia_types = ['image/*']\n\
+             [plans.silver_2]\nbatch_deletions_per_hour = 3\nrequests_per_minute = 60",
+            &[("DELENDA_PLANS", "{}")],
+        );
+        let plans = settings.unwrap().plans();
+        assert_eq!(plans.names().collect::<Vec<_>>(), ["default", "gold", "silver_2"]);
+        let of = |name| plans.get(name).unwrap();
+        assert_eq!(of("default").batch_deletions_per_hour(), 20);
+        assert_eq!(of("default").batch_attempts_per_minute(), 600);
+        assert!(!of("default").limit_storage());
+        assert_eq!((of("gold").quota_bytes, of("gold").quota_files), (Some(1000), None));
+        assert_eq!(of("gold").media_types, ["image/*"]);
+        assert_eq!(of("gold").batch_deletions_per_hour(), 20);
+        assert_eq!(of("silver_2").batch_deletions_per_hour(), 3);
+        assert_eq!(of("silver_2").requests_per_minute, Some(60));
+        let own_default = load("[plans.default]\nquota_files = 1", &[]).unwrap().plans();
+        assert_eq!(own_default.get("default").unwrap().quota_files, Some(1));
     }
 
     #[test]

@@ -178,6 +178,25 @@ pub enum UploadRefusal {
     CommandClosed,
     /// The disk's reserve is spent: what is left is for deleting.
     ReserveSpent,
+    /// The organization's plan does not take this media type.
+    MediaType,
+    /// Larger than the organization's plan allows a file to be.
+    FileTooLarge {
+        /// Bytes.
+        limit: u64,
+    },
+    /// Too many bytes that the organization deleted are not removed yet.
+    BacklogFull,
+    /// The live files of the organization would be more than its plan allows.
+    FilesQuota {
+        /// Files.
+        limit: u64,
+    },
+    /// Their bytes would be more than its plan allows.
+    BytesQuota {
+        /// Bytes.
+        limit: u64,
+    },
 }
 
 /// A version that was stored.

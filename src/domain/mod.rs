@@ -10,6 +10,7 @@ pub mod entry;
 pub mod id;
 pub mod organization;
 pub mod path;
+pub mod plans;
 pub mod random;
 pub mod secret;
 pub mod usage;

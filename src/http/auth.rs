@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::dialect::{Credential, Dialect, DialectError, NamedOrganization};
 use super::error::ApiError;
+use super::limits::RequestsLeft;
 use super::query::Query;
 use super::state::Service;
 use crate::domain::id::OrganizationId;
@@ -24,6 +25,8 @@ pub struct Authenticated<D> {
     pub caller: Caller,
     /// The request's query.
     pub query: Query,
+    /// How many requests the organization has left.
+    pub left: RequestsLeft,
     dialect: PhantomData<D>,
 }
 
@@ -64,9 +67,10 @@ impl<D: Dialect> FromRequestParts<Service> for Authenticated<D> {
         let query = Query::parse(parts.uri.query())?;
         let named = D::named_organization(&query)?;
         let organization = organization_of(service, key.organization, named).await?;
+        let left = service.count_request(&organization)?;
         let realm = Realm { organization: organization.number, prefix: key.prefix };
         let caller = Caller { key: key.id, scopes, realm, organization };
-        Ok(Self { caller, query, dialect: PhantomData })
+        Ok(Self { caller, query, left, dialect: PhantomData })
     }
 }
 

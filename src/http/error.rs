@@ -108,6 +108,13 @@ impl HeadPart {
     }
 }
 
+impl ApiError {
+    /// Why and for how long the caller has to wait, where this is one request too many.
+    pub fn rate_limited(&self) -> Option<RateLimited> {
+        if let Self::RateLimited(limited) = self { Some(*limited) } else { None }
+    }
+}
+
 /// The cause of an error that is ours; logged once, never shown.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -197,6 +204,17 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::ReserveSpent => Self::InsufficientStorage(
                 "no space is left for uploads, only for deleting".to_owned(),
             ),
+            UploadRefusal::MediaType => Self::UnsupportedMediaType,
+            UploadRefusal::FileTooLarge { limit } => Self::TooLarge { limit },
+            UploadRefusal::BacklogFull => Self::InsufficientStorage(
+                "too much of what was deleted is not removed yet".to_owned(),
+            ),
+            UploadRefusal::FilesQuota { limit } => {
+                Self::InsufficientStorage(format!("the quota of {limit} files is used up"))
+            }
+            UploadRefusal::BytesQuota { limit } => Self::InsufficientStorage(format!(
+                "the quota of {limit} bytes leaves no room for this"
+            )),
         }
     }
 }

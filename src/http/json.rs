@@ -53,11 +53,16 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
 
 /// Refuses a body whose announced length is already too much, before any of it is read.
 pub fn check_length(headers: &HeaderMap, bytes_max: u64) -> Result<(), ApiError> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    match announced.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > bytes_max => Err(ApiError::TooLarge { limit: bytes_max }),
-        Some(_) | None => Ok(()),
+    match announced_length(headers) > bytes_max {
+        true => Err(ApiError::TooLarge { limit: bytes_max }),
+        false => Ok(()),
     }
+}
+
+/// The bytes that a body will have by its own announcement; 0 where it has none.
+pub fn announced_length(headers: &HeaderMap) -> u64 {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    announced.and_then(|length| length.parse().ok()).unwrap_or(0)
 }
 
 /// Refuses a body that is encoded: what it unpacks to could be of any size.

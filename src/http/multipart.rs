@@ -15,10 +15,12 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 
 use super::error::ApiError;
-use super::json::{check_encoding, check_length};
+use super::json::{announced_length, check_encoding, check_length};
 use super::media::media_type;
 use super::pace::is_too_slow;
 use super::state::Service;
+use crate::domain::organization::Realm;
+use crate::domain::plans::{Announced, Target};
 use crate::uploads::Received;
 
 /// Parts of one form at most.
@@ -83,8 +85,16 @@ impl Form {
     }
 }
 
-/// Reads a form whole, its file into the blob store.
-pub async fn read_form(service: &Service, request: Request) -> Result<Form, FormError> {
+/// Reads a form whole, its file into the blob store, unless the plan of the realm's organization
+/// or the disk has no room for it. `target` says where the file goes, as far as that is known
+/// before the form is read.
+pub async fn read_form(
+    service: &Service,
+    realm: &Realm,
+    target: Target,
+    request: Request,
+) -> Result<Form, FormError> {
+    let announced = announced_length(request.headers()).saturating_sub(OVERHEAD_BYTES_MAX);
     let bytes_max = service.settings.upload_bytes_max.saturating_add(OVERHEAD_BYTES_MAX);
     check_length(request.headers(), bytes_max)?;
     check_encoding(request.headers())?;
@@ -99,7 +109,12 @@ pub async fn read_form(service: &Service, request: Request) -> Result<Form, Form
             Some(FILE_FIELD) if form.file.is_some() => {
                 return Err(ApiError::Invalid("field 'file' is given more than once".into()).into());
             }
-            Some(FILE_FIELD) => form.file = Some(read_file(service, field, &unread).await?),
+            Some(FILE_FIELD) => {
+                let content_type = content_type_of(&field);
+                let target = target.clone();
+                let announced = Announced { bytes: announced, content_type, target };
+                form.file = Some(read_file((service, realm), announced, field, &unread).await?);
+            }
             Some(name) => {
                 let name = name.to_owned();
                 let idle_max = service.settings.body_idle_max;
@@ -124,16 +139,20 @@ async fn open(request: Request, unread: &Unread) -> Result<Multipart, FormError>
         .map_err(|_| FormError::Unreadable("the body is not multipart/form-data".to_owned()))
 }
 
+fn content_type_of(field: &Field<'_>) -> String {
+    media_type(field.content_type(), field.file_name().unwrap_or_default())
+}
+
 async fn read_file(
-    service: &Service,
+    (service, realm): (&Service, &Realm),
+    announced: Announced,
     field: Field<'_>,
     unread: &Unread,
 ) -> Result<FormFile, FormError> {
     let name = field.file_name().unwrap_or_default().to_owned();
-    let content_type = media_type(field.content_type(), &name);
     let bytes = field.inspect(|_| unread.reset());
-    let received = service.uploader.receive(bytes).await?;
-    Ok(FormFile { received, name, content_type })
+    let received = service.uploader.receive_announced(realm, &announced, bytes).await?;
+    Ok(FormFile { received, name, content_type: announced.content_type })
 }
 
 async fn read_text(

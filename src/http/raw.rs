@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use super::error::ApiError;
-use super::json::{check_encoding, check_length};
+use super::json::{announced_length, check_encoding, check_length};
 use super::media::media_type;
 use super::state::Service;
 use crate::domain::entry::{Attributes, Origin, Stored};
@@ -53,7 +53,8 @@ pub async fn store(
         output_of: None,
         origin: Origin::Ordinary,
     };
-    Ok(service.uploader.store(realm, request, body.into_data_stream()).await?)
+    let (bytes, body) = (announced_length(headers), body.into_data_stream());
+    Ok(service.uploader.store_announced(realm, request, bytes, body).await?)
 }
 
 /// The type that common clients put on any body without being asked.

@@ -21,6 +21,10 @@ use crate::domain::organization::Scopes;
 
 /// Where signed urls begin; no dialect has a route there.
 pub const SIGNED_FILES: &str = "/files";
+/// Bytes of a token at most; those that are issued have about 300.
+const TOKEN_BYTES_MAX: usize = 1024;
+/// How far the clock that issued a token may be ahead of the one that checks it.
+const ISSUED_AHEAD_SECONDS_MAX: i64 = 60;
 
 /// Signs urls and tokens, each with a secret of its own.
 pub struct Signer {
@@ -123,15 +127,21 @@ impl Signer {
             .map(SecretString::from)
     }
 
-    /// What a token proves at `now`; `None` where it proves nothing. Says nothing of the key.
+    /// What a token proves at `now`; `None` where it proves nothing. Says nothing of the key. A
+    /// token that another clock issued may be [`ISSUED_AHEAD_SECONDS_MAX`] ahead of this one; its
+    /// end is exact.
     pub fn check_token(&self, text: &str, now: Timestamp) -> Option<Claims> {
+        if text.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
         let mut validation = Validation::new(Algorithm::HS256);
         // The library would read a clock of its own.
         validation.validate_exp = false;
         validation.validate_aud = false;
         let decoded = jsonwebtoken::decode::<WireClaims>(text, &self.decoding, &validation).ok()?;
         let wire = decoded.claims;
-        if now.seconds() >= wire.exp {
+        let ahead = wire.iat.saturating_sub(now.seconds());
+        if now.seconds() >= wire.exp || ahead > ISSUED_AHEAD_SECONDS_MAX {
             return None;
         }
         Some(Claims {
@@ -167,8 +177,15 @@ pub fn absolute_blob_url(
     if let Some(base) = &service.settings.public_url {
         return format!("{}{path}", base.trim_end_matches('/'));
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    format!("http://{}{path}", host.unwrap_or("localhost"))
+    format!("http://{}{path}", public_host(service, headers))
+}
+
+/// Host and port that absolute urls have.
+pub fn public_host<'a>(service: &'a Service, headers: &'a HeaderMap) -> &'a str {
+    let configured = service.settings.public_url.as_deref();
+    let configured = configured.and_then(|url| url.split_once("://")).map(|(_, host)| host);
+    let asked = || headers.get(HOST).and_then(|host| host.to_str().ok());
+    configured.or_else(asked).unwrap_or("localhost").trim_end_matches('/')
 }
 
 #[cfg(test)]

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{ApiError, RateLimited};
+use super::limits::{
+    BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
+};
 use super::signing::Signer;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::Deleter;
-use crate::deletion::record::Declined;
+use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
-use crate::domain::organization::Caller;
+use crate::domain::organization::{Caller, Organization};
+use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::Ledger;
 use crate::uploads::Uploader;
 
@@ -34,13 +38,59 @@ pub struct Service {
     pub ids: Arc<IdSource>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
-    /// Bounds in this process, beside those that the ledger counts.
-    pub floods: Arc<super::limits::Floods>,
+    /// All requests of each organization.
+    pub requests: Arc<Requests>,
+    /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
+    pub floods: Arc<RollingMinute>,
     /// What an operator configured.
     pub settings: Arc<HttpSettings>,
 }
 
 impl Service {
+    /// What the plan of this organization allows.
+    pub fn plan_of(&self, organization: &Organization) -> Result<&PlanLimits, ApiError> {
+        let plan = self.settings.plans.get(&organization.plan);
+        // The start looks at all of them, and no organization is made with another.
+        plan.ok_or_else(|| ApiError::Internal("an organization's plan is not configured".into()))
+    }
+
+    /// Counts a request of this organization, or refuses it as one too many.
+    pub fn count_request(&self, organization: &Organization) -> Result<RequestsLeft, ApiError> {
+        let limit = self.plan_of(organization)?.requests_per_minute;
+        self.requests.count(organization.number, limit).map_err(ApiError::RateLimited)
+    }
+
+    /// What accepted batch deletions of this organization are counted against.
+    pub fn batch_allowance(&self, organization: &Organization) -> Result<Allowance, ApiError> {
+        let limit = self.plan_of(organization)?.batch_deletions_per_hour();
+        Ok(Allowance { bucket: BATCH_DELETIONS, limit, window: BATCH_DELETIONS_WINDOW })
+    }
+
+    /// How many batch deletions of this organization would be accepted now.
+    pub async fn batch_deletions_left(
+        &self,
+        organization: &Organization,
+    ) -> Result<AllowanceState, ApiError> {
+        let allowance = self.batch_allowance(organization)?;
+        Ok(self.ledger.allowance(organization.number, allowance, self.clock.now()).await?)
+    }
+
+    /// Bytes that one file of this organization may have.
+    pub fn file_bytes_max(&self, organization: &Organization) -> Result<u64, ApiError> {
+        let of_plan = self.plan_of(organization)?.file_bytes_max;
+        let of_all = self.settings.upload_bytes_max;
+        Ok(of_plan.map_or(of_all, |bytes| bytes.min(of_all)))
+    }
+
+    /// Bytes that this organization may store: its quota, else what the store holds in all, if it
+    /// knows that.
+    pub async fn space_of(&self, organization: &Organization) -> Result<Option<u64>, ApiError> {
+        match self.plan_of(organization)?.quota_bytes {
+            Some(quota) => Ok(Some(quota)),
+            None => Ok(self.blobs.capacity().await?),
+        }
+    }
+
     /// A request to delete, refused whole where something is missing or locked: what most doors
     /// ask for.
     pub fn delete_request(
@@ -104,10 +154,8 @@ pub struct HttpSettings {
     pub body_idle_max: Duration,
     /// The slowest pace of a body, in bytes a second.
     pub body_bytes_per_second_min: u64,
-    /// Accepted batch deletions of one organization in an hour.
-    pub batch_deletions_per_hour: u32,
-    /// Attempts at batch deletions of one organization in a minute, accepted or not.
-    pub batch_attempts_per_minute: u32,
+    /// The plans of organizations.
+    pub plans: Plans,
 }
 
 impl Default for HttpSettings {
@@ -120,8 +168,7 @@ impl Default for HttpSettings {
             upload_bytes_max: 5 << 40,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
-            batch_deletions_per_hour: 10,
-            batch_attempts_per_minute: 600,
+            plans: Plans::default(),
         }
     }
 }

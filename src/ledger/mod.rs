@@ -10,6 +10,7 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod error;
+pub mod plans;
 pub mod sqlite;
 pub mod tree;
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::plans::PlanLedger;
 pub use self::tree::TreeLedger;
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
@@ -430,6 +432,7 @@ pub trait Ledger:
     + DeletionLedger
     + PurgeQueue
     + OrganizationLedger
+    + PlanLedger
     + InspectLedger
 {
 }
@@ -441,6 +444,7 @@ impl<L> Ledger for L where
         + DeletionLedger
         + PurgeQueue
         + OrganizationLedger
+        + PlanLedger
         + InspectLedger
 {
 }

@@ -15,6 +15,7 @@ use crate::domain::entry::{Attributes, NewVersion, Origin, Stored, UploadRefusal
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
+use crate::domain::plans::{Announced, Bound, Target};
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -107,7 +108,24 @@ impl Uploader {
         request: UploadRequest,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Stored, UploadError<E>> {
-        let received = self.receive(body).await?;
+        self.store_announced(realm, request, 0, body).await
+    }
+
+    /// The same for a body that will have at least `bytes`: where there is no room for those, none
+    /// of them is read.
+    pub async fn store_announced<E: Send>(
+        &self,
+        realm: &Realm,
+        request: UploadRequest,
+        bytes: u64,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Stored, UploadError<E>> {
+        let announced = Announced {
+            bytes,
+            content_type: request.attributes.content_type.clone(),
+            target: Target::At(request.path.clone()),
+        };
+        let received = self.receive_announced(realm, &announced, body).await?;
         self.attach(realm, request, received).await
     }
 
@@ -116,6 +134,27 @@ impl Uploader {
     /// once.
     pub async fn receive<E: Send>(
         &self,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Received, UploadError<E>> {
+        self.receive_within(None, body).await
+    }
+
+    /// The same for bytes of which something is known already. What the plan of the organization
+    /// or the disk has no room for is refused before any byte is written, or with the first byte
+    /// that is too much.
+    pub async fn receive_announced<E: Send>(
+        &self,
+        realm: &Realm,
+        announced: &Announced,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Received, UploadError<E>> {
+        let bound = self.ledger.room(realm, announced).await?;
+        self.receive_within(bound.map_err(UploadError::Refused)?, body).await
+    }
+
+    async fn receive_within<E: Send>(
+        &self,
+        bound: Option<Bound>,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Received, UploadError<E>> {
         let blob = self.intents.take().await?;
@@ -137,6 +176,11 @@ impl Uploader {
             written += bytes.len() as u64;
             if written > self.limits.bytes_max {
                 return Err(UploadError::TooLarge { limit: self.limits.bytes_max });
+            }
+            if let Some(Bound { bytes_max, beyond }) = &bound
+                && written > *bytes_max
+            {
+                return Err(UploadError::Refused(beyond.clone()));
             }
             writer.write(bytes).await?;
         }

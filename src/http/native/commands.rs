@@ -16,7 +16,7 @@ use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json::{self, BodyLimits, check_encoding, check_length};
+use crate::http::json::{self, BodyLimits, announced_length, check_encoding, check_length};
 use crate::http::media::media_type;
 use crate::http::outputs::{CommandAnswer, OutputAnswer};
 use crate::http::placing::{attributes, output_path};
@@ -94,8 +94,8 @@ pub(super) async fn put_output(
         output_of: Some((id, name.clone())),
         origin: Origin::CommandOutput,
     };
-    let body = request.into_body().into_data_stream();
-    let stored = service.uploader.store(realm, upload, body).await?;
+    let (bytes, body) = (announced_length(&headers), request.into_body().into_data_stream());
+    let stored = service.uploader.store_announced(realm, upload, bytes, body).await?;
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let file = stored.file;
     let output = Output {

@@ -5,6 +5,7 @@
 //! | `POST /delenda/v1/commands` | 201, the command |
 //! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
+//! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //!
 //! An operator key names the organization that it means by `?organization=`. A key that is bound
 //! to one may name it too, and no other.
@@ -14,6 +15,7 @@
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
 mod commands;
+mod limits;
 mod problem;
 mod usage;
 
@@ -56,4 +58,5 @@ pub fn routes() -> Router<Service> {
         .route("/delenda/v1/commands", post(commands::create))
         .route("/delenda/v1/commands/{id}/outputs/{name}", put(commands::put_output))
         .route("/delenda/v1/usage", get(usage::usage))
+        .route("/delenda/v1/limits", get(limits::limits))
 }

@@ -26,7 +26,7 @@ use crate::domain::path::EntryPath;
 use crate::domain::random::{Random, SeededRandom};
 use crate::domain::secret::{generate_key, hash_key};
 use crate::domain::usage::{Tally, Usage};
-use crate::http::limits::Floods;
+use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router::router;
 use crate::http::signing::Signer;
 use crate::http::state::{HttpSettings, Service};
@@ -123,6 +123,7 @@ impl TestApp {
             ..Default::default()
         };
         adjust(&mut settings);
+        ledger.set_plans(settings.plans.clone());
         let limits =
             UploadLimits { bytes_max: settings.upload_bytes_max, idle_max: settings.body_idle_max };
         let uploader = Uploader::new(
@@ -135,7 +136,8 @@ impl TestApp {
         let service = Service {
             deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
             uploader,
-            floods: Arc::new(Floods::new(settings.batch_attempts_per_minute, Arc::clone(&time))),
+            requests: Arc::new(Requests::new(Arc::clone(&time))),
+            floods: Arc::new(RollingMinute::new(Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
             settings: Arc::new(settings),
             clock: time,

@@ -1,5 +1,6 @@
 //! The one executor of administrative requests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -10,12 +11,13 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope};
 use crate::domain::path::EntryPath;
+use crate::domain::plans::Plans;
 use crate::domain::random::Random;
 use crate::domain::secret::{generate_key, hash_key};
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, LedgerError, NewKey, NewOrganization};
 
-/// An organization's name, or a plan's, in bytes at most.
+/// An organization's name, in bytes at most.
 pub const NAME_BYTES_MAX: usize = 255;
 
 /// What executing takes. Cheap to clone.
@@ -31,11 +33,14 @@ pub struct Office {
     pub random: Arc<dyn Random>,
     /// Woken when a sweep has condemned something.
     pub purge: Wake,
+    /// The plans that an organization may have.
+    pub plans: Plans,
 }
 
 /// Why a request was not executed.
 enum Unexecuted {
     Refused(&'static str),
+    UnknownPlan(String),
     Failed(LedgerError),
 }
 
@@ -68,12 +73,27 @@ impl Office {
         match executed {
             Ok(answer) => answer,
             Err(Unexecuted::Refused(reason)) => AdminAnswer::Refused { reason: reason.to_owned() },
+            Err(Unexecuted::UnknownPlan(name)) => {
+                let known: Vec<&str> = self.plans.names().collect();
+                let known = known.join(", ");
+                let reason = format!("no plan '{name}' is configured; there are: {known}");
+                AdminAnswer::Refused { reason }
+            }
             Err(Unexecuted::Failed(error)) => {
                 // The asker learns what happened; the cause belongs to whoever reads the log.
                 tracing::error!(%error, cause = ?error.source, "an administrative request failed");
                 AdminAnswer::Failed { reason: error.to_string() }
             }
         }
+    }
+
+    /// The plans that organizations have and nobody configured, each once, in order. Switched off
+    /// ones aside: nothing is asked of theirs.
+    pub async fn unknown_plans(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let all = self.ledger.organizations().await?.into_iter();
+        let active = all.filter(|organization| organization.disabled_at.is_none());
+        let plans = active.map(|organization| organization.plan);
+        Ok(plans.filter(|plan| self.plans.get(plan).is_none()).collect())
     }
 
     /// Makes a key whose secret exists already: only [`Office::administer`] and the first start,
@@ -96,8 +116,8 @@ impl Office {
                 "a name has 1 to 255 bytes, no control characters, and is not all blank",
             ));
         }
-        if !is_name(&plan) {
-            return Err(Unexecuted::Refused("a plan's name has 1 to 255 printable bytes"));
+        if self.plans.get(&plan).is_none() {
+            return Err(Unexecuted::UnknownPlan(plan));
         }
         let folders = [self.ids.next(), self.ids.next(), self.ids.next()];
         let new = NewOrganization { id: self.ids.next(), name, plan, folders };

@@ -12,6 +12,7 @@ use super::socket::{AdminSocket, ask};
 use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::id::IdSource;
+use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::random::SeededRandom;
 use crate::domain::secret::{hash_key, is_key_shaped};
 use crate::instance::DataDirectory;
@@ -30,6 +31,7 @@ fn office() -> (Office, Arc<ManualClock>) {
         ids,
         random,
         purge: Wake::default(),
+        plans: Plans::new([("gold".to_owned(), PlanLimits::default())]),
     };
     (office, clock)
 }

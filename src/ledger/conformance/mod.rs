@@ -19,6 +19,7 @@ pub(crate) mod model;
 pub(crate) mod moves;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
+pub(crate) mod plans;
 pub(crate) mod purge;
 pub(crate) mod trees;
 
@@ -217,6 +218,19 @@ macro_rules! every_check {
                 a_request_over_the_allowance_deletes_nothing,
                 only_accepted_requests_are_counted,
                 allowances_are_apart,
+            }
+            plans {
+                a_quota_of_bytes_is_exact_at_its_edge,
+                a_quota_of_files_counts_what_is_new,
+                an_overwrite_counts_the_difference_against_the_quota,
+                a_deletion_makes_room_at_once,
+                of_uploads_that_race_for_the_last_room_some_get_it_and_no_more,
+                a_backlog_refuses_uploads_until_it_is_purged,
+                a_refusal_by_the_plan_changes_nothing,
+                a_file_is_measured_by_its_size_and_type_too,
+                a_plan_holds_for_those_who_have_it,
+                room_is_told_before_the_bytes_come,
+                no_quota_keeps_anything_from_being_deleted,
             }
             organizations {
                 an_organization_begins_with_its_folders,

@@ -21,6 +21,7 @@ mod commands;
 mod deletions;
 mod inspection;
 mod organizations;
+mod plans;
 mod purge;
 mod snapshot;
 mod tree;
@@ -42,6 +43,7 @@ use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, DeletionId, IdSource};
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
+use crate::domain::plans::Plans;
 use crate::domain::usage::{Tally, Usage};
 
 /// The model of a ledger.
@@ -72,6 +74,7 @@ struct State {
     /// Open intents, with the time at which the sweep may take each.
     intents: BTreeMap<BlobKey, Timestamp>,
     queue: BTreeMap<BatchNumber, Batch>,
+    plans: Plans,
 }
 
 /// What belongs to one organization.
@@ -98,6 +101,7 @@ impl State {
             secrets: BTreeMap::new(),
             intents: BTreeMap::new(),
             queue: BTreeMap::new(),
+            plans: Plans::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::domain::entry::{
 use crate::domain::id::EntryId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::{EntryPath, WrittenPath};
+use crate::domain::plans::Incoming;
 use crate::domain::usage::Tally;
 use crate::ledger::{EntryLedger, FileKind, FilePage, FileQuery, LedgerError};
 
@@ -126,6 +127,12 @@ impl State {
     ) -> Result<Stored, UploadRefusal> {
         let organization = realm.organization;
         self.holdings(organization).admits(realm, &version)?;
+        let incoming = Incoming {
+            bytes: version.content.size,
+            content_type: &version.attributes.content_type,
+            replaces: self.replaced(organization, &version.path),
+        };
+        self.admit(organization, &incoming)?;
         self.intents.remove(&version.blob).ok_or(UploadRefusal::IntentExpired)?;
         let parent = version.path.parent().expect("the root is a folder, which is refused");
         let folder = self.folder_made(organization, &parent, now);

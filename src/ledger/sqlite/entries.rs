@@ -128,7 +128,7 @@ pub(super) fn live_row(
 }
 
 /// The live entry at a path that the realm sees.
-fn entry_at(
+pub(super) fn entry_at(
     connection: &Connection,
     realm: &Realm,
     path: &WrittenPath,

@@ -22,6 +22,7 @@ mod intents;
 mod keys;
 mod locks;
 mod organizations;
+mod plans;
 mod readers;
 mod rows;
 mod snapshot;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 use self::checkpoint::Checkpointer;
 use self::keys::KeyCache;
+use self::plans::PlanBook;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{LedgerError, LedgerErrorKind};
@@ -75,6 +77,7 @@ pub struct SqliteLedger {
     writer: Option<Arc<Writer>>,
     checkpointer: Option<Checkpointer>,
     keys: KeyCache,
+    plans: PlanBook,
 }
 
 impl SqliteLedger {
@@ -104,7 +107,9 @@ impl SqliteLedger {
         condemned::void_leases(&connection)?;
         intents::expire_all(&connection)?;
         let ballast = ballast::Ballast::at(settings.ballast.clone());
-        let writer = Arc::new(Writer::start(connection, installed.counters, ballast)?);
+        let plans = PlanBook::default();
+        let writer = Writer::start(connection, installed.counters, ballast, plans.clone())?;
+        let writer = Arc::new(writer);
         let readers = Readers::open(&settings.file, settings.readers)?;
         let checkpointer = Checkpointer::start(&settings.file, writer.waiting())?;
         Ok(Self {
@@ -115,6 +120,7 @@ impl SqliteLedger {
             writer: Some(writer),
             checkpointer: Some(checkpointer),
             keys: KeyCache::default(),
+            plans,
         })
     }
 
@@ -129,6 +135,7 @@ impl SqliteLedger {
             writer: None,
             checkpointer: None,
             keys: KeyCache::default(),
+            plans: PlanBook::default(),
         })
     }
 

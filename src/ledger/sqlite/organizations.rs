@@ -293,6 +293,13 @@ impl Move {
         self.files += sign * super::rows::signed(tally.files);
         self.bytes += sign * super::rows::signed(tally.bytes);
     }
+
+    fn added_to(self, tally: Tally) -> Tally {
+        Tally {
+            files: tally.files.saturating_add_signed(self.files),
+            bytes: tally.bytes.saturating_add_signed(self.bytes),
+        }
+    }
 }
 
 /// What a file's version is counted as.
@@ -336,6 +343,19 @@ impl UsageMoves {
             self.0.len() - 1
         });
         self.0[index].1[part as usize].add(tally, sign);
+    }
+
+    /// The usage of an organization once these changes are written.
+    pub(super) fn added_to(&self, organization: OrganizationNumber, usage: Usage) -> Usage {
+        let moves = self.0.iter().find(|(number, _)| *number == organization);
+        let Some((_, [up, live, doomed, condemned, settled])) = moves else { return usage };
+        Usage {
+            uploaded: up.added_to(usage.uploaded),
+            live: live.added_to(usage.live),
+            doomed: doomed.added_to(usage.doomed),
+            condemned: condemned.added_to(usage.condemned),
+            settled: settled.added_to(usage.settled),
+        }
     }
 
     /// Writes them.

@@ -7,13 +7,14 @@ use super::organizations::Part;
 use super::rows::{attributes_text, failed, signed};
 use super::tree::{FolderRow, Grounds, Way, child_file, child_folder, folder, live_child};
 use super::writer::WriteTx;
-use super::{commands, deletions, intents};
+use super::{commands, deletions, intents, plans};
 use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FileRecord, FolderNumber, NewVersion, Stored, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath};
+use crate::domain::plans::{Incoming, Replaces};
 use crate::domain::usage::Tally;
 use crate::ledger::LedgerError;
 
@@ -29,6 +30,14 @@ pub(super) fn commit(
         Ok(target) => target,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let incoming = Incoming {
+        bytes: version.content.size,
+        content_type: &version.attributes.content_type,
+        replaces: target.replaces(),
+    };
+    if let Err(refusal) = plans::admit(tx, realm.organization, &incoming)? {
+        return Ok(Err(refusal));
+    }
     if !intents::consume(tx, version.blob)? {
         return Ok(Err(UploadRefusal::IntentExpired));
     }
@@ -58,6 +67,15 @@ pub(super) enum Old {
     Live(FileRecord),
     /// Doomed, and not expanded yet.
     Doomed(FileRecord),
+}
+
+impl Target {
+    fn replaces(&self) -> Replaces {
+        match &self.old {
+            Some(Old::Live(file)) => Replaces::Bytes(file.content.size),
+            Some(Old::Doomed(_)) | None => Replaces::Nothing,
+        }
+    }
 }
 
 struct Place {

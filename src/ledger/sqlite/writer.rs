@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use super::ballast::Ballast;
 use super::installation::Counters;
 use super::organizations::UsageMoves;
+use super::plans::PlanBook;
 use super::rows::failed;
 use crate::ledger::{LedgerError, LedgerErrorKind};
 
@@ -46,6 +47,8 @@ pub(super) struct WriteTx<'c> {
     pub(super) counters: Counters,
     /// What is to be added to the usage of organizations, when the group commits.
     pub(super) usage: UsageMoves,
+    /// What plans allow.
+    pub(super) plans: &'c PlanBook,
     /// Whether others than the background work use the writer.
     pub(super) waiting: &'c Waiting,
 }
@@ -150,11 +153,13 @@ impl Writer {
         connection: Connection,
         counters: Counters,
         ballast: Ballast,
+        plans: PlanBook,
     ) -> Result<Self, LedgerError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_JOBS_MAX);
         let waiting = Arc::new(Waiting::new());
         let ballast_spent = ballast.spent_flag();
-        let committer = Committer { connection, counters, ballast, waiting: Arc::clone(&waiting) };
+        let committer =
+            Committer { connection, counters, ballast, plans, waiting: Arc::clone(&waiting) };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || committer.run(&queue))
@@ -231,6 +236,7 @@ struct Committer {
     counters: Counters,
     ballast: Ballast,
     waiting: Arc<Waiting>,
+    plans: PlanBook,
 }
 
 impl Committer {
@@ -273,6 +279,7 @@ impl Committer {
             connection: &self.connection,
             counters: self.counters.clone(),
             usage: UsageMoves::default(),
+            plans: &self.plans,
             waiting: &self.waiting,
         };
         let mut outcome = Ok(());

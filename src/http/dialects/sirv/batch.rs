@@ -1,7 +1,5 @@
 //! `POST` and `GET /v2/files/batch/delete`: a batch of paths, best effort, and its progress.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +12,7 @@ use super::quota::{BUCKET_LIMIT, write_bucket};
 use super::wire::{Batch, Deleted, Job, JobResult, Progress};
 use crate::deletion::record::{Declined, DeletionRecord};
 use crate::deletion::request::{
-    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::id::DeletionId;
 use crate::domain::organization::Scope;
@@ -22,14 +20,11 @@ use crate::domain::path::EntryPath;
 use crate::http::dialect::DialectError;
 use crate::http::error::{ApiError, RateLimited};
 use crate::http::json::{self, BodyLimits};
+use crate::http::limits::BATCH_DELETIONS;
 use crate::http::state::Service;
 
 /// Bytes of a batch at most.
 const BATCH_BYTES_MAX: u64 = 32_768;
-/// How long an accepted batch counts.
-const ALLOWANCE_WINDOW: Duration = Duration::from_hours(1);
-/// What accepted batches are counted as, in the ledger and in the headers.
-const BUCKET: &str = "rest:post:files:batch:delete";
 
 pub(super) async fn submit(
     State(service): State<Service>,
@@ -51,11 +46,9 @@ pub(super) async fn submit(
 /// The bucket as it is, for answers that did not count against it. Where it cannot be read the
 /// answer goes without: it must not fail for its headers.
 async fn write_present_bucket(service: &Service, call: &Call, response: &mut Response) {
-    let organization = call.asked.caller.realm.organization;
-    let now = service.clock.now();
-    match service.ledger.allowance(organization, allowance(service), now).await {
-        Ok(state) => write_bucket(BUCKET, state, response),
-        Err(error) => tracing::warn!(%error, "an allowance could not be read"),
+    match service.batch_deletions_left(&call.asked.caller.organization).await {
+        Ok(state) => write_bucket(BATCH_DELETIONS, state, response),
+        Err(error) => tracing::warn!(?error, "an allowance could not be read"),
     }
 }
 
@@ -66,7 +59,9 @@ async fn read_batch(
     body: Body,
 ) -> Result<Vec<Selector>, ApiError> {
     call.asked.require(Scope::Delete)?;
-    service.floods.attempt(call.asked.caller.realm.organization)?;
+    let organization = &call.asked.caller.organization;
+    let attempts_max = service.plan_of(organization)?.batch_attempts_per_minute();
+    service.floods.count(organization.number, attempts_max).map_err(ApiError::RateLimited)?;
     call.asked.query.only(&[])?;
     let limits =
         BodyLimits { bytes_max: BATCH_BYTES_MAX, idle_max: service.settings.body_idle_max };
@@ -91,32 +86,27 @@ async fn accept(
         locked: LockedPolicy::Skip,
         folders: FoldersPolicy::Whole,
         joins_missed: false,
-        allowance: Some(allowance(service)),
+        allowance: Some(service.batch_allowance(&call.asked.caller.organization)?),
         at: now,
     };
     match service.deleter.delete(request).await? {
         Ok(committed) => {
             let mut response = json::answer(StatusCode::OK, &Job { id: committed.id.simple() });
             if let Some(state) = committed.allowance {
-                write_bucket(BUCKET, state, &mut response);
+                write_bucket(BATCH_DELETIONS, state, &mut response);
             }
             Ok(response)
         }
         Err(Declined::OverAllowance(state)) => {
             let limited = ApiError::RateLimited(RateLimited::from_allowance(state, now));
             let mut response = DialectError::<Sirv>::from(limited).into_response();
-            write_bucket(BUCKET, state, &mut response);
+            write_bucket(BATCH_DELETIONS, state, &mut response);
             Ok(response)
         }
         Err(Declined::Refused(_)) => {
             Err(ApiError::Internal("a best-effort deletion was refused".into()))
         }
     }
-}
-
-fn allowance(service: &Service) -> Allowance {
-    let limit = service.settings.batch_deletions_per_hour;
-    Allowance { bucket: BUCKET, limit, window: ALLOWANCE_WINDOW }
 }
 
 pub(super) async fn progress(State(service): State<Service>, call: Call) -> Response {
@@ -132,9 +122,8 @@ async fn look_up(service: &Service, call: &Call) -> Result<Response, ApiError> {
     let record = service.ledger.deletion(realm, id).await?;
     let record = record.filter(|record| record.door == Door::Sirv).ok_or(ApiError::NotFound)?;
     let mut response = json::answer(StatusCode::OK, &progress_of(&record));
-    let state =
-        service.ledger.allowance(realm.organization, allowance(service), service.clock.now());
-    write_bucket(BUCKET, state.await?, &mut response);
+    let state = service.batch_deletions_left(&call.asked.caller.organization).await?;
+    write_bucket(BATCH_DELETIONS, state, &mut response);
     Ok(response)
 }
 

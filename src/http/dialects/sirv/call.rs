@@ -1,23 +1,21 @@
 //! An authenticated call: the caller, and what the answer's headers say of the calls left.
 
-use std::sync::Arc;
-
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::Sirv;
-use super::quota::{CallsLeft, HourlyCalls};
+use super::quota::write_global;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
+use crate::http::limits::RequestsLeft;
 use crate::http::state::Service;
 
 /// A call whose token was good.
 pub(super) struct Call {
     /// Who asks, and the query.
     pub(super) asked: Authenticated<Sirv>,
-    left: CallsLeft,
 }
 
 impl Call {
@@ -25,7 +23,7 @@ impl Call {
     pub(super) fn answer(&self, outcome: Result<Response, ApiError>) -> Response {
         let mut response =
             outcome.unwrap_or_else(|error| DialectError::<Sirv>::from(error).into_response());
-        self.left.write(&mut response);
+        write_global(self.asked.left, &mut response);
         response
     }
 
@@ -37,16 +35,21 @@ impl Call {
 }
 
 impl FromRequestParts<Service> for Call {
-    type Rejection = DialectError<Sirv>;
+    type Rejection = Response;
 
     async fn from_request_parts(
         parts: &mut Parts,
         service: &Service,
     ) -> Result<Self, Self::Rejection> {
-        let asked = Authenticated::<Sirv>::from_request_parts(parts, service).await?;
-        let calls = parts.extensions.get::<Arc<HourlyCalls>>();
-        let calls = calls.expect("the routes of this dialect lay the count around every handler");
-        let left = calls.count(asked.caller.realm.organization, service.clock.now());
-        Ok(Self { asked, left })
+        let asked = Authenticated::<Sirv>::from_request_parts(parts, service).await;
+        asked.map(|asked| Self { asked }).map_err(|error| {
+            // Nothing else is counted on the way here.
+            let left = error.0.rate_limited().map(RequestsLeft::none);
+            let mut response = error.into_response();
+            if let Some(left) = left {
+                write_global(left, &mut response);
+            }
+            response
+        })
     }
 }

@@ -40,6 +40,7 @@
 //! `size` 0 and no `contentType`, in a list as well. A continuation is good for the folder that it
 //! was given for; an empty one is the first page.
 
+mod account;
 mod batch;
 mod call;
 mod delete;
@@ -51,11 +52,9 @@ mod tags;
 mod token;
 mod wire;
 
-use std::sync::Arc;
-
+use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -63,7 +62,6 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use self::quota::HourlyCalls;
 use crate::http::dialect::{Credential, Dialect, bearer};
 use crate::http::error::ApiError;
 use crate::http::json;
@@ -95,8 +93,10 @@ pub fn routes() -> Router<Service> {
         )
         .route("/v2/files/lock", post(files::lock).options(preflight))
         .route("/v2/files/unlock", post(files::unlock).options(preflight))
+        .route("/v2/account", get(account::account).options(preflight))
+        .route("/v2/account/storage", get(account::storage).options(preflight))
+        .route("/v2/account/limits", get(account::limits).options(preflight))
         .layer(axum::middleware::map_response(open_to_every_origin))
-        .layer(Extension(Arc::new(HourlyCalls::default())))
 }
 
 /// Pages of any origin may read the answers, as with the product; browsers send no credentials of

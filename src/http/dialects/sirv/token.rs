@@ -62,6 +62,7 @@ async fn claims_of(service: &Service, id: &str, secret: SecretString) -> Result<
     let organization = key.organization.filter(|own| own.disabled_at.is_none());
     match organization {
         Some(organization) if key.id.to_string() == id => {
+            service.count_request(&organization)?;
             Ok(Claims { key: key.id, organization: organization.id, scopes: key.scopes })
         }
         Some(_) | None => Err(ApiError::Unauthenticated),

@@ -99,3 +99,60 @@ pub(super) struct Tags<'a> {
 pub(super) struct GivenTags {
     pub(super) tags: Vec<String>,
 }
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account<'a> {
+    pub(super) date_created: String,
+    pub(super) alias: &'a str,
+    pub(super) file_size_limit: u64,
+    pub(super) fetching: Switch,
+    pub(super) minify: Switch,
+    #[serde(rename = "cdnTempURL")]
+    pub(super) cdn_temp_url: &'a str,
+    #[serde(rename = "cdnURL")]
+    pub(super) cdn_url: &'a str,
+    pub(super) aliases: BTreeMap<&'a str, Alias>,
+    pub(super) status: AccountStatus,
+}
+
+#[derive(Serialize)]
+pub(super) struct Switch {
+    pub(super) enabled: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Alias {
+    pub(super) prefix: &'static str,
+    pub(super) cdn: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct AccountStatus {
+    pub(super) status: &'static str,
+    pub(super) details: BTreeMap<String, String>,
+}
+
+/// Sizes in bytes; null where the store knows no bound.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Storage {
+    pub(super) plan: Option<u64>,
+    pub(super) burstable: Option<u64>,
+    pub(super) extra: u64,
+    pub(super) used: u64,
+    pub(super) files: u64,
+    pub(super) quota_exceeded_date: Option<String>,
+}
+
+/// Each kind of limit by its name.
+pub(super) type Limits = BTreeMap<&'static str, Limit>;
+
+#[derive(Serialize)]
+pub(super) struct Limit {
+    pub(super) count: u64,
+    pub(super) limit: u64,
+    pub(super) remaining: u64,
+    /// Unix seconds.
+    pub(super) reset: i64,
+}

@@ -60,13 +60,13 @@ pub(super) async fn list(
     let caller = &authenticated.caller;
     let page = service.ledger.files(&caller.realm, &query).await?;
     let used = service.ledger.usage(&caller.realm).await?.live.bytes;
-    let capacity = service.blobs.capacity().await?;
-    let percent = capacity.filter(|bytes| *bytes > 0);
+    let space = service.space_of(&caller.organization).await?;
+    let percent = space.filter(|bytes| *bytes > 0);
     let percent = percent.map_or(0.0, |bytes| megabytes(used) / megabytes(bytes) * 100.0);
     let organization = caller.organization.id;
     let files = page.files.into_iter();
     let answer = Page {
-        sub_size: capacity.map(megabytes),
+        sub_size: space.map(megabytes),
         used_size: megabytes(used),
         used_size_percent: percent,
         total: page.total,

@@ -25,7 +25,8 @@
 //! file that is neither image nor video nor audio is of type `other`. An upload with a `path`
 //! replaces a file that lies there, which keeps its id; a `path` that ends in `/` is a 400, since
 //! it says a folder. An organization that does not exist is a mismatch, also for an operator key.
-//! Where the store knows no bound, `subSize` is null and `usedSizePercent` is 0.
+//! `subSize` is the quota of the plan, else what the store holds in all; where that knows no bound,
+//! it is null and `usedSizePercent` is 0.
 
 mod files;
 mod upload;

@@ -6,6 +6,7 @@
 //! | `DELETE /v1/upload/{id}` | the same, for one |
 //! | `GET /v1/uploads?query&tags&page&limit` | 200, a bare array of uploads, newest first |
 //! | `POST /v1/upload` | 200, the upload; a form with `file`, `tags`, `externalId` |
+//! | `GET /v1/account` | 200 `{"email","name","apiUsage","apiQuota","usagePercentage","plan"}` |
 //!
 //! | error, `{"error":text}` | when |
 //! |---|---|
@@ -20,8 +21,10 @@
 //! no two of these forms stand together; an index stands once, and ids keep the order in which
 //! they appear, whatever the indexes are. A repeated id counts once. More than 1,000 distinct ids
 //! are a 400. Both lists are in the order of the request, and give an id as it was written. A
-//! list of tags matches where any of them does.
+//! list of tags matches where any of them does. An account's usage and quota are those of requests:
+//! in the plan's minute, else in this hour, of 1,000,000; its `email` is empty.
 
+mod account;
 mod delete;
 mod ids;
 mod uploads;
@@ -58,5 +61,6 @@ pub fn routes() -> Router<Service> {
     Router::new()
         .route("/v1/uploads", get(uploads::list).delete(delete::delete_many))
         .route("/v1/upload", post(uploads::upload))
+        .route("/v1/account", get(account::account))
         .route("/v1/upload/{id}", delete_route(delete::delete_one))
 }

@@ -10,6 +10,7 @@ use super::Templated;
 use super::wire::Upload;
 use crate::domain::entry::{Attributes, Origin};
 use crate::domain::organization::Scope;
+use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
@@ -63,10 +64,12 @@ pub(super) async fn upload(
 ) -> Result<Response, DialectError<Templated>> {
     authenticated.require(Scope::Write)?;
     let headers = request.headers().clone();
-    let mut form = read_form(&service, request).await.map_err(|error| match error {
-        FormError::Unreadable(text) => ApiError::Invalid(text),
-        FormError::Other(error) => error,
-    })?;
+    let mut form = read_form(&service, &authenticated.caller.realm, Target::New, request)
+        .await
+        .map_err(|error| match error {
+            FormError::Unreadable(text) => ApiError::Invalid(text),
+            FormError::Other(error) => error,
+        })?;
     let file = form.file.take();
     let FormFile { received, name, content_type } =
         file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;

@@ -73,6 +73,18 @@ impl Upload {
     }
 }
 
+/// An account.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account<'a> {
+    pub(super) email: &'static str,
+    pub(super) name: &'a str,
+    pub(super) api_usage: u64,
+    pub(super) api_quota: u64,
+    pub(super) usage_percentage: u64,
+    pub(super) plan: &'a str,
+}
+
 /// Status and text of every error.
 pub(super) fn error(error: &ApiError) -> (StatusCode, Cow<'static, str>) {
     let told = match error {

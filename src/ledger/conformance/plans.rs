@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 
-use super::fixture::{Fixture, STEP, at, beneath};
+use super::fixture::{Fixture, at, beneath};
 use crate::domain::entry::UploadRefusal;
 use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::plans::{Announced, Bound, PlanLimits, Plans, Target};
@@ -128,7 +128,7 @@ pub(crate) async fn a_backlog_refuses_uploads_until_it_is_purged(fixture: Fixtur
     assert_eq!(put(&fixture, &realm, "/c", 1).await, Ok(1));
     fixture.delete_path(&realm, "/b").await;
     assert_eq!(put(&fixture, &realm, "/d", 1).await, Err(UploadRefusal::BacklogFull));
-    fixture.expand(STEP).await;
+    fixture.expand(100).await;
     assert_eq!(put(&fixture, &realm, "/d", 1).await, Err(UploadRefusal::BacklogFull));
     fixture.drain().await;
     assert_eq!(put(&fixture, &realm, "/d", 1).await, Ok(1));

@@ -96,7 +96,8 @@ fn reserve(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn free_bytes(file: &Path) -> io::Result<u64> {
+/// What is left on the volume that holds this file's folder.
+pub(super) fn free_bytes(file: &Path) -> io::Result<u64> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let volume = rustix::fs::statvfs(folder)?;
     Ok(volume.f_bavail.saturating_mul(volume.f_frsize))

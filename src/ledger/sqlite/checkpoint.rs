@@ -13,13 +13,18 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::connection;
 use super::rows::{failed, unsigned};
 use super::writer::Waiting;
+use super::{ballast, connection};
 use crate::ledger::{LedgerError, LedgerErrorKind};
 
-/// Pages in the log from which it is copied: 64 MiB.
-const LOG_PAGES_MAX: u64 = 16 * 1024;
+/// Bytes in the log from which it is copied, where the volume has plenty of space. What is written
+/// again and again meanwhile is copied once; recovery reads so much in about half a second.
+const LOG_BYTES_MAX: u64 = 256 << 20;
+/// Bytes in the log from which it is copied, however full the volume is.
+const LOG_BYTES_MIN: u64 = 16 << 20;
+/// The part of the volume's free space that the log may take.
+const LOG_PART_OF_FREE: u64 = 16;
 /// Bytes of a page.
 const PAGE_BYTES: u64 = 4096;
 /// How often the log is looked at.
@@ -115,9 +120,11 @@ fn look(connection: &Connection, log: &mut Log, waiting: &Waiting) -> Result<(),
         return Ok(());
     }
     // The file keeps its length when the log begins anew: only its frames say how full it is.
-    if length < LOG_PAGES_MAX * PAGE_BYTES
-        || checkpoint(connection, "pragma wal_checkpoint(noop)")?.log_pages < LOG_PAGES_MAX
-    {
+    if length < LOG_BYTES_MIN {
+        return Ok(());
+    }
+    let log_bytes = checkpoint(connection, "pragma wal_checkpoint(noop)")?.log_pages * PAGE_BYTES;
+    if log_bytes < log_bytes_max(&log.file) {
         return Ok(());
     }
     checkpoint(connection, "pragma wal_checkpoint(passive)")?;
@@ -127,6 +134,11 @@ fn look(connection: &Connection, log: &mut Log, waiting: &Waiting) -> Result<(),
     let ended = end_log(connection);
     waiting.end_log(false);
     ended
+}
+
+fn log_bytes_max(log: &Path) -> u64 {
+    let free = ballast::free_bytes(log).unwrap_or(0);
+    (free / LOG_PART_OF_FREE).clamp(LOG_BYTES_MIN, LOG_BYTES_MAX)
 }
 
 fn end_log(connection: &Connection) -> Result<(), LedgerError> {

@@ -18,11 +18,11 @@ use crate::http::dialects::renderio::Renderio;
 use crate::http::dialects::sirv::Sirv;
 use crate::http::dialects::swiftia::Swiftia;
 use crate::http::dialects::templated::Templated;
-use crate::http::error::{ApiError, RateLimited};
+use crate::http::error::{ApiError, HeadPart, RateLimited};
 use crate::http::native::Native;
 
 /// How many kinds of errors there are.
-const KINDS: usize = 23;
+const KINDS: usize = 25;
 
 /// The place of a kind in the tables below. Whoever adds a kind is stopped here.
 fn place(error: &ApiError) -> usize {
@@ -50,6 +50,8 @@ fn place(error: &ApiError) -> usize {
         ApiError::BytesRemain => 20,
         ApiError::Unavailable(_) => 21,
         ApiError::Internal(_) => 22,
+        ApiError::HeadTooLong(_) => 23,
+        ApiError::PreconditionFailed => 24,
     }
 }
 
@@ -81,6 +83,8 @@ fn one_of_each() -> Vec<ApiError> {
         ApiError::BytesRemain,
         ApiError::Unavailable("a secret cause".into()),
         ApiError::Internal("a secret cause".into()),
+        ApiError::HeadTooLong(HeadPart::Target),
+        ApiError::PreconditionFailed,
     ]
 }
 
@@ -158,6 +162,8 @@ async fn every_kind_of_error_in_the_shape_of_renderio() {
         500 {"error":"INTERNAL_ERROR","message":"The files are deleted, but their bytes could not be removed in time"}
         503 {"error":"UNAVAILABLE","message":"Not available for the moment"} retry-after=1
         500 {"error":"INTERNAL_ERROR","message":"Internal server error"}
+        414 {"error":"INVALID_REQUEST","message":"the request target is too long"} connection=close
+        412 {"error":"INVALID_REQUEST","message":"The precondition does not hold"}
     "#]]).await;
 }
 
@@ -187,6 +193,8 @@ async fn every_kind_of_error_in_the_shape_of_swiftia() {
         500 {"message":"Failed to delete file from storage"}
         503 {"message":"Not available for the moment"} retry-after=1
         500 {"message":"Internal server error"}
+        414 {"message":"the request target is too long"} connection=close
+        412 {"message":"The precondition does not hold"}
     "#]]).await;
 }
 
@@ -216,6 +224,8 @@ async fn every_kind_of_error_in_the_shape_of_templated() {
         500 {"error":"An unexpected error occurred"}
         503 {"error":"Not available for the moment"} retry-after=1
         500 {"error":"An unexpected error occurred"}
+        414 {"error":"the request target is too long"} connection=close
+        412 {"error":"The precondition does not hold"}
     "#]]).await;
 }
 
@@ -245,6 +255,8 @@ async fn every_kind_of_error_in_the_shape_of_merple() {
         500 {"error":"Deleted, but the bytes are not removed yet"}
         503 {"error":"Not available for the moment"} retry-after=1
         500 {"error":"Internal server error"}
+        414 {"error":"the request target is too long"} connection=close
+        412 {"error":"The precondition does not hold"}
     "#]]).await;
 }
 
@@ -274,6 +286,8 @@ async fn every_kind_of_error_in_the_shape_of_sirv() {
         500 {"statusCode":500,"error":"Internal Server Error","message":"Deleted, but the bytes are not removed yet"} access-control-allow-origin=*
         503 {"statusCode":503,"error":"Service Unavailable","message":"Not available for the moment"} access-control-allow-origin=* retry-after=1
         500 {"statusCode":500,"error":"Internal Server Error","message":"Internal server error"} access-control-allow-origin=*
+        414 {"statusCode":414,"error":"URI Too Long","message":"the request target is too long"} access-control-allow-origin=* connection=close
+        412 {"statusCode":412,"error":"Precondition Failed","message":"The precondition does not hold"} access-control-allow-origin=*
     "#]]).await;
 }
 
@@ -303,5 +317,7 @@ async fn every_kind_of_error_as_a_problem() {
         500 {"type":"/problems/bytes-remain","title":"Deleted, but the bytes are not removed yet","status":500}
         503 {"type":"/problems/unavailable","title":"Not available for the moment","status":503} retry-after=1
         500 {"type":"/problems/internal","title":"Internal server error","status":500}
+        414 {"type":"/problems/head-too-long","title":"the request target is too long","status":414} connection=close
+        412 {"type":"/problems/precondition-failed","title":"The precondition does not hold","status":412}
     "#]]).await;
 }

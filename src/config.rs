@@ -251,7 +251,11 @@ fn check_plan(name: &str, plan: &PlanLimits) -> Result<(), SettingsError> {
     let amount = 0..=i64::MAX.unsigned_abs();
     for (key, value, range) in [
         ("requests_per_minute", plan.requests_per_minute.map(u64::from), requests.clone()),
-        ("batch_deletions_per_hour", plan.batch_deletions_per_hour.map(u64::from), requests.clone()),
+        (
+            "batch_deletions_per_hour",
+            plan.batch_deletions_per_hour.map(u64::from),
+            requests.clone(),
+        ),
         ("batch_attempts_per_minute", plan.batch_attempts_per_minute.map(u64::from), requests),
         ("quota_bytes", plan.quota_bytes, amount.clone()),
         ("quota_files", plan.quota_files, amount.clone()),
@@ -387,7 +391,7 @@ mod tests {
             ("[plans.gold]\nbatch_attempts_per_minute = 0", "plans.gold.batch_attempts_per"),
             ("[plans.gold]\nquota_bytes = -1", "quota_bytes"),
             ("[plans.gold]\nquota_files = 'many'", "quota_files"),
-            ("[plans.gold]\nbacklog_bytes_max = 9223372036854775808", "backlog_bytes_max"),
+            ("[plans.gold]\nbacklog_bytes_max = -1", "backlog_bytes_max"),
             ("[plans.gold]\nmedia_types = ['image']", "plans.gold.media_types"),
             ("[plans.gold]\nmedia_types = ['*/*']", "plans.gold.media_types"),
             ("[plans.'two words']", "plans.two words"),

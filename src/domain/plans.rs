@@ -139,10 +139,9 @@ impl PlanLimits {
         {
             return Err(UploadRefusal::FilesQuota { limit });
         }
-        let file = self.file_bytes_max.map(|limit| Bound {
-            bytes_max: limit,
-            beyond: UploadRefusal::FileTooLarge { limit },
-        });
+        let file = self
+            .file_bytes_max
+            .map(|limit| Bound { bytes_max: limit, beyond: UploadRefusal::FileTooLarge { limit } });
         let quota = self.quota_bytes.map(|limit| Bound {
             bytes_max: room(limit, usage.live.bytes, incoming.replaces),
             beyond: UploadRefusal::BytesQuota { limit },

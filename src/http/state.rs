@@ -11,7 +11,9 @@ use super::signing::Signer;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::Deleter;
 use crate::deletion::record::{AllowanceState, Declined};
-use crate::deletion::request::{Allowance, DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{
+    Allowance, DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector,
+};
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
 use crate::domain::organization::{Caller, Organization};

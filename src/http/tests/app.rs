@@ -171,14 +171,33 @@ impl TestApp {
         scopes: &str,
         prefix: &str,
     ) -> (KeyId, String) {
+        let scopes = Scopes::parse(scopes).unwrap();
+        self.register_key(organization, (scopes, prefix), None).await
+    }
+
+    /// A fresh key with all scopes that ends then.
+    pub(super) async fn new_key_until(
+        &self,
+        organization: OrganizationId,
+        ends_at: Timestamp,
+    ) -> (KeyId, String) {
+        self.register_key(Some(organization), (Scopes::all(), "/"), Some(ends_at)).await
+    }
+
+    async fn register_key(
+        &self,
+        organization: Option<OrganizationId>,
+        (scopes, prefix): (Scopes, &str),
+        expires_at: Option<Timestamp>,
+    ) -> (KeyId, String) {
         let text = generate_key(self.random.as_ref()).expose_secret().to_owned();
         let new = NewKey {
             id: self.service.ids.next(),
             organization,
             hash: hash_key(&text),
-            scopes: Scopes::parse(scopes).unwrap(),
+            scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
-            expires_at: None,
+            expires_at,
         };
         let key = self.service.ledger.create_key(new, self.clock.now()).await.unwrap().unwrap();
         (key.id, text)

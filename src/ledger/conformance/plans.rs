@@ -128,7 +128,7 @@ pub(crate) async fn a_backlog_refuses_uploads_until_it_is_purged(fixture: Fixtur
     assert_eq!(put(&fixture, &realm, "/c", 1).await, Ok(1));
     fixture.delete_path(&realm, "/b").await;
     assert_eq!(put(&fixture, &realm, "/d", 1).await, Err(UploadRefusal::BacklogFull));
-    fixture.expand(STEP).await;
+    fixture.expand(STEP.blobs).await;
     assert_eq!(put(&fixture, &realm, "/d", 1).await, Err(UploadRefusal::BacklogFull));
     fixture.drain().await;
     assert_eq!(put(&fixture, &realm, "/d", 1).await, Ok(1));

@@ -27,10 +27,12 @@ pub(super) async fn upload(
 ) -> Result<Response, DialectError<Swiftia>> {
     authenticated.require(Scope::Write)?;
     let headers = request.headers().clone();
-    let form = read_form(&service, &authenticated.caller.realm, Target::Unknown, request).await.map_err(|error| match error {
-        FormError::Unreadable(text) => ApiError::Invalid(text),
-        FormError::Other(error) => error,
-    })?;
+    let form = read_form(&service, &authenticated.caller.realm, Target::Unknown, request)
+        .await
+        .map_err(|error| match error {
+            FormError::Unreadable(text) => ApiError::Invalid(text),
+            FormError::Other(error) => error,
+        })?;
     let caller = &authenticated.caller;
     let (upload, received) = place(&service, caller, form)?;
     let stored = service

@@ -64,10 +64,12 @@ pub(super) async fn upload(
 ) -> Result<Response, DialectError<Templated>> {
     authenticated.require(Scope::Write)?;
     let headers = request.headers().clone();
-    let mut form = read_form(&service, &authenticated.caller.realm, Target::New, request).await.map_err(|error| match error {
-        FormError::Unreadable(text) => ApiError::Invalid(text),
-        FormError::Other(error) => error,
-    })?;
+    let mut form = read_form(&service, &authenticated.caller.realm, Target::New, request)
+        .await
+        .map_err(|error| match error {
+            FormError::Unreadable(text) => ApiError::Invalid(text),
+            FormError::Other(error) => error,
+        })?;
     let file = form.file.take();
     let FormFile { received, name, content_type } =
         file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;

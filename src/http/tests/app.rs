@@ -118,11 +118,7 @@ impl TestApp {
             ),
             &stop,
         );
-        let mut settings = HttpSettings {
-            public_url: Some("https://files.test".to_owned()),
-            ..Default::default()
-        };
-        adjust(&mut settings);
+        let settings = settings_with(adjust);
         ledger.set_plans(settings.plans.clone());
         let limits =
             UploadLimits { bytes_max: settings.upload_bytes_max, idle_max: settings.body_idle_max };
@@ -307,6 +303,13 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn settings_with(adjust: impl FnOnce(&mut HttpSettings)) -> HttpSettings {
+    let public_url = Some("https://files.test".to_owned());
+    let mut settings = HttpSettings { public_url, ..Default::default() };
+    adjust(&mut settings);
+    settings
 }
 
 fn purge(purger: &Arc<Purger>, stop: &CancellationToken) {

@@ -9,6 +9,9 @@
 //! | `GET /v2/files/stat?filename=` | 200 `{mtime,ctime,contentType,size,isDirectory,meta}` |
 //! | `GET`, `HEAD /v2/files/download?filename=` | 200 with the bytes; 206, 304 and 416 as usual |
 //! | `POST /v2/files/lock?filename=`, `POST /v2/files/unlock?filename=` | 200, empty |
+//! | `GET /v2/account` | 200 `{dateCreated,alias,fileSizeLimit,fetching,minify,cdnTempURL,cdnURL,aliases,status}` |
+//! | `GET /v2/account/storage` | 200 `{plan,burstable,extra,used,files,quotaExceededDate}`, in bytes |
+//! | `GET /v2/account/limits` | 200 `{"rest:global":{count,limit,remaining,reset},"rest:post:files:batch:delete":{…}}` |
 //!
 //! | what is wrong | status |
 //! |---|---|
@@ -21,7 +24,8 @@
 //! | a batch of more than 32,768 bytes | 413 `Request Entity Too Large` |
 //! | a batch that is not JSON by its content type | 415 |
 //! | an upload over something locked | 423 |
-//! | the eleventh accepted batch of an organization within 3,600 s; more than 600 attempts in a minute | 429 |
+//! | the eleventh accepted batch of an organization within 3,600 s; more than 600 attempts in a minute; more requests than its plan allows. A plan may set other numbers | 429 |
+//! | an upload that the plan, or the disk, has no room for | 507 |
 //!
 //! Errors are `{"statusCode":N,"error":REASON,"message":TEXT}`. Uploading and locking need `write`,
 //! unlocking `admin`, deleting `delete`, reading `read`; a job's progress needs `delete` or `read`.

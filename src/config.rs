@@ -399,7 +399,7 @@ mod tests {
             ("[plans.gold]\nbatch_attempts_per_minute = 0", "plans.gold.batch_attempts_per"),
             ("[plans.gold]\nquota_bytes = -1", "quota_bytes"),
             ("[plans.gold]\nquota_files = 'many'", "quota_files"),
-            ("[plans.gold]\nbacklog_bytes_max = 9223372036854775808", "backlog_bytes_max"),
+            ("[plans.gold]\nbacklog_bytes_max = -1", "backlog_bytes_max"),
             ("[plans.gold]\nmedia_types = ['image']", "plans.gold.media_types"),
             ("[plans.gold]\nmedia_types = ['*/*']", "plans.gold.media_types"),
             ("[plans.'two words']", "plans.two words"),

@@ -258,16 +258,62 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_one_algorithm_is_taken() {
-        let signer = Signer::new([1; 32], [2; 32]);
-        let wire = WireClaims {
+    fn wire(iat: i64, exp: i64) -> WireClaims {
+        WireClaims {
             sub: claims().key.to_string(),
             org: claims().organization.to_string(),
             scope: "read".to_owned(),
-            iat: NOW.seconds(),
-            exp: NOW.seconds() + 60,
-        };
+            iat: NOW.seconds() + iat,
+            exp: NOW.seconds() + exp,
+        }
+    }
+
+    fn signed_token(wire: &impl Serialize) -> String {
+        let key = EncodingKey::from_secret(&[2; 32]);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), wire, &key).unwrap()
+    }
+
+    #[test]
+    fn a_token_ends_at_its_very_second_and_may_begin_a_minute_ahead() {
+        let signer = Signer::new([1; 32], [2; 32]);
+        for (iat, exp, good) in [
+            (0, 1, true),
+            (0, 0, false),
+            (0, -1, false),
+            (-604_800, 1, true),
+            (60, 100, true),
+            (61, 100, false),
+            (i64::MAX / 2, 100, false),
+        ] {
+            let token = signed_token(&wire(iat, exp));
+            assert_eq!(signer.check_token(&token, NOW).is_some(), good, "{iat} {exp}");
+        }
+        let token = signed_token(&wire(0, 10));
+        let last = NOW.plus(Duration::from_millis(9_999));
+        assert!(signer.check_token(&token, last).is_some());
+        assert!(signer.check_token(&token, last.plus(Duration::from_millis(1))).is_none());
+    }
+
+    #[test]
+    fn a_token_that_lacks_a_claim_or_is_longer_than_any_of_ours_proves_nothing() {
+        let signer = Signer::new([1; 32], [2; 32]);
+        let whole = serde_json::to_value(wire(0, 60)).unwrap();
+        assert!(signer.check_token(&signed_token(&whole), NOW).is_some());
+        for claim in ["sub", "org", "scope", "iat", "exp"] {
+            let mut lacking = whole.clone();
+            lacking.as_object_mut().unwrap().remove(claim);
+            assert_eq!(signer.check_token(&signed_token(&lacking), NOW), None, "{claim}");
+        }
+        let mut long = whole.clone();
+        long["padding"] = "p".repeat(TOKEN_BYTES_MAX).into();
+        assert_eq!(signer.check_token(&signed_token(&long), NOW), None);
+        assert_eq!(signer.check_token(&"e".repeat(1 << 20), NOW), None);
+    }
+
+    #[test]
+    fn only_one_algorithm_is_taken() {
+        let signer = Signer::new([1; 32], [2; 32]);
+        let wire = wire(0, 60);
         let key = EncodingKey::from_secret(&[2; 32]);
         let right = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &wire, &key).unwrap();
         assert!(signer.check_token(&right, NOW).is_some());

@@ -117,6 +117,7 @@ fn reads(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Sirv, format!("/v2/files/download?filename={path}")),
         probe("GET", Proof::Sirv, format!("/v2/files/batch/delete?id={job}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/usage?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/limits?organization={organization}")),
     ]
 }
 
@@ -190,7 +191,11 @@ async fn state_of(client: &Client) -> Value {
         json!([file["id"], file["name"], file["size"], file["tags"], file["createdAt"]])
     });
     let files: Vec<Value> = files.collect();
+    let left = client.limits().await.unwrap().expect(200).json()["left"].take();
     json!({
+        "storage": client.sirv_account("/storage").await.unwrap().expect(200).json(),
+        "space_left": left["storage"],
+        "batches_left": left["batch_deletions"],
         "usage": client.usage().await.unwrap().expect(200).json(),
         "files": files,
         "folder": client.sirv_stat("/secret").await.unwrap().expect(200).json(),
@@ -202,7 +207,8 @@ async fn state_of(client: &Client) -> Value {
 async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
     let home = TempDir::new().unwrap();
     let data = home.path().join("data");
-    let strict = "strict_isolation = true\nbatch_deletions_per_hour = 1000000\n";
+    let strict = "strict_isolation = true\nbatch_deletions_per_hour = 1000000\n\
+                  [plans.default]\nquota_bytes = 1000000\nquota_files = 1000\n";
     let server = Server::start_configured(&data, strict);
     let (own, other) = (server.member("own"), server.member("other"));
     let (foreign, absent) =

@@ -12,6 +12,7 @@ mod erasure;
 mod harness;
 mod isolation;
 mod load;
+mod plans;
 mod power_cuts;
 mod real_tree;
 mod samples;

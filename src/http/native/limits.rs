@@ -21,7 +21,7 @@ use crate::http::state::Service;
 /// The limits by their names in the configuration, and what is left of each that has a measure.
 /// `null`: not limited.
 #[derive(Serialize)]
-struct Limits<'a> {
+struct Page<'a> {
     plan: &'a str,
     limits: Allowed<'a>,
     left: Left,
@@ -77,7 +77,7 @@ pub(super) async fn limits(
         storage: space_left(&service, &authenticated.caller, plan).await?,
     };
     let limits = allowed(plan, service.file_bytes_max(organization)?);
-    let answer = Limits { plan: &organization.plan, limits, left };
+    let answer = Page { plan: &organization.plan, limits, left };
     Ok(json::answer(StatusCode::OK, &answer))
 }
 

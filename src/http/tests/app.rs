@@ -118,11 +118,7 @@ impl TestApp {
             ),
             &stop,
         );
-        let mut settings = HttpSettings {
-            public_url: Some("https://files.test".to_owned()),
-            ..Default::default()
-        };
-        adjust(&mut settings);
+        let settings = settings_with(adjust);
         ledger.set_plans(settings.plans.clone());
         let limits =
             UploadLimits { bytes_max: settings.upload_bytes_max, idle_max: settings.body_idle_max };
@@ -171,14 +167,33 @@ impl TestApp {
         scopes: &str,
         prefix: &str,
     ) -> (KeyId, String) {
+        let scopes = Scopes::parse(scopes).unwrap();
+        self.register_key(organization, (scopes, prefix), None).await
+    }
+
+    /// A fresh key with all scopes that ends then.
+    pub(super) async fn new_key_until(
+        &self,
+        organization: OrganizationId,
+        ends_at: Timestamp,
+    ) -> (KeyId, String) {
+        self.register_key(Some(organization), (Scopes::all(), "/"), Some(ends_at)).await
+    }
+
+    async fn register_key(
+        &self,
+        organization: Option<OrganizationId>,
+        (scopes, prefix): (Scopes, &str),
+        expires_at: Option<Timestamp>,
+    ) -> (KeyId, String) {
         let text = generate_key(self.random.as_ref()).expose_secret().to_owned();
         let new = NewKey {
             id: self.service.ids.next(),
             organization,
             hash: hash_key(&text),
-            scopes: Scopes::parse(scopes).unwrap(),
+            scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
-            expires_at: None,
+            expires_at,
         };
         let key = self.service.ledger.create_key(new, self.clock.now()).await.unwrap().unwrap();
         (key.id, text)
@@ -288,6 +303,13 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn settings_with(adjust: impl FnOnce(&mut HttpSettings)) -> HttpSettings {
+    let public_url = Some("https://files.test".to_owned());
+    let mut settings = HttpSettings { public_url, ..Default::default() };
+    adjust(&mut settings);
+    settings
 }
 
 fn purge(purger: &Arc<Purger>, stop: &CancellationToken) {

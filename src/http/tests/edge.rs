@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::app::{Answer, NOW, TestApp};
+use super::app::{Answer, NOW, Part, TestApp};
 use crate::blobs::BlobStore;
 use crate::blobs::faulty::{Call, Failing};
 
@@ -82,7 +82,7 @@ async fn a_signed_url_gives_the_bytes_with_careful_headers() {
 async fn what_a_browser_could_run_is_a_download_with_an_encoded_name() {
     let app = TestApp::new().await;
     let name = "e vil\u{e9}%.html";
-    let parts = [super::app::Part::File(name, "text/html", "<script>")];
+    let parts = [Part::File(name, "text/html", "<script>")];
     let file = app.upload_as(&app.key, &parts).await;
     let shown = app.bearer(Method::GET, &format!("/api/uploads/files/{file}")).await.json();
     let url = shown["url"].as_str().unwrap().strip_prefix("https://files.test").unwrap().to_owned();
@@ -138,6 +138,28 @@ async fn a_signed_url_is_good_for_one_version_until_it_expires_or_is_deleted() {
 }
 
 #[tokio::test]
+async fn a_signed_url_ends_when_its_file_is_overwritten_even_by_the_same_bytes() {
+    let app = TestApp::new().await;
+    let parts = [Part::Text("path", "/a.png"), Part::File("a.png", "image/png", "same")];
+    let url_of = async || {
+        let answer = app.post_form("/api/uploads/files", &app.key, &parts).await.json();
+        let url = answer["url"].as_str().unwrap().to_owned();
+        url.strip_prefix("https://files.test").unwrap().to_owned()
+    };
+    let first = url_of().await;
+    assert_eq!(fetch(&app, &first, &[]).await.text(), "same");
+    let second = url_of().await;
+    assert_eq!(fetch(&app, &first, &[]).await.status, 404);
+    assert_eq!(fetch(&app, &second, &[]).await.text(), "same");
+    // Gone with the folder above it, too, and not back with another file of its name.
+    let merple = [("x-user-api-key", app.key.as_str())];
+    assert_eq!(app.call(Method::DELETE, "/fso?path=/a.png", &merple, "").await.status, 200);
+    let third = url_of().await;
+    assert_eq!(fetch(&app, &second, &[]).await.status, 404);
+    assert_eq!(fetch(&app, &third, &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_disabled_organization_ends_its_urls() {
     let app = TestApp::new().await;
     let (target, _) = signed(&app).await;
@@ -175,7 +197,7 @@ async fn a_store_that_cannot_be_read_is_a_503_that_says_when_to_come_back() {
 async fn an_upload_that_fails_leaves_nothing() {
     let app = TestApp::new().await;
     app.faults.fail(Call::Finish, Failing::Afterwards);
-    let parts = [super::app::Part::File("a.png", "image/png", "1")];
+    let parts = [Part::File("a.png", "image/png", "1")];
     let answer = app.post_form("/api/uploads/files", &app.key, &parts).await;
     assert_eq!(answer.both(), (503, "{\"message\":\"Not available for the moment\"}"));
     app.faults.heal();

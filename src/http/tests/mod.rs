@@ -7,6 +7,7 @@ mod errors;
 mod merple;
 mod native;
 mod pace;
+mod plans;
 mod renderio;
 mod sirv;
 mod swiftia;

@@ -114,6 +114,32 @@ async fn what_was_made_is_listed_and_what_was_ended_says_when() {
 }
 
 #[tokio::test]
+async fn an_organization_gets_a_plan_that_is_configured_or_is_not_made() {
+    let (office, _) = office();
+    let with_plan = |plan: &str| AdminRequest::CreateOrganization {
+        name: "one".to_owned(),
+        plan: Some(plan.to_owned()),
+    };
+    for plan in ["silver", "", "Gold", "gold "] {
+        let reason = format!("no plan '{plan}' is configured; there are: default, gold");
+        let refused = AdminAnswer::Refused { reason };
+        assert_eq!(office.administer(with_plan(plan)).await, refused);
+    }
+    assert_eq!(office.ledger.organizations().await.unwrap(), []);
+    for plan in ["gold", "default"] {
+        let made = office.administer(with_plan(plan)).await;
+        assert!(matches!(made, AdminAnswer::OrganizationCreated { .. }), "{made:?}");
+    }
+    assert!(office.unknown_plans().await.unwrap().is_empty());
+    // With another configuration than the one they were made under.
+    let later = Office { plans: Plans::default(), ..office.clone() };
+    assert_eq!(later.unknown_plans().await.unwrap().into_iter().collect::<Vec<_>>(), ["gold"]);
+    let all = office.ledger.organizations().await.unwrap();
+    assert!(office.ledger.disable_organization(all[0].id, NOW).await.unwrap());
+    assert!(later.unknown_plans().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_names_nothing_or_cannot_be_is_refused() {
     let (office, _) = office();
     let owner = organization(&office, "one").await;

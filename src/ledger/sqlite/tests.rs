@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use super::{Access, SqliteLedger, SqliteSettings};
+use crate::domain::entry::UploadRefusal;
+use crate::domain::organization::Realm;
+use crate::domain::plans::{Announced, Target};
 use crate::domain::random::SystemRandom;
 use crate::ledger::conformance::{self, Fixture};
 
@@ -25,4 +28,29 @@ conformance::suite!(fixture());
 #[test]
 fn the_database_answers_as_the_model_does() {
     conformance::model::answers_are_equal(fixture, crate::ledger::memory::tests::fixture);
+}
+
+#[tokio::test]
+async fn without_a_reserve_uploads_are_refused_before_their_bytes_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |ballast: &str| {
+        Fixture::over(|ids| {
+            let ballast = dir.path().join(ballast);
+            let settings = SqliteSettings { ballast, ..settings(dir.path(), Access::ReadWrite) };
+            (Arc::new(SqliteLedger::open(&settings, ids, &SystemRandom).unwrap()), None)
+        })
+    };
+    let room = async |fixture: &Fixture, realm: &Realm| {
+        let content_type = "image/png".to_owned();
+        let announced = Announced { bytes: 0, content_type, target: Target::New };
+        fixture.ledger.room(realm, &announced).await.unwrap()
+    };
+    let fixture = open("no such folder/ballast");
+    let realm = fixture.realm().await;
+    assert_eq!(room(&fixture, &realm).await, Err(UploadRefusal::ReserveSpent));
+    let version = fixture.version("/a", 1).await;
+    assert_eq!(fixture.commit(&realm, version).await, Err(UploadRefusal::ReserveSpent));
+    drop(fixture);
+    let fixture = open("ballast");
+    assert_eq!(room(&fixture, &realm).await, Ok(None));
 }

@@ -55,6 +55,11 @@ impl Client {
         self.send(Method::DELETE, &format!("/api/uploads/files/{id}"), Proof::Bearer).await
     }
 
+    /// The first page of files, with what the organization uses.
+    pub async fn swiftia_list(&self) -> Result<Answer> {
+        self.send(Method::GET, "/api/uploads/files", Proof::Bearer).await
+    }
+
     /// Every file of the organization, newest first, by pages of 100.
     pub async fn swiftia_all(&self) -> Result<Vec<Value>> {
         let mut files = Vec::new();
@@ -74,6 +79,10 @@ impl Client {
 impl Client {
     pub async fn templated_put(&self, name: &str, body: Bytes) -> Result<Answer> {
         self.form("/v1/upload", Form::new(), name, body).await
+    }
+
+    pub async fn templated_account(&self) -> Result<Answer> {
+        self.send(Method::GET, "/v1/account", Proof::Bearer).await
     }
 
     pub async fn templated_delete(&self, ids: &[String]) -> Result<Answer> {
@@ -144,6 +153,11 @@ impl Client {
         self.send_json(Method::POST, "/v2/files/batch/delete", Proof::Sirv, &body).await
     }
 
+    /// A page of the account: none, `/storage` or `/limits`.
+    pub async fn sirv_account(&self, page: &str) -> Result<Answer> {
+        self.send(Method::GET, &format!("/v2/account{page}"), Proof::Sirv).await
+    }
+
     pub async fn sirv_progress(&self, job: &str) -> Result<Answer> {
         let target = format!("/v2/files/batch/delete?id={job}");
         self.send(Method::GET, &target, Proof::Sirv).await
@@ -154,6 +168,10 @@ impl Client {
 impl Client {
     pub async fn usage(&self) -> Result<Answer> {
         self.send(Method::GET, "/delenda/v1/usage", Proof::Bearer).await
+    }
+
+    pub async fn limits(&self) -> Result<Answer> {
+        self.send(Method::GET, "/delenda/v1/limits", Proof::Bearer).await
     }
 
     /// Makes a finished command.

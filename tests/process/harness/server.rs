@@ -145,6 +145,11 @@ impl Server {
         &self.base
     }
 
+    /// The authority at which it listens.
+    pub fn host(&self) -> &str {
+        self.base.rsplit('/').next().unwrap()
+    }
+
     /// The port at which it listens.
     pub fn port(&self) -> u16 {
         self.base.rsplit(':').next().unwrap().parse().unwrap()

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::call::Call;
-use super::wire::{Account, AccountStatus, Alias, Limit, Limits, Storage, Switch};
+use super::wire::{Account, AccountStatus, Alias, Bucket, Buckets, Storage, Switch};
 use crate::domain::organization::Scope;
 use crate::http::error::ApiError;
 use crate::http::json;
@@ -73,19 +73,19 @@ pub(super) async fn limits(State(service): State<Service>, call: Call) -> Respon
 async fn count(service: &Service, call: &Call) -> Result<Response, ApiError> {
     call.asked.require(Scope::Read)?;
     let left = call.asked.left;
-    let global = Limit {
+    let global = Bucket {
         count: left.used(),
         limit: left.limit,
         remaining: left.remaining,
         reset: left.reset_seconds(),
     };
     let state = service.batch_deletions_left(&call.asked.caller.organization).await?;
-    let batches = Limit {
+    let batches = Bucket {
         count: u64::from(state.limit - state.remaining),
         limit: state.limit.into(),
         remaining: state.remaining.into(),
         reset: seconds_rounded_up(state.resets_at),
     };
-    let answer: Limits = BTreeMap::from([("rest:global", global), (BATCH_DELETIONS, batches)]);
+    let answer: Buckets = BTreeMap::from([("rest:global", global), (BATCH_DELETIONS, batches)]);
     Ok(json::answer(StatusCode::OK, &answer))
 }

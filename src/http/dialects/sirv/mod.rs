@@ -15,6 +15,9 @@
 //! | `GET /v2/files/meta/tags?filename=` | 200 `{"tags":[…]}` |
 //! | `POST`, `DELETE /v2/files/meta/tags?filename=` `{"tags":[…]}` | 200, empty; the tags come to those that are there, or go |
 //! | `POST /v2/files/lock?filename=`, `POST /v2/files/unlock?filename=` | 200, empty |
+//! | `GET /v2/account` | 200 `{dateCreated,alias,fileSizeLimit,fetching,minify,cdnTempURL,cdnURL,aliases,status}` |
+//! | `GET /v2/account/storage` | 200 `{plan,burstable,extra,used,files,quotaExceededDate}`, in bytes |
+//! | `GET /v2/account/limits` | 200 `{"rest:global":{count,limit,remaining,reset},"rest:post:files:batch:delete":{…}}` |
 //!
 //! | what is wrong | status |
 //! |---|---|
@@ -28,7 +31,8 @@
 //! | a batch of more than 32,768 bytes | 413 `Request Entity Too Large` |
 //! | a batch that is not JSON by its content type | 415 |
 //! | an upload over something locked; a delete or rename of what is locked, lies below a lock or holds something locked; a rename to below a lock; a reserved folder | 423 |
-//! | the eleventh accepted batch of an organization within 3,600 s; more than 600 attempts in a minute | 429 |
+//! | the eleventh accepted batch of an organization within 3,600 s; more than 600 attempts in a minute; more requests than its plan allows. A plan may set other numbers | 429 |
+//! | an upload that the plan, or the disk, has no room for | 507 |
 //!
 //! Errors are `{"statusCode":N,"error":REASON,"message":TEXT}`. Uploading, making folders,
 //! renaming, tagging and locking need `write`, unlocking `admin`, deleting `delete`, reading `read`;

@@ -146,10 +146,10 @@ pub(super) struct Storage {
 }
 
 /// Each kind of limit by its name.
-pub(super) type Limits = BTreeMap<&'static str, Limit>;
+pub(super) type Buckets = BTreeMap<&'static str, Bucket>;
 
 #[derive(Serialize)]
-pub(super) struct Limit {
+pub(super) struct Bucket {
     pub(super) count: u64,
     pub(super) limit: u64,
     pub(super) remaining: u64,

@@ -66,28 +66,86 @@ async fn a_flood_of_refused_attempts_is_refused() {
     }
     let refused = sirv.batch(r#"{"filenames":["/gone"]}"#).await;
     assert_eq!(refused.status.as_u16(), 429);
-    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.header("retry-after"), "60");
     assert_eq!(refused.header("x-ratelimit-limit"), "10");
-    sirv.app.clock.advance(Duration::from_secs(1));
+    sirv.app.clock.advance(Duration::from_millis(59_999));
+    let refused = sirv.batch(r#"{"filenames":["/gone"]}"#).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "1"));
+    sirv.app.clock.advance(Duration::from_millis(1));
     assert_eq!(sirv.batch(r#"{"filenames":["/gone"]}"#).await.status.as_u16(), 200);
 }
 
 #[tokio::test]
 async fn authenticated_answers_tell_how_many_calls_are_left() {
     let sirv = Sirv::new().await;
+    // The token was the first of them.
     sirv.upload("/a").await;
     let reset = "1700002800";
     let stat = sirv.get("/v2/files/stat?filename=/a").await;
-    assert_eq!(global(&stat), ["1000000", "999998", reset]);
+    assert_eq!(global(&stat), ["1000000", "999997", reset]);
     let missing = sirv.get("/v2/files/stat?filename=/b").await;
-    assert_eq!((missing.status.as_u16(), global(&missing)), (404, ["1000000", "999997", reset]));
+    assert_eq!((missing.status.as_u16(), global(&missing)), (404, ["1000000", "999996", reset]));
     let refused = sirv.batch(EMPTY_BATCH).await;
-    assert_eq!(global(&refused), ["1000000", "999996", reset]);
+    assert_eq!(global(&refused), ["1000000", "999995", reset]);
     let download = sirv.get("/v2/files/download?filename=/a").await;
     assert_eq!((download.status.as_u16(), global(&download)), (200, ["", "", ""]));
     let request = Request::get("/v2/files/stat?filename=/a").body(Body::empty()).unwrap();
     let nobody = sirv.app.send(request).await;
     assert_eq!((nobody.status.as_u16(), global(&nobody)), (401, ["", "", ""]));
+    // Calls through other doors are calls of the organization too.
+    assert_eq!(sirv.app.bearer(Method::GET, "/v1/uploads").await.status.as_u16(), 200);
+    let stat = sirv.get("/v2/files/stat?filename=/a").await;
+    assert_eq!(global(&stat), ["1000000", "999992", reset]);
+}
+
+#[tokio::test]
+async fn the_general_headers_tell_the_plans_limit_and_its_429_does_too() {
+    let limits = PlanLimits { requests_per_minute: Some(3), ..PlanLimits::default() };
+    let sirv = Sirv::with_plan(limits).await;
+    let reset = "1700000060";
+    sirv.app.clock.advance(Duration::from_millis(10_001));
+    let first = sirv.get("/v2/files/stat?filename=/uploads").await;
+    assert_eq!((first.status.as_u16(), global(&first)), (200, ["3", "1", reset]));
+    let last = sirv.get("/v2/files/stat?filename=/uploads").await;
+    assert_eq!((last.status.as_u16(), global(&last)), (200, ["3", "0", reset]));
+    let message = "Rate limit exceeded. Too many requests. Stop sending requests until \
+                   2023-11-14T22:14:20.000Z (UTC)";
+    let expected = error(429, "Too Many Requests", message);
+    for target in ["/v2/files/stat?filename=/uploads", "/v2/account/limits"] {
+        let refused = sirv.get(target).await;
+        assert_eq!(shown(&refused), (429, expected.as_str()));
+        assert_eq!(global(&refused), ["3", "0", reset]);
+        assert_eq!(refused.header("retry-after"), "50");
+        assert_eq!(refused.header("access-control-allow-origin"), "*");
+    }
+    let token = json!({"clientId": sirv.key.id.to_string(), "clientSecret": sirv.key.text});
+    let refused = sirv.app.send(json_request(Method::POST, "/v2/token", &token)).await;
+    assert_eq!(shown(&refused), (429, expected.as_str()));
+    sirv.app.clock.advance(Duration::from_millis(49_999));
+    let again = sirv.get("/v2/files/stat?filename=/uploads").await;
+    // The token's request has left the window.
+    assert_eq!((again.status.as_u16(), global(&again)), (200, ["3", "0", "1700000071"]));
+}
+
+#[tokio::test]
+async fn a_plan_has_its_own_number_of_batches_and_attempts() {
+    let sirv = Sirv::with_plan(PlanLimits {
+        batch_deletions_per_hour: Some(1),
+        batch_attempts_per_minute: Some(3),
+        ..PlanLimits::default()
+    })
+    .await;
+    sirv.submit(&["/gone"]).await;
+    let refused = sirv.batch(r#"{"filenames":["/gone"]}"#).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "3600"));
+    assert_eq!(bucket(&refused)[..2], ["1", "0"]);
+    assert_eq!(sirv.batch(EMPTY_BATCH).await.status.as_u16(), 400);
+    let flood = sirv.batch(EMPTY_BATCH).await;
+    assert_eq!((flood.status.as_u16(), flood.header("retry-after")), (429, "60"));
+    sirv.app.clock.advance(Duration::from_secs(60));
+    assert_eq!(sirv.batch(EMPTY_BATCH).await.status.as_u16(), 400);
+    sirv.app.clock.advance(Duration::from_secs(3540));
+    sirv.submit(&["/gone"]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The contract, row by row, with whole bodies.
 
+mod account;
 mod batch;
 mod files;
 mod limits;
@@ -21,6 +22,7 @@ use crate::domain::clock::Clock;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::organization::{Realm, Scopes};
 use crate::domain::path::EntryPath;
+use crate::domain::plans::{PlanLimits, Plans};
 
 /// How often a test looks at a job that it waits for.
 const POLLS_MAX: u32 = 2000;
@@ -44,7 +46,13 @@ struct Sirv {
 impl Sirv {
     /// An organization with a key that may do everything, and a token for a week.
     async fn new() -> Self {
-        let app = TestApp::new().await;
+        Self::with_plan(PlanLimits::default()).await
+    }
+
+    /// The same, in an organization whose plan allows this.
+    async fn with_plan(limits: PlanLimits) -> Self {
+        let plans = Plans::new([("default".to_owned(), limits)]);
+        let app = TestApp::with(|settings| settings.plans = plans).await;
         let (id, text) = app.new_key(Some(app.ours.id), "read,write,delete,admin", "/").await;
         let key = KeyPair { id, text };
         let mut sirv = Self { app, key, token: String::new() };

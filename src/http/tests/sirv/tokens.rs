@@ -128,6 +128,54 @@ async fn a_token_dies_with_its_key() {
 }
 
 #[tokio::test]
+async fn a_token_dies_with_its_organization_and_with_the_end_of_its_key() {
+    let sirv = Sirv::new().await;
+    let other = sirv.key_of(sirv.app.theirs.id, Scopes::all(), "/").await;
+    let token = sirv.token_for(&other).await;
+    let stat = async |token: &str| {
+        let request = request_as(token, Method::GET, "/v2/files/stat?filename=/uploads");
+        sirv.app.send(request.body(Body::empty()).unwrap()).await
+    };
+    assert_eq!(stat(&token).await.status.as_u16(), 200);
+    let now = sirv.app.clock.now();
+    let ledger = &sirv.app.service.ledger;
+    assert!(ledger.disable_organization(sirv.app.theirs.id, now).await.unwrap());
+    assert_eq!(shown(&stat(&token).await), (401, UNAUTHENTICATED));
+    let body = json!({"clientId": other.id.to_string(), "clientSecret": other.text});
+    assert_eq!(shown(&issue(&sirv, &body).await), (401, UNAUTHENTICATED));
+    // A key that ends before its token takes the token along, at the very millisecond.
+    let ends_at = now.plus(Duration::from_millis(2_500));
+    let (id, text) = sirv.app.new_key_until(sirv.app.ours.id, ends_at).await;
+    let token = sirv.token_for(&KeyPair { id, text }).await;
+    sirv.app.clock.set(ends_at.minus(Duration::from_millis(1)));
+    assert_eq!(stat(&token).await.status.as_u16(), 200);
+    sirv.app.clock.set(ends_at);
+    assert_eq!(shown(&stat(&token).await), (401, UNAUTHENTICATED));
+}
+
+#[tokio::test]
+async fn a_token_with_an_altered_payload_opens_nothing() {
+    let sirv = Sirv::new().await;
+    let theirs = sirv.token_for(&sirv.key_of(sirv.app.theirs.id, Scopes::all(), "/").await).await;
+    let part = |token: &str, index: usize| token.split('.').nth(index).unwrap().to_owned();
+    let own = |index: usize| part(&sirv.token, index);
+    let long = format!("{}.{}.{}", own(0), "A".repeat(60_000), own(2));
+    for forged in [
+        // The payload of another organization's token under the signature of one's own.
+        format!("{}.{}.{}", own(0), part(&theirs, 1), own(2)),
+        format!("{}.{}.{}", own(0), own(1), part(&theirs, 2)),
+        format!("{}.{}", own(0), own(1)),
+        format!("{}.{}.", own(0), own(1)),
+        format!("{}.{}.{}.{}", own(0), own(1), own(2), own(2)),
+        long,
+    ] {
+        let request = request_as(&forged, Method::GET, "/v2/files/stat?filename=/uploads");
+        let answer = sirv.app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(shown(&answer), (401, UNAUTHENTICATED), "{forged:.200}");
+    }
+}
+
+#[tokio::test]
 async fn each_call_needs_its_scope() {
     let sirv = Sirv::new().await;
     for (method, call, scope) in [

@@ -115,6 +115,8 @@ fn reads(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Sirv, format!("/v2/files/stat?filename={path}")),
         probe("GET", Proof::Sirv, format!("/v2/files/stat?filename={folder}")),
         probe("GET", Proof::Sirv, format!("/v2/files/download?filename={path}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/readdir?dirname={folder}")),
+        probe("GET", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}")),
         probe("GET", Proof::Sirv, format!("/v2/files/batch/delete?id={job}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/usage?organization={organization}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/limits?organization={organization}")),
@@ -127,6 +129,7 @@ fn changes(names: &Names) -> Vec<Probe> {
     let paths = json!({ "filenames": [path, folder] });
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
+    let tags = || json!({ "tags": ["mine"] });
     vec![
         probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
@@ -150,8 +153,11 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe("POST", Proof::Sirv, format!("/v2/files/delete?filename={path}")),
         probe("POST", Proof::Sirv, format!("/v2/files/copy?{moved}")),
         probe("POST", Proof::Sirv, format!("/v2/files/rename?{moved}")),
-        probe("GET", Proof::Sirv, format!("/v2/files/readdir?dirname={folder}")),
-        probe("GET", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/delete?filename={folder}")),
+        probe("POST", Proof::Sirv, format!("/v2/files/rename?from={folder}&to=%2Fmoved")),
+        probe("POST", Proof::Sirv, format!("/v2/files/rename?from={folder}%2F&to={folder}%2Fin")),
+        probe_with("POST", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
+        probe_with("DELETE", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/commands/{command}")),
@@ -199,6 +205,8 @@ async fn state_of(client: &Client) -> Value {
         "usage": client.usage().await.unwrap().expect(200).json(),
         "files": files,
         "folder": client.sirv_stat("/secret").await.unwrap().expect(200).json(),
+        "children": client.sirv_readdir("/secret").await.unwrap().expect(200).json(),
+        "top": client.sirv_readdir("/").await.unwrap().expect(200).json(),
         "secret": client.merple_get("/secret/file.txt").await.unwrap().expect(200).text(),
     })
 }
@@ -231,7 +239,12 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
             assert!(theirs_seen.status >= 400, "{what} gave {}", theirs_seen.status);
         }
     }
-    // An upload to a path that the other has is an upload of one's own.
+    // What the other has at a path is in nobody's way: neither a folder nor a file of one's own.
+    own.client.sirv_mkdir("/secret").await.unwrap().expect(200);
+    own.client.merple_put("/moving", "mine".into()).await.unwrap().expect(201);
+    own.client.sirv_rename("/moving", "/secret/file.txt").await.unwrap().expect(200);
+    own.client.sirv_delete_one("/secret/file.txt").await.unwrap().expect(200);
+    own.client.sirv_delete_one("/secret").await.unwrap().expect(200);
     own.client.merple_put("/secret/file.txt", "mine".into()).await.unwrap().expect(201);
     own.client.merple_delete("/secret").await.unwrap().expect(200);
     assert_eq!(state_of(&other.client).await, before);

@@ -148,6 +148,27 @@ impl Client {
         self.send(Method::POST, &target, Proof::Sirv).await
     }
 
+    pub async fn sirv_mkdir(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/mkdir?dirname={}", encoded(path));
+        self.send(Method::POST, &target, Proof::Sirv).await
+    }
+
+    pub async fn sirv_rename(&self, from: &str, to: &str) -> Result<Answer> {
+        let target = format!("/v2/files/rename?from={}&to={}", encoded(from), encoded(to));
+        self.send(Method::POST, &target, Proof::Sirv).await
+    }
+
+    pub async fn sirv_readdir(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/readdir?dirname={}", encoded(path));
+        self.send(Method::GET, &target, Proof::Sirv).await
+    }
+
+    /// Deletes one file or one empty folder.
+    pub async fn sirv_delete_one(&self, path: &str) -> Result<Answer> {
+        let target = format!("/v2/files/delete?filename={}", encoded(path));
+        self.send(Method::POST, &target, Proof::Sirv).await
+    }
+
     pub async fn sirv_delete(&self, paths: &[&str]) -> Result<Answer> {
         let body = json!({ "filenames": paths });
         self.send_json(Method::POST, "/v2/files/batch/delete", Proof::Sirv, &body).await

@@ -4,6 +4,7 @@
 //! deleted, and nothing here names a database or a blob store.
 
 pub mod auth;
+pub mod conditions;
 pub mod connection;
 pub mod content;
 pub mod dialect;

@@ -104,6 +104,16 @@ pub struct HttpSettings {
     pub batch_attempts_per_minute: u32,
 }
 
+/// Bytes that a form may have beside those of its file.
+const FORM_BYTES_SPARE: u64 = 8 << 20;
+
+impl HttpSettings {
+    /// Bytes of any body at most: an upload, with what a form puts around it.
+    pub fn body_bytes_max(&self) -> u64 {
+        self.upload_bytes_max.saturating_add(FORM_BYTES_SPARE)
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod conditions;
 pub mod connection;
 pub mod content;
+pub mod cors;
 pub mod dialect;
 pub mod dialects;
 pub mod error;

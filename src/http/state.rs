@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cors::Origins;
 use super::error::{ApiError, RateLimited};
 use super::signing::Signer;
 use crate::blobs::BlobStore;
@@ -93,6 +94,8 @@ pub struct HttpSettings {
     pub signed_url_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
+    /// Origins whose pages may read answers.
+    pub cors_origins: Origins,
     /// How long a client may be silent while it sends a body, and how long it may stay below
     /// the slowest pace.
     pub body_idle_max: Duration,
@@ -122,6 +125,7 @@ impl Default for HttpSettings {
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
+            cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
             batch_deletions_per_hour: 10,

@@ -2,7 +2,9 @@
 //! blobs in memory.
 
 mod app;
+mod cors;
 mod edge;
+mod hostile;
 mod merple;
 mod native;
 mod pace;

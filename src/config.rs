@@ -21,6 +21,7 @@ use crate::domain::organization::DEFAULT_PLAN;
 use crate::domain::plans::{
     BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans,
 };
+use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
 
 /// What the names in the environment begin with.
@@ -49,6 +50,9 @@ pub struct Settings {
     /// Scheme and authority that absolute urls begin with, such as `https://files.example.org`;
     /// empty: the `Host` of each request.
     pub public_url: String,
+    /// Origins whose pages may read answers in a browser, with commas between them; `*`: all;
+    /// empty: none. What a dialect's contract opens to all is open in any case.
+    pub cors_origins: String,
     /// Whether ids of other organizations are reported as missing, where a contract would name
     /// them.
     pub strict_isolation: bool,
@@ -97,6 +101,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             blobs: PathBuf::new(),
             public_url: String::new(),
+            cors_origins: String::new(),
             strict_isolation: false,
             bytes_gone_wait_seconds: 10,
             signed_url_lifetime_seconds: 3600,
@@ -180,6 +185,8 @@ impl Settings {
         let public_url = self.public_url.trim_end_matches('/');
         HttpSettings {
             public_url: (!public_url.is_empty()).then(|| public_url.to_owned()),
+            // Checked when the settings were read; none are allowed where they are wrong.
+            cors_origins: Origins::parse(&self.cors_origins).unwrap_or_default(),
             strict_isolation: self.strict_isolation,
             bytes_gone_wait: Duration::from_secs(self.bytes_gone_wait_seconds),
             signed_url_lifetime: Duration::from_secs(self.signed_url_lifetime_seconds),
@@ -230,6 +237,10 @@ impl Settings {
         }
         for (name, plan) in &self.plans {
             check_plan(name, plan)?;
+        }
+        if let Err(wrong) = Origins::parse(&self.cors_origins) {
+            let problem = format!("has `{wrong}`, which is no origin such as https://a.example");
+            return Err(out_of_range("cors_origins", &problem));
         }
         check_public_url(&self.public_url)
     }
@@ -390,6 +401,8 @@ mod tests {
             ("upload_bytes_max = 'big'", "upload_bytes_max"),
             ("public_url = 'files.example.org'", "public_url"),
             ("public_url = 'https://a.example/path'", "public_url"),
+            ("cors_origins = 'a.example'", "cors_origins"),
+            ("body_bytes_per_second_min = 0", "body_bytes_per_second_min"),
             ("data = ''", "data"),
             ("listen = '8080'", "listen"),
             ("log = [", "log"),

@@ -2,17 +2,32 @@
 //!
 //! Whatever is wrong with a key is one and the same answer. The ledger is asked only for texts
 //! that have the form of a key, and only for their hash.
+//!
+//! What is wrong with a request is told in one order, in every dialect:
+//!
+//! 1. its framing and its head: 400, 413, 414, 431 (`connection`);
+//! 2. its route and method: 404, 405 (`router`);
+//! 3. its key, and the organization that it means: 401, 400, 403 ([`Identified`]);
+//! 4. limits: 429;
+//! 5. the body by its announcement: 413, 415, and then the syntax of the query: 400
+//!    ([`Authenticated`]), of what the query says, and of the body: 413, 400, 422 (the handler);
+//! 6. the scope: 403 ([`Authenticated::require`], which handlers call when all of the syntax is
+//!    read; only of an upload the body is read afterwards, since nobody's bytes are taken who may
+//!    not store them), and what exists: 404;
+//! 7. locks and conflicts: 409 and the like.
 
 use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::dialect::{Credential, Dialect, DialectError, NamedOrganization};
 use super::error::ApiError;
+use super::json::check_announced;
 use super::limits::RequestsLeft;
-use super::query::Query;
+use super::query::{Query, QueryError};
 use super::state::Service;
 use crate::domain::id::OrganizationId;
 use crate::domain::organization::{Caller, Key, Organization, Realm, Scope, Scopes};
@@ -30,6 +45,31 @@ pub struct Authenticated<D> {
     dialect: PhantomData<D>,
 }
 
+/// A request whose key was good; of the rest nothing was judged.
+#[derive(Debug)]
+pub struct Identified<D> {
+    /// Who asks.
+    pub caller: Caller,
+    /// The request's query, if it can be read.
+    pub query: Result<Query, QueryError>,
+    /// How many requests the organization has left.
+    pub left: RequestsLeft,
+    dialect: PhantomData<D>,
+}
+
+impl<D: Dialect> Identified<D> {
+    /// Judges what the head says of the body, and then the query.
+    pub fn judge(
+        self,
+        service: &Service,
+        headers: &HeaderMap,
+    ) -> Result<Authenticated<D>, ApiError> {
+        check_announced(headers, service.settings.body_bytes_max())?;
+        let Self { caller, query, left, dialect } = self;
+        Ok(Authenticated { caller, query: query?, left, dialect })
+    }
+}
+
 impl<D> Authenticated<D> {
     /// Refuses a caller without this scope.
     pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
@@ -41,6 +81,18 @@ impl<D> Authenticated<D> {
 }
 
 impl<D: Dialect> FromRequestParts<Service> for Authenticated<D> {
+    type Rejection = DialectError<D>;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        service: &Service,
+    ) -> Result<Self, Self::Rejection> {
+        let identified = Identified::<D>::from_request_parts(parts, service).await?;
+        Ok(identified.judge(service, &parts.headers)?)
+    }
+}
+
+impl<D: Dialect> FromRequestParts<Service> for Identified<D> {
     type Rejection = DialectError<D>;
 
     async fn from_request_parts(
@@ -64,8 +116,13 @@ impl<D: Dialect> FromRequestParts<Service> for Authenticated<D> {
         if key.organization.is_none() && D::named_organization(&Query::default())?.is_none() {
             return Err(ApiError::Unauthenticated.into());
         }
-        let query = Query::parse(parts.uri.query())?;
-        let named = D::named_organization(&query)?;
+        let query = Query::parse(parts.uri.query());
+        let named = match &query {
+            Ok(query) => D::named_organization(query)?,
+            // It may mean any organization; a key that is bound means its own all the same.
+            Err(error) if key.organization.is_none() => return Err(error.clone().into()),
+            Err(_) => None,
+        };
         let organization = organization_of(service, key.organization, named).await?;
         let left = service.count_request(&organization)?;
         let realm = Realm { organization: organization.number, prefix: key.prefix };

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,12 +30,29 @@ pub async fn read<T: DeserializeOwned>(
     body: Body,
     limits: BodyLimits,
 ) -> Result<Option<T>, ApiError> {
-    check_length(headers, limits.bytes_max)?;
-    check_type(headers)?;
-    let text = collect(body, limits).await?;
+    let text = read_text(headers, body, limits).await?;
     match text.is_empty() {
         true => Ok(None),
         false => parse(&text).map(Some),
+    }
+}
+
+async fn read_text(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, ApiError> {
+    check_length(headers, limits.bytes_max)?;
+    check_type(headers)?;
+    collect(body, limits).await
+}
+
+/// The same for a call that needs no body: real clients then send `[]` for nothing.
+pub async fn read_optional<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    limits: BodyLimits,
+) -> Result<Option<T>, ApiError> {
+    let text = read_text(headers, body, limits).await?;
+    match text.trim_ascii() {
+        b"" | b"[]" => Ok(None),
+        _some => parse(&text).map(Some),
     }
 }
 
@@ -63,6 +80,16 @@ pub fn check_length(headers: &HeaderMap, bytes_max: u64) -> Result<(), ApiError>
 pub fn announced_length(headers: &HeaderMap) -> u64 {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     announced.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+/// Refuses a body by what its head says of it: too long, or encoded.
+pub fn check_announced(headers: &HeaderMap, bytes_max: u64) -> Result<(), ApiError> {
+    check_length(headers, bytes_max)?;
+    let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    match headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0") {
+        true => check_encoding(headers),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a body that is encoded: what it unpacks to could be of any size.

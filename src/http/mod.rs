@@ -4,8 +4,10 @@
 //! deleted, and nothing here names a database or a blob store.
 
 pub mod auth;
+pub mod conditions;
 pub mod connection;
 pub mod content;
+pub mod cors;
 pub mod dialect;
 pub mod dialects;
 pub mod error;

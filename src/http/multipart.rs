@@ -13,12 +13,14 @@ use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 
 use super::error::ApiError;
 use super::json::{announced_length, check_encoding, check_length};
 use super::media::media_type;
 use super::pace::is_too_slow;
-use super::state::Service;
+use super::state::{FORM_BYTES_SPARE, Service};
 use crate::domain::organization::Realm;
 use crate::domain::plans::{Announced, Target};
 use crate::uploads::Received;
@@ -27,13 +29,13 @@ use crate::uploads::Received;
 const PARTS_MAX: usize = 100;
 /// Bytes of one text field at most.
 const TEXT_BYTES_MAX: usize = 64 << 10;
-/// Bytes that a form may have beside those of its file.
-const OVERHEAD_BYTES_MAX: u64 = 8 << 20;
 /// Bytes that may be read without a part, or a piece of one, coming of them: the bound of the
 /// headers of a part, and of what stands before the first.
 const UNREAD_BYTES_MAX: u64 = 256 << 10;
 /// The field that holds the file, in every dialect that takes forms.
 const FILE_FIELD: &str = "file";
+/// What is wrong with a body that is no form.
+const NO_FORM: &str = "the body is not multipart/form-data";
 
 /// A form that was read whole.
 pub struct Form {
@@ -85,6 +87,19 @@ impl Form {
     }
 }
 
+/// Refuses a body by what its head says of it: too long, encoded, or no form. For callers that
+/// judge more before they read.
+pub fn check(service: &Service, headers: &HeaderMap) -> Result<(), FormError> {
+    check_length(headers, service.settings.body_bytes_max())?;
+    check_encoding(headers)?;
+    let given = headers.get(CONTENT_TYPE).and_then(|given| given.to_str().ok());
+    let essence = given.and_then(|text| text.split(';').next()).unwrap_or_default();
+    match essence.trim().eq_ignore_ascii_case("multipart/form-data") {
+        true => Ok(()),
+        false => Err(FormError::Unreadable(NO_FORM.to_owned())),
+    }
+}
+
 /// Reads a form whole, its file into the blob store, unless the plan of the realm's organization
 /// or the disk has no room for it. `target` says where the file goes, as far as that is known
 /// before the form is read.
@@ -94,10 +109,8 @@ pub async fn read_form(
     target: Target,
     request: Request,
 ) -> Result<Form, FormError> {
-    let announced = announced_length(request.headers()).saturating_sub(OVERHEAD_BYTES_MAX);
-    let bytes_max = service.settings.upload_bytes_max.saturating_add(OVERHEAD_BYTES_MAX);
-    check_length(request.headers(), bytes_max)?;
-    check_encoding(request.headers())?;
+    check(service, request.headers())?;
+    let announced = announced_length(request.headers()).saturating_sub(FORM_BYTES_SPARE);
     let unread = Unread::default();
     let mut multipart = open(request, &unread).await?;
     let mut form = Form { file: None, texts: Vec::new() };
@@ -136,7 +149,7 @@ async fn open(request: Request, unread: &Unread) -> Result<Multipart, FormError>
     DefaultBodyLimit::disable().apply(&mut request);
     Multipart::from_request(request, &())
         .await
-        .map_err(|_| FormError::Unreadable("the body is not multipart/form-data".to_owned()))
+        .map_err(|_| FormError::Unreadable(NO_FORM.to_owned()))
 }
 
 fn content_type_of(field: &Field<'_>) -> String {
@@ -150,6 +163,11 @@ async fn read_file(
     unread: &Unread,
 ) -> Result<FormFile, FormError> {
     let name = field.file_name().unwrap_or_default().to_owned();
+    if name.chars().any(char::is_control) {
+        // Answers show the name that was given: leaving something out would make it another one.
+        let text = "the name of the file has a control character".to_owned();
+        return Err(ApiError::Invalid(text).into());
+    }
     let bytes = field.inspect(|_| unread.reset());
     let received = service.uploader.receive_announced(realm, &announced, bytes).await?;
     Ok(FormFile { received, name, content_type: announced.content_type })

@@ -22,6 +22,12 @@ pub struct RawTarget {
     pub overwrite: bool,
 }
 
+/// Refuses a body by what its head says of it. For callers that judge more before they store.
+pub fn check(service: &Service, headers: &HeaderMap) -> Result<(), ApiError> {
+    check_length(headers, service.settings.upload_bytes_max)?;
+    check_encoding(headers)
+}
+
 /// Stores a body as the file at a path, durably, or changes nothing. Any media type is taken, or
 /// none; a body that is too large by its own announcement is refused before it is read, and one
 /// that is encoded always.
@@ -32,8 +38,7 @@ pub async fn store(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Stored, ApiError> {
-    check_length(headers, service.settings.upload_bytes_max)?;
-    check_encoding(headers)?;
+    check(service, headers)?;
     let Some(name) = target.path.name() else {
         return Err(ApiError::Conflict("a folder is at this path".to_owned()));
     };

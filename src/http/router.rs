@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use uuid::Uuid;
 
 use super::content::signed_file;
+use super::cors;
 use super::dialect::{Cause, Dialect, DialectError};
 use super::dialects::merple::{self, Merple};
 use super::dialects::renderio::{self, Renderio};
@@ -39,6 +40,7 @@ pub fn router(service: Service) -> Router {
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(map_request_with_state(service.clone(), pace::bound))
+        .layer(from_fn_with_state(service.clone(), cors::open))
         .layer(from_fn_with_state(service.clone(), observe))
         .with_state(service)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cors::Origins;
 use super::error::{ApiError, RateLimited};
 use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
@@ -149,6 +150,8 @@ pub struct HttpSettings {
     pub signed_url_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
+    /// Origins whose pages may read answers.
+    pub cors_origins: Origins,
     /// How long a client may be silent while it sends a body, and how long it may stay below
     /// the slowest pace.
     pub body_idle_max: Duration,
@@ -156,6 +159,16 @@ pub struct HttpSettings {
     pub body_bytes_per_second_min: u64,
     /// The plans of organizations.
     pub plans: Plans,
+}
+
+/// Bytes that a form may have beside those of its file.
+pub(super) const FORM_BYTES_SPARE: u64 = 8 << 20;
+
+impl HttpSettings {
+    /// Bytes of any body at most: an upload, with what a form puts around it.
+    pub fn body_bytes_max(&self) -> u64 {
+        self.upload_bytes_max.saturating_add(FORM_BYTES_SPARE)
+    }
 }
 
 impl Default for HttpSettings {
@@ -166,6 +179,7 @@ impl Default for HttpSettings {
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
+            cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
             plans: Plans::default(),

@@ -46,7 +46,7 @@ pub(super) async fn create(
 ) -> Result<Response, DialectError<Native>> {
     let limits =
         BodyLimits { bytes_max: REPORT_BYTES_MAX, idle_max: service.settings.body_idle_max };
-    let new: Option<NewCommand> = json::read(&headers, body, limits).await?;
+    let new: Option<NewCommand> = json::read_optional(&headers, body, limits).await?;
     authenticated.require(Scope::Write)?;
     let NewCommand { command_type, status, metadata, original_request } = new.unwrap_or_default();
     let report = CommandReport {

@@ -2,8 +2,10 @@
 //! blobs in memory.
 
 mod app;
+mod cors;
 mod edge;
 mod errors;
+mod hostile;
 mod merple;
 mod native;
 mod pace;

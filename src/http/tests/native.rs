@@ -55,10 +55,19 @@ async fn a_command_is_made_of_a_report_or_of_nothing() {
 }
 
 #[tokio::test]
+async fn an_empty_report_is_none_in_every_form_in_which_clients_send_it() {
+    let app = TestApp::new().await;
+    for body in ["", "[]", " [] \n", "{}", "\r\n"] {
+        let answer = post(&app, COMMANDS, &[("content-type", "application/json")], body).await;
+        assert_eq!(answer.status.as_u16(), 201, "{body:?}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_report_that_means_nothing_is_refused() {
     let app = TestApp::new().await;
     for body in [
-        "[]",
+        "[{}]",
         "null",
         "{\"status\":\"DONE\"}",
         "{\"status\":\"SUCCESS\",\"status\":\"SUCCESS\"}",

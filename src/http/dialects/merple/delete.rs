@@ -27,12 +27,12 @@ pub(super) async fn delete(
     State(service): State<Service>,
     asked: Authenticated<Merple>,
 ) -> Result<Response, DialectError<Merple>> {
-    asked.require(Scope::Delete)?;
     asked.query.only(&["path"])?;
     let (text, written) = path_of(&asked.query)?;
     if written.path.is_root() {
         return Err(ApiError::Invalid("'/' cannot be deleted".to_owned()).into());
     }
+    asked.require(Scope::Delete)?;
     let request = DeleteRequest {
         id: service.ids.next(),
         realm: asked.caller.realm.clone(),

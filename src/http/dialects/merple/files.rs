@@ -30,7 +30,7 @@ pub(super) async fn store(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, DialectError<Merple>> {
-    asked.require(Scope::Write)?;
+    raw::check(&service, &headers)?;
     let (text, written) = path_of(&asked.query)?;
     let overwrite = overwrite_of(&asked.query)?;
     if written.says_folder {
@@ -40,6 +40,7 @@ pub(super) async fn store(
         }
         .into());
     }
+    asked.require(Scope::Write)?;
     let target = RawTarget { path: written.path, overwrite };
     let stored = raw::store(&service, &asked.caller.realm, target, &headers, body).await?;
     let size = stored.file.content.size;
@@ -52,8 +53,8 @@ pub(super) async fn read(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, DialectError<Merple>> {
-    asked.require(Scope::Read)?;
     let (_, written) = path_of(&asked.query)?;
+    asked.require(Scope::Read)?;
     let realm = &asked.caller.realm;
     match service.ledger.entry_at(realm, &written).await? {
         None => Err(ApiError::NotFound.into()),

@@ -6,17 +6,18 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::Sirv;
-use super::call::Call;
+use super::call::{Call, Counted, answer};
 use super::filenames::selectors;
 use super::quota::{BUCKET_LIMIT, write_bucket};
 use super::wire::{Batch, Deleted, Job, JobResult, Progress};
-use crate::deletion::record::{Declined, DeletionRecord};
+use crate::deletion::record::{AllowanceState, Declined, DeletionRecord};
 use crate::deletion::request::{
     DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::id::DeletionId;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
+use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::{ApiError, RateLimited};
 use crate::http::json::{self, BodyLimits};
@@ -28,65 +29,65 @@ const BATCH_BYTES_MAX: u64 = 32_768;
 
 pub(super) async fn submit(
     State(service): State<Service>,
-    call: Call,
+    call: Counted,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let outcome = match read_batch(&service, &call, &headers, body).await {
-        Ok(selectors) => accept(&service, &call, selectors).await,
-        Err(error) => Err(error),
+    let left = call.asked.left;
+    let bucket = match service.batch_deletions_left(call.organization()).await {
+        Ok(bucket) => bucket,
+        Err(error) => return answer(left, Err(error)),
     };
-    let mut response = call.answer(outcome);
+    let mut response = answer(left, attempt(&service, call, bucket, (&headers, body)).await);
+    // An answer that counted has its headers from the commit.
     if !response.headers().contains_key(BUCKET_LIMIT) {
-        write_present_bucket(&service, &call, &mut response).await;
+        write_bucket(BATCH_DELETIONS, bucket, &mut response);
     }
     response
 }
 
-/// The bucket as it is, for answers that did not count against it. Where it cannot be read the
-/// answer goes without: it must not fail for its headers.
-async fn write_present_bucket(service: &Service, call: &Call, response: &mut Response) {
-    match service.batch_deletions_left(&call.asked.caller.organization).await {
-        Ok(state) => write_bucket(BATCH_DELETIONS, state, response),
-        Err(error) => tracing::warn!(?error, "an allowance could not be read"),
-    }
-}
-
-async fn read_batch(
+/// The limits come first, then the body, then the query, then the scope.
+async fn attempt(
     service: &Service,
-    call: &Call,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Vec<Selector>, ApiError> {
-    call.asked.require(Scope::Delete)?;
-    let organization = &call.asked.caller.organization;
+    call: Counted,
+    bucket: AllowanceState,
+    (headers, body): (&HeaderMap, Body),
+) -> Result<Response, ApiError> {
+    let organization = call.organization();
     let attempts_max = service.plan_of(organization)?.batch_attempts_per_minute();
     service.floods.count(organization.number, attempts_max).map_err(ApiError::RateLimited)?;
-    call.asked.query.only(&[])?;
+    if bucket.remaining == 0 {
+        let limited = RateLimited::from_allowance(bucket, service.clock.now());
+        return Err(ApiError::RateLimited(limited));
+    }
     let limits =
         BodyLimits { bytes_max: BATCH_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let batch: Option<Batch> = json::read(headers, body, limits).await?;
+    let asked = call.asked.judge(service, headers)?;
+    asked.query.only(&[])?;
     let batch = batch.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
-    selectors(&batch.filenames)
+    let selectors = selectors(&batch.filenames)?;
+    asked.require(Scope::Delete)?;
+    accept(service, &asked, selectors).await
 }
 
 async fn accept(
     service: &Service,
-    call: &Call,
+    asked: &Authenticated<Sirv>,
     selectors: Vec<Selector>,
 ) -> Result<Response, ApiError> {
     let now = service.clock.now();
     let request = DeleteRequest {
         id: service.ids.next(),
-        realm: call.asked.caller.realm.clone(),
-        key: call.asked.caller.key,
+        realm: asked.caller.realm.clone(),
+        key: asked.caller.key,
         door: Door::Sirv,
         selectors,
         missing: MissingPolicy::Count,
         locked: LockedPolicy::Skip,
         folders: FoldersPolicy::Whole,
         joins_missed: false,
-        allowance: Some(service.batch_allowance(&call.asked.caller.organization)?),
+        allowance: Some(service.batch_allowance(&asked.caller.organization)?),
         at: now,
     };
     match service.deleter.delete(request).await? {
@@ -114,10 +115,11 @@ pub(super) async fn progress(State(service): State<Service>, call: Call) -> Resp
 }
 
 async fn look_up(service: &Service, call: &Call) -> Result<Response, ApiError> {
+    let id = call.required("id")?;
     if !call.asked.caller.scopes.allow(Scope::Delete) {
         call.asked.require(Scope::Read)?;
     }
-    let id = DeletionId::parse_simple(call.required("id")?).ok_or(ApiError::NotFound)?;
+    let id = DeletionId::parse_simple(id).ok_or(ApiError::NotFound)?;
     let realm = &call.asked.caller.realm;
     let record = service.ledger.deletion(realm, id).await?;
     let record = record.filter(|record| record.door == Door::Sirv).ok_or(ApiError::NotFound)?;

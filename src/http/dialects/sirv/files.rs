@@ -35,11 +35,12 @@ async fn store(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Write)?;
+    raw::check(service, headers)?;
     let written = filename_of(call.required("filename")?)?;
     if written.says_folder {
         return Err(ApiError::Invalid("filename names a folder".to_owned()));
     }
+    call.asked.require(Scope::Write)?;
     let target = RawTarget { path: written.path, overwrite: true };
     raw::store(service, &call.asked.caller.realm, target, headers, body).await?;
     Ok(StatusCode::OK.into_response())
@@ -50,8 +51,8 @@ pub(super) async fn stat(State(service): State<Service>, call: Call) -> Response
 }
 
 async fn describe(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Read)?;
     let written = filename_of(call.required("filename")?)?;
+    call.asked.require(Scope::Read)?;
     let entry = service.ledger.entry_at(&call.asked.caller.realm, &written).await?;
     let entry = entry.ok_or(ApiError::NotFound)?;
     Ok(json::answer(StatusCode::OK, &stat_of(&entry)))
@@ -85,11 +86,12 @@ pub(super) async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, DialectError<Sirv>> {
-    asked.require(Scope::Read)?;
     let filename = asked.query.single("filename")?;
     let filename = filename.ok_or_else(|| ApiError::Invalid("filename is required".to_owned()))?;
+    let written = filename_of(filename)?;
+    asked.require(Scope::Read)?;
     let realm = &asked.caller.realm;
-    match service.ledger.entry_at(realm, &filename_of(filename)?).await? {
+    match service.ledger.entry_at(realm, &written).await? {
         None => Err(ApiError::NotFound.into()),
         Some(Entry::Folder(_)) => {
             Err(ApiError::Invalid("filename names a folder".to_owned()).into())
@@ -115,11 +117,11 @@ async fn set_lock(
     scope: Scope,
     locked: bool,
 ) -> Result<Response, ApiError> {
-    call.asked.require(scope)?;
     let written = filename_of(call.required("filename")?)?;
     if written.path.is_root() {
         return Err(ApiError::Invalid("'/' cannot be locked".to_owned()));
     }
+    call.asked.require(scope)?;
     match service.ledger.set_lock(&call.asked.caller.realm, &written, locked).await? {
         true => Ok(StatusCode::OK.into_response()),
         false => Err(ApiError::NotFound),

@@ -13,10 +13,10 @@ use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json;
 use crate::http::multipart::{Form, FormError, FormFile, read_form};
 use crate::http::placing::{attributes, tags_of, title_of, upload_path};
 use crate::http::state::Service;
+use crate::http::{json, multipart};
 use crate::uploads::{Received, UploadRequest};
 
 /// Stores the file of a form.
@@ -25,14 +25,11 @@ pub(super) async fn upload(
     authenticated: Authenticated<Swiftia>,
     request: Request,
 ) -> Result<Response, DialectError<Swiftia>> {
-    authenticated.require(Scope::Write)?;
     let headers = request.headers().clone();
-    let form = read_form(&service, &authenticated.caller.realm, Target::Unknown, request)
-        .await
-        .map_err(|error| match error {
-            FormError::Unreadable(text) => ApiError::Invalid(text),
-            FormError::Other(error) => error,
-        })?;
+    multipart::check(&service, &headers).map_err(no_form)?;
+    authenticated.require(Scope::Write)?;
+    let realm = &authenticated.caller.realm;
+    let form = read_form(&service, realm, Target::Unknown, request).await.map_err(no_form)?;
     let caller = &authenticated.caller;
     let (upload, received) = place(&service, caller, form)?;
     let stored = service
@@ -41,6 +38,13 @@ pub(super) async fn upload(
         .await?;
     let answer = File::of(&service, &headers, caller.organization.id, stored.file);
     Ok(json::answer(StatusCode::CREATED, &answer))
+}
+
+fn no_form(error: FormError) -> ApiError {
+    match error {
+        FormError::Unreadable(text) => ApiError::Invalid(text),
+        FormError::Other(error) => error,
+    }
 }
 
 fn place(

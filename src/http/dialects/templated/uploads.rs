@@ -14,11 +14,11 @@ use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json;
 use crate::http::multipart::{FormError, FormFile, read_form};
 use crate::http::placing::{attributes, tags_of, title_of, upload_path};
 use crate::http::query::Query;
 use crate::http::state::Service;
+use crate::http::{json, multipart};
 use crate::ledger::FileQuery;
 use crate::uploads::UploadRequest;
 
@@ -62,14 +62,11 @@ pub(super) async fn upload(
     authenticated: Authenticated<Templated>,
     request: Request,
 ) -> Result<Response, DialectError<Templated>> {
-    authenticated.require(Scope::Write)?;
     let headers = request.headers().clone();
-    let mut form = read_form(&service, &authenticated.caller.realm, Target::New, request)
-        .await
-        .map_err(|error| match error {
-            FormError::Unreadable(text) => ApiError::Invalid(text),
-            FormError::Other(error) => error,
-        })?;
+    multipart::check(&service, &headers).map_err(no_form)?;
+    authenticated.require(Scope::Write)?;
+    let realm = &authenticated.caller.realm;
+    let mut form = read_form(&service, realm, Target::New, request).await.map_err(no_form)?;
     let file = form.file.take();
     let FormFile { received, name, content_type } =
         file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;
@@ -91,4 +88,11 @@ pub(super) async fn upload(
     let stored = service.uploader.attach::<Infallible>(&caller.realm, upload, received).await?;
     let answer = Upload::of(&service, &headers, caller.organization.id, stored.file);
     Ok(json::answer(StatusCode::OK, &answer))
+}
+
+fn no_form(error: FormError) -> ApiError {
+    match error {
+        FormError::Unreadable(text) => ApiError::Invalid(text),
+        FormError::Other(error) => error,
+    }
 }

@@ -24,8 +24,9 @@ async fn ten_batches_in_an_hour_are_accepted_and_no_more() {
         let (remaining, reset) = ((10 - accepted).to_string(), (start + 3600).to_string());
         let expected = ["10", &remaining, &reset, "rest:post:files:batch:delete"];
         assert_eq!(bucket(&answer), expected);
-        // Refused requests do not count.
-        assert_eq!(sirv.batch(EMPTY_BATCH).await.status.as_u16(), 400);
+        // Refused requests do not count; a bucket that is used up is told before what is wrong.
+        let status = if accepted < 10 { 400 } else { 429 };
+        assert_eq!(sirv.batch(EMPTY_BATCH).await.status.as_u16(), status);
     }
     sirv.app.clock.advance(Duration::from_millis(1_500));
     let refused = sirv.batch(r#"{"filenames":["/gone"]}"#).await;
@@ -38,6 +39,19 @@ async fn ten_batches_in_an_hour_are_accepted_and_no_more() {
     assert_eq!(bucket(&refused), ["10", "0", &reset, "rest:post:files:batch:delete"]);
     sirv.app.clock.advance(Duration::from_secs(3599));
     assert_eq!(sirv.batch(r#"{"filenames":["/gone"]}"#).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_malformed_query_is_told_with_the_headers_of_every_authenticated_answer() {
+    let sirv = Sirv::new().await;
+    for target in ["/v2/files/stat?filename=%zz", "/v2/files/stat?filename=%ff", "/v2/files/stat"] {
+        let answer = sirv.get(target).await;
+        assert_eq!(answer.status.as_u16(), 400, "{target}");
+        assert_eq!(global(&answer)[0], "1000000", "{target}");
+    }
+    let answer = sirv.post(&format!("{BATCH}?%zz"), r#"{"filenames":["/gone"]}"#).await;
+    assert_eq!((answer.status.as_u16(), global(&answer)[0]), (400, "1000000"));
+    assert_eq!(bucket(&answer)[..2], ["10", "10"]);
 }
 
 #[tokio::test]

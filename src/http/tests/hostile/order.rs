@@ -1,0 +1,151 @@
+//! The one order in which what is wrong is told, on every route: key, limits, size and type,
+//! syntax, scope, existence, lock.
+
+use super::*;
+
+/// A route with one of everything that can be wrong with it.
+struct Route {
+    method: Method,
+    /// A target whose syntax is right; nothing is there.
+    target: &'static str,
+    /// One whose syntax is wrong.
+    malformed: &'static str,
+    media_type: &'static str,
+    body: &'static str,
+    /// Scopes that are not enough.
+    lesser: &'static str,
+    /// What these scopes are told.
+    forbidden: u16,
+    /// What is told when all is right but nothing is there; `None` where that is a success.
+    absent: Option<u16>,
+}
+
+fn route(method: Method, target: &'static str, malformed: &'static str) -> Route {
+    let lesser = if method == Method::GET { "write" } else { "read" };
+    let (media_type, body, forbidden, absent) = ("", "", 403, Some(404));
+    Route { method, target, malformed, media_type, body, lesser, forbidden, absent }
+}
+
+const A_FORM: &str = "--boundary-of-the-form\r\nContent-Disposition: form-data; name=\"file\"; \
+                      filename=\"a\"\r\n\r\n1\r\n--boundary-of-the-form--\r\n";
+
+fn routes() -> Vec<Route> {
+    let upload =
+        |target, malformed| Route { absent: None, ..route(Method::POST, target, malformed) };
+    let batch = "/v2/files/batch/delete";
+    vec![
+        route(Method::DELETE, "/fso?path=/no", "/fso?path=no"),
+        route(Method::GET, "/fso?path=/no", "/fso?path=no"),
+        upload("/fso?path=/new1", "/fso?path=new"),
+        route(
+            Method::DELETE,
+            "/api/v1/commands/01890000-0000-7000-8000-000000000000/files",
+            "/api/v1/commands/01890000-0000-7000-8000-000000000000/files?x=1",
+        ),
+        route(
+            Method::GET,
+            "/api/v1/commands/01890000-0000-7000-8000-000000000000",
+            "/api/v1/commands/01890000-0000-7000-8000-000000000000?x=%zz",
+        ),
+        route(Method::DELETE, "/api/uploads/files/no", "/api/uploads/files/no?x=1"),
+        route(Method::GET, "/api/uploads/files/no", "/api/uploads/files/no?x=%zz"),
+        Route {
+            absent: None,
+            ..route(Method::GET, "/api/uploads/files", "/api/uploads/files?limit=0")
+        },
+        Route {
+            media_type: FORM,
+            body: A_FORM,
+            ..upload("/api/uploads/files", "/api/uploads/files?%zz")
+        },
+        Route {
+            forbidden: 400,
+            absent: Some(400),
+            ..route(Method::DELETE, "/v1/uploads?ids=no", "/v1/uploads?dry_run=1")
+        },
+        Route { media_type: FORM, body: A_FORM, ..upload("/v1/upload", "/v1/upload?%zz") },
+        Route { absent: None, ..route(Method::GET, "/v1/uploads", "/v1/uploads?limit=0") },
+        Route { body: "{\"filenames\":[\"/no\"]}", ..upload(batch, "/v2/files/batch/delete?x=1") },
+        route(Method::GET, "/v2/files/batch/delete?id=no", "/v2/files/batch/delete?id=no&id=no"),
+        upload("/v2/files/upload?filename=/new2", "/v2/files/upload?filename=new"),
+        route(Method::GET, "/v2/files/stat?filename=/no", "/v2/files/stat?filename=no"),
+        route(Method::GET, "/v2/files/download?filename=/no", "/v2/files/download?filename=no"),
+        route(Method::POST, "/v2/files/lock?filename=/no", "/v2/files/lock?filename=no"),
+        route(Method::POST, "/v2/files/unlock?filename=/no", "/v2/files/unlock?filename=no"),
+        Route { body: "[]", ..upload("/delenda/v1/commands", "/delenda/v1/commands?%zz") },
+        Route { absent: None, ..route(Method::GET, "/delenda/v1/usage", "/delenda/v1/usage?%zz") },
+        route(
+            Method::PUT,
+            "/delenda/v1/commands/01890000-0000-7000-8000-000000000000/outputs/a",
+            "/delenda/v1/commands/01890000-0000-7000-8000-000000000000/outputs/a?%zz",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_in_one_order_on_every_route() {
+    let hostile = Hostile::new().await;
+    let before = hostile.state().await;
+    for route in routes() {
+        let lesser = hostile.pass(route.lesser, "/").await;
+        let nobody = Pass { key: "ffsk_no".to_owned(), token: "no".to_owned() };
+        let kind = ("content-type", route.media_type);
+        let huge = ("content-length", "9000000000000000000");
+        let coded = [("content-length", "5"), ("content-encoding", "gzip")];
+        for (pass, target, headers, status) in [
+            (&nobody, route.malformed, vec![kind, huge], 401),
+            (&lesser, route.malformed, vec![kind, huge], 413),
+            (&lesser, route.malformed, [vec![kind], coded.to_vec()].concat(), 415),
+            (&lesser, route.malformed, vec![kind], 400),
+            (&lesser, route.target, vec![kind], route.forbidden),
+        ] {
+            let headers: Vec<_> =
+                headers.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+            let asked = (route.method.clone(), target);
+            let answer = hostile.ask_as(pass, asked, &headers, route.body).await;
+            let case = format!("{} {target} {headers:?}", route.method);
+            assert_refused(&answer, status, &case);
+            hostile.assert_unchanged(&before, &case).await;
+        }
+    }
+    for route in routes() {
+        let kind = [("content-type", route.media_type)];
+        let headers = if route.media_type.is_empty() { &kind[..0] } else { &kind[..] };
+        let asked = (route.method.clone(), route.target);
+        let answer = hostile.ask_as(&hostile.ours, asked, headers, route.body).await;
+        let case = format!("{} {}", route.method, route.target);
+        match route.absent {
+            Some(status) => assert_refused(&answer, status, &case),
+            None => assert!(answer.status.is_success(), "{case}: {}", answer.text()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_beyond_its_allowance_is_told_so_before_anything_else() {
+    let hostile = Hostile::new().await;
+    for _ in 0..10 {
+        let asked = (Method::POST, "/v2/files/batch/delete");
+        let body = "{\"filenames\":[\"/no\"]}";
+        assert_eq!(hostile.ask_as(&hostile.ours, asked, &[], body).await.status, 200);
+    }
+    let lesser = hostile.pass("read", "/").await;
+    let before = hostile.state().await;
+    for (target, headers, body) in [
+        ("", vec![], "{\"filenames\":[\"/a/file\"]}"),
+        ("", vec![("content-length", "9000000000000")], ""),
+        ("", vec![("content-type", "text/plain")], "x"),
+        ("", vec![], "[]"),
+        ("?%zz", vec![], "[]"),
+    ] {
+        for pass in [&hostile.ours, &lesser] {
+            let target = format!("/v2/files/batch/delete{target}");
+            let asked = (Method::POST, target.as_str());
+            let answer = hostile.ask_as(pass, asked, &headers, body).await;
+            assert_refused(&answer, 429, body);
+            assert_eq!(answer.header("x-ratelimit-remaining"), "0");
+            assert_eq!(answer.header("retry-after"), "3600");
+            hostile.assert_unchanged(&before, body).await;
+        }
+    }
+}

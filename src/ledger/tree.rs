@@ -107,7 +107,7 @@ pub enum TreeRefusal {
     /// The entry is locked, or lies below a lock, or holds something locked; or the target lies
     /// below a lock.
     Locked(EntryPath),
-    /// More lies below the folder than its move may look at.
+    /// More lies below the folder than its move may look at. Found before what is locked there.
     TooLarge,
     /// The path of something below the folder would become too long.
     PathTooLong,

@@ -72,6 +72,12 @@ async fn what_is_locked_stays_through_all_five_doors_and_a_restart() {
         let merple = client.merple_delete(path).await.unwrap().expect(409);
         assert_eq!(merple.json()["locked"], json!([path]));
     }
+    for path in ["/held", "/held/kept"] {
+        client.sirv_rename(path, "/moved").await.unwrap().expect(423);
+    }
+    client.sirv_rename("/held/kept", "/held/new").await.unwrap().expect(423);
+    client.sirv_delete_one("/held/kept").await.unwrap().expect(423);
+    client.sirv_delete_one("/held").await.unwrap().expect(409);
     let answer = client.sirv_delete(&["/held/other", "/held"]).await.unwrap().expect(200);
     let job = answer.json()["id"].as_str().unwrap().to_owned();
     let result = client.sirv_result(&job).await;

@@ -126,11 +126,12 @@ impl State {
         let (from, to) = (&request.from.path, &request.to.path);
         let parent = to.parent().expect("the root exists, which is refused");
         let folder = self.folder_made(organization, &parent, request.at);
+        let name = to.name().expect("the root exists, which is refused");
+        self.make_room(organization, folder, &name, request.at);
         let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(organization);
         holdings.rename(from, to);
         let Some(file) = holdings.files.get_mut(to) else { return Ok(entry) };
-        let name = to.name().expect("the root exists, which is refused");
         if name != file.name {
             name.as_str().clone_into(&mut file.attributes.title);
         }

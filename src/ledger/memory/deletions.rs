@@ -1,5 +1,7 @@
 //! Deletions: committed, remembered, counted and expanded.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::tree::sized;
@@ -11,12 +13,12 @@ use crate::deletion::record::{
 };
 use crate::deletion::request::{Allowance, DeleteRequest, Selector};
 use crate::deletion::snapshot::MissedAnswer;
-use crate::domain::blob::SizedBlob;
+use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, Sequence};
 use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
-use crate::domain::path::EntryPath;
+use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
 use crate::ledger::{
     DeletionLedger, ExpandStep, Lease, LedgerError, MissedSubject, Planner, StepLimits,
@@ -30,6 +32,8 @@ pub(super) struct Deletion {
     pub(super) prefix: EntryPath,
     /// Files of doomed trees and survivors that are not on the queue yet.
     pub(super) doomed: Vec<SizedBlob>,
+    /// Which of them lie in survivors, where something else may need their names.
+    in_survivors: BTreeMap<(FolderNumber, EntryName), BlobKey>,
     /// Whether a step of expanding has still to come, be it for empty folders only.
     pub(super) expanding: bool,
 }
@@ -63,10 +67,28 @@ impl Holdings {
     }
 
     /// Takes the unlocked direct files of a folder out of the tree.
-    fn take_unlocked(&mut self, folder: FolderNumber) -> Vec<SizedBlob> {
+    fn take_unlocked(&mut self, folder: FolderNumber) -> Vec<(EntryName, SizedBlob)> {
         let direct = self.files.iter().filter(|(_, file)| file.folder == folder && !file.locked);
         let paths: Vec<EntryPath> = direct.map(|(path, _)| path.clone()).collect();
-        paths.iter().map(|path| self.take_file(path)).collect()
+        let named = |path: EntryPath| {
+            let name = path.name().expect("a file has a name");
+            (name, self.take_file(&path))
+        };
+        paths.into_iter().map(named).collect()
+    }
+
+    /// Takes the doomed file out of its deletion that had this name in a survivor.
+    fn take_doomed(
+        &mut self,
+        folder: FolderNumber,
+        name: &EntryName,
+    ) -> Option<(DeletionId, SizedBlob)> {
+        let place = (folder, name.clone());
+        self.deletions.iter_mut().find_map(|(id, deletion)| {
+            let key = deletion.in_survivors.remove(&place)?;
+            let index = deletion.doomed.iter().position(|blob| blob.key == key)?;
+            Some((*id, deletion.doomed.remove(index)))
+        })
     }
 
     fn allowance_state(&self, allowance: Allowance, now: Timestamp) -> AllowanceState {
@@ -115,6 +137,19 @@ fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
 }
 
 impl State {
+    /// A doomed file makes room for what comes to its name: its blob need not wait.
+    pub(super) fn make_room(
+        &mut self,
+        organization: OrganizationNumber,
+        folder: FolderNumber,
+        name: &EntryName,
+        now: Timestamp,
+    ) {
+        if let Some((deletion, blob)) = self.holdings_mut(organization).take_doomed(folder, name) {
+            self.condemn(Some(organization), Some(deletion), vec![blob], now);
+        }
+    }
+
     fn commit_deletion(
         &mut self,
         request: &DeleteRequest,
@@ -170,9 +205,13 @@ impl State {
             let path = path.clone();
             singles.push(holdings.take_file(&path));
         }
+        let mut in_survivors = BTreeMap::new();
         let mut doomed = Vec::new();
         for survivor in &plan.survivors {
-            doomed.extend(holdings.take_unlocked(survivor.folder));
+            for (name, blob) in holdings.take_unlocked(survivor.folder) {
+                in_survivors.insert((survivor.folder, name), blob.key);
+                doomed.push(blob);
+            }
         }
         for tree in &plan.trees {
             doomed.extend(holdings.take_tree(tree.root));
@@ -192,8 +231,8 @@ impl State {
             skipped: skipped(&plan.outcomes),
             settled_at: is_done.then_some(request.at),
         };
-        let deletion =
-            Deletion { record, sequence, prefix: request.realm.prefix.clone(), doomed, expanding };
+        let prefix = request.realm.prefix.clone();
+        let deletion = Deletion { record, sequence, prefix, doomed, in_survivors, expanding };
         holdings.deletions.insert(request.id, deletion);
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)

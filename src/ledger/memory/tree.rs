@@ -136,13 +136,15 @@ impl State {
         self.intents.remove(&version.blob).ok_or(UploadRefusal::IntentExpired)?;
         let parent = version.path.parent().expect("the root is a folder, which is refused");
         let folder = self.folder_made(organization, &parent, now);
+        let name = version.path.name().expect("the root is a folder, which is refused");
+        self.make_room(organization, folder, &name, now);
         let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(organization);
         let before = holdings.files.remove(&version.path);
         let mut file = FileRecord {
             id: before.as_ref().map_or(version.entry, |before| before.id),
             folder,
-            name: version.path.name().expect("the root is a folder, which is refused"),
+            name,
             sequence,
             blob: version.blob,
             content: version.content,

@@ -90,7 +90,6 @@ struct Located {
     is_covered: bool,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one is made for each transaction and moved once")]
 enum LocatedEntry {
     File(FileRecord),
     Folder(FolderRow),

@@ -98,9 +98,10 @@ fn describe(error: &ApiError) -> (StatusCode, String) {
             let text = format!("the body is larger than {limit} bytes");
             return (StatusCode::PAYLOAD_TOO_LARGE, text);
         }
-        ApiError::UnsupportedMediaType => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be encoded")
-        }
+        ApiError::UnsupportedMediaType => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "this media type, or an encoded body, is not taken",
+        ),
         ApiError::RangeNotSatisfiable { .. } => {
             (StatusCode::RANGE_NOT_SATISFIABLE, "the range lies outside of the file")
         }

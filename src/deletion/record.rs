@@ -89,7 +89,8 @@ pub struct AllowanceState {
     pub limit: u32,
     /// How many more would be accepted now.
     pub remaining: u32,
-    /// When the oldest counted request leaves the window; now, where none is counted.
+    /// When more would be accepted than now, as counted requests leave the window; now, where none
+    /// is counted.
     pub resets_at: Timestamp,
 }
 

@@ -54,6 +54,27 @@ pub(crate) async fn the_window_of_an_allowance_rolls(fixture: Fixture) {
     assert!(fixture.delete(counted(&fixture, &realm)).await.is_err());
 }
 
+/// Where the limit was lowered below what is counted, the wait is until as many have left.
+pub(crate) async fn a_lowered_limit_tells_when_the_next_is_accepted(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let start = fixture.now();
+    let five = Allowance { limit: 5, ..TWO_AN_HOUR };
+    for _ in 0..4 {
+        let request = DeleteRequest { allowance: Some(five), ..counted(&fixture, &realm) };
+        fixture.delete(request).await.unwrap();
+        fixture.clock.advance(Duration::from_mins(1));
+    }
+    // Of four two may stay: the third oldest of them has to leave.
+    let until = start.plus(HOUR + Duration::from_mins(2));
+    let state = AllowanceState { limit: 2, remaining: 0, resets_at: until };
+    let declined = fixture.delete(counted(&fixture, &realm)).await.unwrap_err();
+    assert_eq!(declined, Declined::OverAllowance(state));
+    fixture.clock.set(until.minus(Duration::from_millis(1)));
+    assert!(fixture.delete(counted(&fixture, &realm)).await.is_err());
+    fixture.clock.set(until);
+    assert!(fixture.delete(counted(&fixture, &realm)).await.is_ok());
+}
+
 /// I6: a request over the allowance deletes nothing, whatever it names.
 pub(crate) async fn a_request_over_the_allowance_deletes_nothing(fixture: Fixture) {
     let realm = fixture.realm().await;

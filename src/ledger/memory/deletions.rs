@@ -93,15 +93,16 @@ impl Holdings {
 
     fn allowance_state(&self, allowance: Allowance, now: Timestamp) -> AllowanceState {
         let accepted = self.accepted.get(allowance.bucket).into_iter().flatten();
-        let counted: Vec<Timestamp> = accepted
-            .filter(|at| now.minus(allowance.window) < **at && **at <= now)
-            .copied()
-            .collect();
+        let begins = now.minus(allowance.window);
+        let mut counted: Vec<Timestamp> = accepted.filter(|at| begins < **at).copied().collect();
+        counted.sort_unstable();
         let used = u32::try_from(counted.len()).unwrap_or(u32::MAX);
+        // Where a limit was lowered, several have to leave before the next is accepted.
+        let leaves = counted.get(used.saturating_sub(allowance.limit) as usize);
         AllowanceState {
             limit: allowance.limit,
             remaining: allowance.limit.saturating_sub(used),
-            resets_at: counted.iter().min().map_or(now, |oldest| oldest.plus(allowance.window)),
+            resets_at: leaves.map_or(now, |at| at.plus(allowance.window)),
         }
     }
 

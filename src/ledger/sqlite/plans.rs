@@ -77,7 +77,10 @@ impl PlanLedger for SqliteLedger {
         realm: &Realm,
         announced: &Announced,
     ) -> Result<Result<Option<Bound>, UploadRefusal>, LedgerError> {
-        if self.writer()?.is_ballast_spent() {
+        let writer = self.writer()?;
+        if writer.is_ballast_spent() {
+            // The writer makes the reserve anew after its work, so that it must have some.
+            writer.run(|_| Ok(())).await?;
             return Ok(Err(UploadRefusal::ReserveSpent));
         }
         let Some(plans) = self.plans.that_limit_storage() else { return Ok(Ok(None)) };

@@ -29,6 +29,15 @@ pub(super) const PLACES: [&str; 16] = [
 /// The tags and texts that occur.
 pub(super) const WORDS: [&str; 3] = ["red", "Blue", "ä"];
 
+/// Plans by their quotas of bytes and of files, their backlog, and their largest file.
+pub(super) const PLANS: [[Option<u64>; 4]; 5] = [
+    [None, None, None, None],
+    [Some(20), None, None, None],
+    [None, Some(4), None, None],
+    [None, None, Some(6), None],
+    [Some(12), Some(6), Some(30), Some(7)],
+];
+
 /// How far the clock moves: within a lease, past a retry, past a lease, past an intent.
 pub(super) const PAUSES_SECONDS: [u64; 5] = [0, 2, 30, 61, 3601];
 
@@ -95,6 +104,10 @@ pub(super) enum Operation {
     Lease,
     /// Settles what was leased, counted from the latest lease; blobs of one residue are kept.
     Settle { back: usize, kept: usize },
+    /// Has the organizations' plan be one of several.
+    Plan(usize),
+    /// Asks whether there would be room.
+    Room { who: Who, place: usize, size: u64 },
     /// Lets time pass.
     Wait(usize),
     /// Sweeps expired intents.
@@ -184,6 +197,9 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(back, kept)| Operation::Settle { back, kept }),
         5 => (0..PAUSES_SECONDS.len()).prop_map(Operation::Wait),
         1 => Just(Operation::Sweep),
+        1 => (0..PLANS.len()).prop_map(Operation::Plan),
+        1 => (who(), 0..PLACES.len(), 0..9_u64)
+            .prop_map(|(who, place, size)| Operation::Room { who, place, size }),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::operations::{Operation, PAUSES_SECONDS, PLACES, Pick, WORDS, Who, Wish};
+use super::operations::{Operation, PAUSES_SECONDS, PLACES, PLANS, Pick, WORDS, Who, Wish};
 use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
 use crate::deletion::request::{Allowance, DeleteRequest, Selector};
@@ -14,7 +14,8 @@ use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::entry::{Entry, FileRecord, NewVersion};
 use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
-use crate::domain::organization::Realm;
+use crate::domain::organization::{DEFAULT_PLAN, Realm};
+use crate::domain::plans::{Announced, PlanLimits, Plans, Target};
 use crate::domain::random::SeededRandom;
 use crate::ledger::conformance::fixture::{
     Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, by_path, report,
@@ -180,6 +181,8 @@ impl Side {
                 self.hold(lease, batches)
             }
             Operation::Settle { back, kept } => self.settle(*back, *kept, now).await,
+            Operation::Plan(plan) => self.limit(PLANS[*plan]),
+            Operation::Room { who, place, size } => self.room(*who, PLACES[*place], *size).await,
             Operation::Wait(_) => String::new(),
             Operation::Sweep => {
                 format!("{}", ledger.condemn_expired_intents(now, 1_000_000).await.unwrap())
@@ -206,6 +209,28 @@ impl Side {
             Ok(stored) => format!("{} {}", stored.created, self.file(&stored.file)),
             Err(refusal) => format!("{refusal:?}"),
         }
+    }
+
+    fn limit(
+        &self,
+        [quota_bytes, quota_files, backlog_bytes_max, file_bytes_max]: [Option<u64>; 4],
+    ) -> String {
+        let limits = PlanLimits {
+            quota_bytes,
+            quota_files,
+            backlog_bytes_max,
+            file_bytes_max,
+            ..PlanLimits::default()
+        };
+        self.fixture.ledger.set_plans(Plans::new([(DEFAULT_PLAN.to_owned(), limits)]));
+        String::new()
+    }
+
+    async fn room(&self, who: Who, place: &str, bytes: u64) -> String {
+        let content_type = "image/png".to_owned();
+        let announced = Announced { bytes, content_type, target: Target::At(at(place)) };
+        let room = self.fixture.ledger.room(&self.realms[who], &announced).await.unwrap();
+        format!("{room:?}")
     }
 
     fn request(&self, wish: &Wish, given: &Given) -> DeleteRequest {

@@ -1,8 +1,8 @@
 //! Allowances: accepted requests within a rolling window, counted in the accepting transaction.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::rows::{failed, unsigned};
+use super::super::rows::{failed, signed, unsigned};
 use crate::deletion::record::AllowanceState;
 use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::domain::clock::Timestamp;
@@ -17,22 +17,40 @@ pub(super) fn state(
     allowance: Allowance,
     now: Timestamp,
 ) -> Result<AllowanceState, LedgerError> {
-    let sql = "select count(*), min(at) from allowances \
-               where organization = ?1 and bucket = ?2 and at > ?3";
-    let context = "reading an allowance";
     let begins = now.minus(allowance.window);
+    let counted = counted(connection, organization, allowance, begins)?;
+    let limit = u64::from(allowance.limit);
+    let left = limit.saturating_sub(counted);
+    // Where a limit was lowered, several have to leave before the next is accepted.
+    let sql = "select at from allowances where organization = ?1 and bucket = ?2 and at > ?3 \
+               order by at limit 1 offset ?4";
+    let context = "reading an allowance";
+    let offset = signed(counted.saturating_sub(limit));
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let leaves: Option<Timestamp> = statement
+        .query_row(params![organization, allowance.bucket, begins, offset], |row| row.get(0))
+        .optional()
+        .map_err(failed(context))?;
+    Ok(AllowanceState {
+        limit: allowance.limit,
+        remaining: u32::try_from(left).unwrap_or(0),
+        resets_at: leaves.map_or(now, |at| at.plus(allowance.window)),
+    })
+}
+
+fn counted(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    allowance: Allowance,
+    begins: Timestamp,
+) -> Result<u64, LedgerError> {
+    let sql = "select count(*) from allowances \
+               where organization = ?1 and bucket = ?2 and at > ?3";
+    let context = "counting accepted requests";
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
     statement
-        .query_row(params![organization, allowance.bucket, begins], |row| {
-            let counted = unsigned(row.get(0)?);
-            let oldest: Option<Timestamp> = row.get(1)?;
-            let left = u64::from(allowance.limit).saturating_sub(counted);
-            Ok(AllowanceState {
-                limit: allowance.limit,
-                remaining: u32::try_from(left).unwrap_or(0),
-                resets_at: oldest.map_or(now, |oldest| oldest.plus(allowance.window)),
-            })
-        })
+        .query_row(params![organization, allowance.bucket, begins], |row| row.get(0))
+        .map(unsigned)
         .map_err(failed(context))
 }
 

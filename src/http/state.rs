@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::{ApiError, RateLimited};
 use super::signing::Signer;
+use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::Deleter;
 use crate::deletion::record::Declined;
@@ -93,6 +94,8 @@ pub struct HttpSettings {
     pub signed_url_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
+    /// Bounds of archives that are unpacked.
+    pub archives: ArchiveLimits,
     /// How long a client may be silent while it sends a body.
     pub body_idle_max: Duration,
     /// Accepted batch deletions of one organization in an hour.
@@ -109,6 +112,7 @@ impl Default for HttpSettings {
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
+            archives: ArchiveLimits::default(),
             body_idle_max: Duration::from_secs(30),
             batch_deletions_per_hour: 10,
             batch_attempts_per_minute: 600,

@@ -9,8 +9,10 @@
 //! `sqlite/` is the embedded ledger. `memory.rs` is the model that tests compare it with.
 //! `conformance/` holds the suite that both pass.
 
+pub mod attach;
 pub mod error;
 pub mod sqlite;
+pub mod walk;
 
 #[cfg(test)]
 pub mod conformance;
@@ -21,7 +23,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::attach::AttachLedger;
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
@@ -420,7 +424,14 @@ pub trait InspectLedger: Send + Sync {
 
 /// All of it: what an application holds.
 pub trait Ledger:
-    EntryLedger + CommandLedger + DeletionLedger + PurgeQueue + OrganizationLedger + InspectLedger
+    EntryLedger
+    + CommandLedger
+    + DeletionLedger
+    + PurgeQueue
+    + OrganizationLedger
+    + InspectLedger
+    + AttachLedger
+    + WalkLedger
 {
 }
 
@@ -431,5 +442,7 @@ impl<L> Ledger for L where
         + PurgeQueue
         + OrganizationLedger
         + InspectLedger
+        + AttachLedger
+        + WalkLedger
 {
 }

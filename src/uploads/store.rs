@@ -79,11 +79,11 @@ pub struct UploadLimits {
 /// Stores uploads. Cheap to clone.
 #[derive(Clone)]
 pub struct Uploader {
-    ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     blobs: Arc<dyn BlobStore>,
     intents: Arc<IntentPool>,
-    clock: Arc<dyn Clock>,
-    purge: Wake,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) purge: Wake,
     limits: UploadLimits,
 }
 
@@ -118,6 +118,15 @@ impl Uploader {
         &self,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Received, UploadError<E>> {
+        self.receive_within(self.limits.bytes_max, body).await
+    }
+
+    /// The same with another bound than that of files, in bytes.
+    pub async fn receive_within<E: Send>(
+        &self,
+        bytes_max: u64,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Received, UploadError<E>> {
         let blob = self.intents.take().await?;
         let intent = Intent { uploader: self.clone(), blob, consumed: false };
         let mut body = std::pin::pin!(body);
@@ -135,8 +144,8 @@ impl Uploader {
             let Some(bytes) = next.map_err(|_| UploadError::Stalled)? else { break };
             let bytes = bytes.map_err(UploadError::Body)?;
             written += bytes.len() as u64;
-            if written > self.limits.bytes_max {
-                return Err(UploadError::TooLarge { limit: self.limits.bytes_max });
+            if written > bytes_max {
+                return Err(UploadError::TooLarge { limit: bytes_max });
             }
             writer.write(bytes).await?;
         }
@@ -174,8 +183,8 @@ impl Uploader {
     }
 
     /// Best effort: where it fails, the intent expires and the sweep does the same later.
-    async fn abandon(&self, blob: BlobKey) {
-        match self.ledger.abandon_intents(&[blob], self.clock.now()).await {
+    pub(super) async fn abandon(&self, blobs: &[BlobKey]) {
+        match self.ledger.abandon_intents(blobs, self.clock.now()).await {
             Ok(()) => self.purge.wake(),
             Err(error) => tracing::warn!(%error, "a failed upload waits for the sweep"),
         }
@@ -193,6 +202,17 @@ impl Received {
     pub fn content(&self) -> BlobFacts {
         self.content
     }
+
+    /// Where the bytes lie, as long as this is kept.
+    pub fn blob(&self) -> BlobKey {
+        self.intent.blob
+    }
+
+    /// Passes the duty to attach or to give up on to the caller.
+    pub(super) fn handed_over(mut self) -> (BlobKey, BlobFacts) {
+        self.intent.consumed = true;
+        (self.intent.blob, self.content)
+    }
 }
 
 /// An intent that is given up when it is dropped, however that comes about: an error, a refusal,
@@ -208,7 +228,7 @@ impl Drop for Intent {
         // Without a runtime the process is ending, and the sweep finds the intent.
         if let (false, Ok(runtime)) = (self.consumed, Handle::try_current()) {
             let (uploader, blob) = (self.uploader.clone(), self.blob);
-            runtime.spawn(async move { uploader.abandon(blob).await });
+            runtime.spawn(async move { uploader.abandon(&[blob]).await });
         }
     }
 }

@@ -16,6 +16,7 @@
 //!
 //! The planner decides and this applies; nothing here looks at a policy.
 
+mod attach;
 mod commands;
 mod deletions;
 mod inspection;
@@ -23,6 +24,7 @@ mod organizations;
 mod purge;
 mod snapshot;
 mod tree;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

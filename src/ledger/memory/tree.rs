@@ -23,7 +23,7 @@ pub(super) struct FolderRow {
 }
 
 /// Every path strictly above this one, from the root down.
-fn paths_above(path: &EntryPath) -> Vec<EntryPath> {
+pub(super) fn paths_above(path: &EntryPath) -> Vec<EntryPath> {
     let mut above: Vec<EntryPath> =
         std::iter::successors(path.parent(), EntryPath::parent).collect();
     above.reverse();
@@ -58,7 +58,7 @@ impl Holdings {
     }
 
     /// Whether the rules let this version in. The order of the checks is part of the contract.
-    fn admits(&self, realm: &Realm, version: &NewVersion) -> Result<(), UploadRefusal> {
+    pub(super) fn admits(&self, realm: &Realm, version: &NewVersion) -> Result<(), UploadRefusal> {
         let path = &version.path;
         if !realm.sees(path) {
             return Err(UploadRefusal::OutsidePrefix);
@@ -85,7 +85,7 @@ impl Holdings {
         self.lock_of_file(path).map_or(Ok(()), |lock| Err(UploadRefusal::Locked(lock)))
     }
 
-    fn folder_record(&self, path: &EntryPath) -> Option<FolderRecord> {
+    pub(super) fn folder_record(&self, path: &EntryPath) -> Option<FolderRecord> {
         let row = self.folders.get(path)?;
         let direct = self.files.values().filter(|file| file.folder == row.number);
         Some(FolderRecord {
@@ -100,7 +100,7 @@ impl Holdings {
 
 impl State {
     /// The folder at `path`, made with all above it where it is not there yet.
-    fn folder_made(
+    pub(super) fn folder_made(
         &mut self,
         organization: OrganizationNumber,
         path: &EntryPath,
@@ -118,7 +118,7 @@ impl State {
         self.holdings(organization).folders[path].number
     }
 
-    fn commit_version(
+    pub(super) fn commit_version(
         &mut self,
         realm: &Realm,
         version: NewVersion,

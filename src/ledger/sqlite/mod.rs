@@ -7,6 +7,7 @@
 //!
 //! One process owns the database: whoever opens it holds the data directory's instance lock.
 
+mod attach;
 mod ballast;
 mod checkpoint;
 mod commands;
@@ -26,6 +27,7 @@ mod rows;
 mod snapshot;
 mod tree;
 mod versions;
+mod walk;
 mod writer;
 
 #[cfg(test)]

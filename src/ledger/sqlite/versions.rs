@@ -32,7 +32,8 @@ pub(super) fn commit(
     if !intents::consume(tx, version.blob)? {
         return Ok(Err(UploadRefusal::IntentExpired));
     }
-    let parent = make_folders(tx, ids, realm, &target, now)?;
+    let deepest = target.deepest.record.number;
+    let parent = make_folders(tx, ids, realm, (deepest, &target.missing), now)?;
     let created = !matches!(target.old, Some(Old::Live(_)));
     let place = Place { parent, name: target.name, old: target.old };
     let file = store(tx, realm, version, place, now)?;
@@ -40,6 +41,15 @@ pub(super) fn commit(
         commands::record_output(tx, realm, *command, output, &file)?;
     }
     Ok(Ok(Stored { file, created }))
+}
+
+/// Whether a version would be let in now, its intent aside. Changes nothing.
+pub(super) fn check(
+    tx: &WriteTx<'_>,
+    realm: &Realm,
+    version: &NewVersion,
+) -> Result<Result<(), UploadRefusal>, LedgerError> {
+    Ok(find_target(tx, realm, version)?.map(|_| ()))
 }
 
 /// Where a version goes.
@@ -112,25 +122,26 @@ fn find_target(
     Ok(Ok(Target { deepest, missing, name, old }))
 }
 
-fn names_below(path: &EntryPath, depth: usize) -> Vec<EntryName> {
+pub(super) fn names_below(path: &EntryPath, depth: usize) -> Vec<EntryName> {
     let names = path.names().skip(depth);
     names.map(|name| EntryName::parse(name).expect("a path is made of names")).collect()
 }
 
-fn path_to_depth(path: &EntryPath, depth: usize) -> EntryPath {
+pub(super) fn path_to_depth(path: &EntryPath, depth: usize) -> EntryPath {
     let names: Vec<&str> = path.names().take(depth).collect();
     EntryPath::parse(&format!("/{}", names.join("/"))).expect("a part of a path is a path")
 }
 
-fn make_folders(
+/// Makes folders one below the other; the number of the last.
+pub(super) fn make_folders(
     tx: &mut WriteTx<'_>,
     ids: &IdSource,
     realm: &Realm,
-    target: &Target,
+    (deepest, missing): (FolderNumber, &[EntryName]),
     now: Timestamp,
 ) -> Result<FolderNumber, LedgerError> {
-    let mut parent = target.deepest.record.number;
-    for name in &target.missing {
+    let mut parent = deepest;
+    for name in missing {
         let number = tx.next_folder();
         let id: EntryId = ids.next();
         let sql = "insert into folders (folder, organization, parent, name, id, created_at) \

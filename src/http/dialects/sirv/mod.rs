@@ -8,6 +8,7 @@
 //! | `POST /v2/files/upload?filename=`, raw body | 200, empty; parents are made, a file is replaced |
 //! | `GET /v2/files/stat?filename=` | 200 `{mtime,ctime,contentType,size,isDirectory,meta}` |
 //! | `GET`, `HEAD /v2/files/download?filename=` | 200 with the bytes; 206, 304 and 416 as usual |
+//! | `POST /v2/files/copy?from=&to=` | 200, empty; a file, or a folder with all below it |
 //! | `POST /v2/files/lock?filename=`, `POST /v2/files/unlock?filename=` | 200, empty |
 //!
 //! | what is wrong | status |
@@ -17,14 +18,15 @@
 //! | no token, an expired one, one whose key is revoked; a key itself; a wrong secret | 401 `Missing authentication` |
 //! | the token lacks the scope | 403 |
 //! | nothing at the path; a job that is unknown, or not this organization's, or not a batch | 404 |
-//! | an upload where a folder is, or below a file | 409 |
+//! | an upload where a folder is, or below a file; a copy where anything is, or of what changed meanwhile | 409 |
+//! | a copy of more than 10,000 files and folders, or of a folder into itself | 400 |
 //! | a batch of more than 32,768 bytes | 413 `Request Entity Too Large` |
 //! | a batch that is not JSON by its content type | 415 |
 //! | an upload over something locked | 423 |
 //! | the eleventh accepted batch of an organization within 3,600 s; more than 600 attempts in a minute | 429 |
 //!
 //! Errors are `{"statusCode":N,"error":REASON,"message":TEXT}`. Uploading and locking need `write`,
-//! unlocking `admin`, deleting `delete`, reading `read`; a job's progress needs `delete` or `read`.
+//! unlocking `admin`, deleting `delete`, reading `read`, copying both; a job's progress needs `delete` or `read`.
 //!
 //! In a batch, paths without a leading `/`, or malformed otherwise, are counted as not found; `/a`
 //! and `/a/` are one path, and what is repeated or overlaps counts once. What is locked, and the
@@ -33,6 +35,7 @@
 
 mod batch;
 mod call;
+mod copy;
 mod filenames;
 mod files;
 mod quota;
@@ -72,6 +75,7 @@ pub fn routes() -> Router<Service> {
         .route("/v2/files/upload", post(files::upload).options(preflight))
         .route("/v2/files/stat", get(files::stat).options(preflight))
         .route("/v2/files/download", get(files::download).options(preflight))
+        .route("/v2/files/copy", post(copy::copy).options(preflight))
         .route("/v2/files/lock", post(files::lock).options(preflight))
         .route("/v2/files/unlock", post(files::unlock).options(preflight))
         .layer(axum::middleware::map_response(open_to_every_origin))

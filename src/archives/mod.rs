@@ -17,7 +17,7 @@ mod unpack;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::pack::{PACK_FILES_MAX, Pack, PackError};
 pub use self::unpack::{UnpackError, UnpackRequest, Unpacked, unpack};

@@ -4,6 +4,7 @@
 mod app;
 mod edge;
 mod merple;
+mod merple_archives;
 mod native;
 mod renderio;
 mod sirv;

@@ -1,6 +1,7 @@
 //! The contract, row by row, with whole bodies.
 
 mod batch;
+mod copies;
 mod files;
 mod limits;
 mod tokens;
@@ -12,9 +13,12 @@ use http::request::Builder;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::app::{Answer, TestApp};
+use super::app::{Answer, Part, TestApp};
+use crate::blobs::faulty::{Call, Failing};
 use crate::deletion::request::{DeleteRequest, Door, LockedPolicy, MissingPolicy, Selector};
+use crate::domain::attach::Attach;
 use crate::domain::clock::Clock;
+use crate::domain::entry::Entry;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::organization::{Realm, Scopes};
 use crate::domain::path::EntryPath;

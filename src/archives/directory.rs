@@ -321,7 +321,8 @@ impl<'a> Record<'a> {
             return None;
         }
         let mut numbers = [0; 3];
-        for (number, short) in numbers.iter_mut().zip([self.bytes, self.packed_bytes, self.offset]) {
+        for (number, short) in numbers.iter_mut().zip([self.bytes, self.packed_bytes, self.offset])
+        {
             *number = if short == SEE_LARGE { field.u64()? } else { short.into() };
         }
         Some(numbers)
@@ -342,9 +343,9 @@ impl<'a> Record<'a> {
             && (is_folder || !is_dos_folder)
             && extras.iter().all(|(id, field)| match *id {
                 EXTRA_PKWARE_UNIX => field.len() <= PKWARE_UNIX_PLAIN_BYTES,
-                EXTRA_ASI_UNIX => field
-                    .get(4..6)
-                    .is_some_and(|mode| fits((u32::from(mode[0]) | u32::from(mode[1]) << 8) & MODE_TYPE)),
+                EXTRA_ASI_UNIX => field.get(4..6).is_some_and(|mode| {
+                    fits((u32::from(mode[0]) | u32::from(mode[1]) << 8) & MODE_TYPE)
+                }),
                 _ => true,
             })
     }

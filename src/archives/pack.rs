@@ -83,8 +83,7 @@ impl Pack {
             files += match entry {
                 Entry::File(_) => 1,
                 Entry::Folder(_) => {
-                    let below =
-                        Realm { organization: realm.organization, prefix: path.clone() };
+                    let below = Realm { organization: realm.organization, prefix: path.clone() };
                     ledger.usage(&below).await?.live.files
                 }
             };
@@ -232,12 +231,10 @@ fn without_overlaps(entries: Vec<(EntryPath, Entry)>) -> Vec<(EntryPath, Entry)>
         .collect();
     let mut known = BTreeSet::new();
     let is_within = |path: &EntryPath| {
-        std::iter::successors(path.parent(), EntryPath::parent).any(|above| folders.contains(&above))
+        std::iter::successors(path.parent(), EntryPath::parent)
+            .any(|above| folders.contains(&above))
     };
-    entries
-        .into_iter()
-        .filter(|(path, _)| !is_within(path) && known.insert(path.clone()))
-        .collect()
+    entries.into_iter().filter(|(path, _)| !is_within(path) && known.insert(path.clone())).collect()
 }
 
 fn is_packable(content_type: &str) -> bool {

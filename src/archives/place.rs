@@ -21,8 +21,12 @@ pub(super) fn places(
         }
         places.push(place);
     }
-    let files: BTreeSet<&EntryPath> =
-        listed.iter().zip(&places).filter(|(entry, _)| !entry.is_folder()).map(|(_, p)| p).collect();
+    let files: BTreeSet<&EntryPath> = listed
+        .iter()
+        .zip(&places)
+        .filter(|(entry, _)| !entry.is_folder())
+        .map(|(_, p)| p)
+        .collect();
     for (entry, place) in listed.iter().zip(&places) {
         let mut above = std::iter::successors(place.parent(), EntryPath::parent);
         if above.any(|parent| files.contains(&parent)) {

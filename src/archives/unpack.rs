@@ -165,9 +165,9 @@ fn explained<E>(error: BuildError<Fault>) -> UnpackError<E> {
         BuildError::Upload(UploadError::Ledger(error)) | BuildError::Ledger(error) => {
             UnpackError::Upload(UploadError::Ledger(error))
         }
-        BuildError::Differs | BuildError::Expired => UnpackError::Upload(UploadError::Refused(
-            UploadRefusal::IntentExpired,
-        )),
+        BuildError::Differs | BuildError::Expired => {
+            UnpackError::Upload(UploadError::Refused(UploadRefusal::IntentExpired))
+        }
         BuildError::Refused(refusal) => UnpackError::Refused(refusal),
     }
 }

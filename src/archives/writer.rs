@@ -147,16 +147,8 @@ impl Writer {
         let header = self.counted(header);
         self.packers[usize::from(packs)].reset();
         let (data_from, checksum) = (self.offset, Crc::new());
-        self.open = Some(Entry {
-            name,
-            modified,
-            offset,
-            data_from,
-            is_large,
-            packs,
-            checksum,
-            bytes: 0,
-        });
+        self.open =
+            Some(Entry { name, modified, offset, data_from, is_large, packs, checksum, bytes: 0 });
         header
     }
 

@@ -9,9 +9,9 @@ use crate::uploads::CopyError;
 impl From<AttachRefusal> for ApiError {
     fn from(refusal: AttachRefusal) -> Self {
         match refusal {
-            AttachRefusal::TooMany => Self::Invalid(format!(
-                "more than {ATTACH_ENTRIES_MAX} files and folders at once"
-            )),
+            AttachRefusal::TooMany => {
+                Self::Invalid(format!("more than {ATTACH_ENTRIES_MAX} files and folders at once"))
+            }
             AttachRefusal::Occupied(path) => {
                 Self::Conflict(format!("something exists at this path: {path}"))
             }

@@ -113,7 +113,8 @@ impl Build {
                     let (blob, content) = received.handed_over();
                     self.blobs.push(blob);
                     let source = source.map(|(source, _)| source);
-                    self.files.push(Attachment { version: version(request, blob, content), source });
+                    self.files
+                        .push(Attachment { version: version(request, blob, content), source });
                     let renewed_for = self.uploader.clock.now().since(self.renewed_at);
                     if renewed_for >= RENEWAL_INTERVAL {
                         self.renew().await?;

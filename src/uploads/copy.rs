@@ -58,7 +58,11 @@ pub struct Copies {
 #[derive(Debug)]
 enum Fault {
     /// This file's blob is positively absent.
-    Gone { file: EntryId, blob: BlobKey, target: EntryPath },
+    Gone {
+        file: EntryId,
+        blob: BlobKey,
+        target: EntryPath,
+    },
     Blobs(BlobError),
 }
 
@@ -195,9 +199,9 @@ impl Copies {
             | BuildError::Differs => {
                 CopyError::Blobs(BlobErrorKind::Corrupt.because("a file is not what it was"))
             }
-            BuildError::Upload(UploadError::Stalled) => {
-                CopyError::Blobs(BlobErrorKind::Unavailable.because("reading a blob takes too long"))
-            }
+            BuildError::Upload(UploadError::Stalled) => CopyError::Blobs(
+                BlobErrorKind::Unavailable.because("reading a blob takes too long"),
+            ),
             BuildError::Upload(UploadError::Blobs(error)) => CopyError::Blobs(error),
             BuildError::Upload(UploadError::Ledger(error)) | BuildError::Ledger(error) => {
                 CopyError::Ledger(error)

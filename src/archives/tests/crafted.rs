@@ -129,7 +129,8 @@ pub(crate) fn hostile() -> Vec<(Vec<u8>, &'static str)> {
     let named = |name: &str| single(Crafted::file(name, "x"));
     let unicode_path = [&[0x75, 0x70, 10, 0, 1, 0, 0, 0, 0][..], b"other"].concat();
     let link_to = [&[0x0d, 0, 15, 0][..], &[0; 12], b"etc"].concat();
-    let device = [&[0x6e, 0x75, 14, 0, 0, 0, 0, 0][..], &0o060_644_u16.to_le_bytes(), &[0; 8]].concat();
+    let device =
+        [&[0x6e, 0x75, 14, 0, 0, 0, 0, 0][..], &0o060_644_u16.to_le_bytes(), &[0; 8]].concat();
     let changed = |change: fn(&mut Crafted)| {
         let mut entry = Crafted::file("file", "bytes");
         change(&mut entry);

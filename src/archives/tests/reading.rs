@@ -25,7 +25,8 @@ fn packed(files: &[(&str, &[u8])], method: CompressionMethod, large: bool) -> Ve
 
 #[tokio::test]
 async fn what_another_packer_packed_is_unpacked() {
-    let noise: Vec<u8> = (0_u32..300_000).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
+    let noise: Vec<u8> =
+        (0_u32..300_000).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
     let zeros = vec![0; 1_000_000];
     let files: [(&str, &[u8]); 6] = [
         ("a.txt", b"text"),

@@ -33,7 +33,8 @@ fn written(files: &[(&str, Vec<u8>)], announced: Option<u64>) -> Vec<u8> {
 }
 
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
-    let noise = |count: u32| (0..count).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
+    let noise =
+        |count: u32| (0..count).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
     vec![
         ("a.txt", b"text ".repeat(50_000)),
         ("ä/日本.bin", noise(200_000)),

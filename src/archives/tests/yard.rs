@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};
 
-use crate::archives::{ArchiveLimits, Pack, PackError, UnpackError, UnpackRequest, Unpacked, unpack};
+use crate::archives::{
+    ArchiveLimits, Pack, PackError, UnpackError, UnpackRequest, Unpacked, unpack,
+};
 use crate::blobs::BlobStore;
 use crate::blobs::memory::MemoryBlobs;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};

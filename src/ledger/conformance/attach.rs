@@ -248,9 +248,8 @@ pub(crate) async fn an_expired_intent_refuses_all_and_the_others_stay(fixture: F
 
 /// What is built for longer than an intent lives keeps its intents.
 pub(crate) async fn a_renewed_intent_lives_longer_and_never_shorter(fixture: Fixture) {
-    let renew = async |blobs: &[BlobKey], until| {
-        fixture.ledger.renew_intents(blobs, until).await.unwrap()
-    };
+    let renew =
+        async |blobs: &[BlobKey], until| fixture.ledger.renew_intents(blobs, until).await.unwrap();
     let (held, left) = (fixture.intents(2).await, fixture.intent().await);
     assert!(renew(&held, fixture.now().plus(INTENT_LIFETIME * 2)).await);
     assert!(renew(&held, fixture.now()).await);

@@ -36,8 +36,9 @@ impl State {
     fn check_attach(&self, realm: &Realm, attach: &Attach) -> Result<(), AttachRefusal> {
         attach.check_by_itself()?;
         let holdings = self.holdings(realm.organization);
-        let is_occupied =
-            |path: &&EntryPath| holdings.files.contains_key(path) || holdings.folders.contains_key(path);
+        let is_occupied = |path: &&EntryPath| {
+            holdings.files.contains_key(path) || holdings.folders.contains_key(path)
+        };
         if let Some(path) = attach.vacant.iter().find(is_occupied) {
             return Err(AttachRefusal::Occupied(path.clone()));
         }

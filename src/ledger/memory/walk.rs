@@ -34,10 +34,8 @@ impl Holdings {
             Walked { path: path.clone(), entry: Entry::Folder(folder) }
         });
         let files = self.files.iter().filter(|(path, _)| is_met(path));
-        let files = files.map(|(path, file)| Walked {
-            path: path.clone(),
-            entry: Entry::File(file.clone()),
-        });
+        let files = files
+            .map(|(path, file)| Walked { path: path.clone(), entry: Entry::File(file.clone()) });
         let place_of = |met: &Walked| place(&met.path, met.cursor().is_folder);
         let mut met: Vec<Walked> = folders.chain(files).collect();
         met.sort_by_key(place_of);

@@ -80,7 +80,8 @@ async fn what_is_there_already_is_never_copied_over() {
         sirv.upload(path).await;
     }
     sirv.lock("/f").await;
-    for (from, to) in [("/a", "/a"), ("/a", "/f/b"), ("/a", "/f"), ("/f", "/a"), ("/f", "/f/"), ("/f", "/")]
+    for (from, to) in
+        [("/a", "/a"), ("/a", "/f/b"), ("/a", "/f"), ("/f", "/a"), ("/f", "/f/"), ("/f", "/")]
     {
         let there = if to == "/f/" { "/f" } else { to };
         let message = format!("something exists at this path: {there}");

@@ -17,6 +17,8 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+use crate::archives::ArchiveLimits;
+use crate::domain::attach::ATTACH_ENTRIES_MAX;
 use crate::domain::organization::DEFAULT_PLAN;
 use crate::domain::plans::{
     BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans,
@@ -28,6 +30,12 @@ use crate::http::state::HttpSettings;
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
 /// Above this a time-out is a mistake in the unit: one day.
 const TIMEOUT_SECONDS_MAX: u64 = 24 * 3600;
+/// Entries of an archive by default, and at most: one commit attaches all of them.
+const ARCHIVE_ENTRIES_MAX: u64 = ATTACH_ENTRIES_MAX as u64;
+/// Unpacked bytes of an archive by default: 10 GiB.
+const ARCHIVE_BYTES_MAX: u64 = 10 << 30;
+/// By default no archive's files are more than this many times larger than it.
+const ARCHIVE_RATIO_MAX: u64 = 200;
 /// Threads of either kind at most.
 const THREADS_MAX: u64 = 1024;
 /// A signed url works for thirty days at most.
@@ -62,6 +70,12 @@ pub struct Settings {
     pub signed_url_lifetime_seconds: u64,
     /// Bytes of one upload at most.
     pub upload_bytes_max: u64,
+    /// Files and folders of one archive that is unpacked at most.
+    pub archive_entries_max: u64,
+    /// Bytes of all files of such an archive together at most, and of the archive itself.
+    pub archive_bytes_max: u64,
+    /// How many times larger than the archive its files together may be.
+    pub archive_ratio_max: u64,
     /// Connections at the same time at most; further ones wait to be accepted.
     pub connections_max: u64,
     /// Seconds that a client has to send the head of a request; of the first one, from the
@@ -106,6 +120,9 @@ impl Default for Settings {
             bytes_gone_wait_seconds: 10,
             signed_url_lifetime_seconds: 3600,
             upload_bytes_max: 5 << 40,
+            archive_entries_max: ARCHIVE_ENTRIES_MAX,
+            archive_bytes_max: ARCHIVE_BYTES_MAX,
+            archive_ratio_max: ARCHIVE_RATIO_MAX,
             connections_max: 4096,
             header_timeout_seconds: 25,
             idle_timeout_seconds: 75,
@@ -191,6 +208,11 @@ impl Settings {
             bytes_gone_wait: Duration::from_secs(self.bytes_gone_wait_seconds),
             signed_url_lifetime: Duration::from_secs(self.signed_url_lifetime_seconds),
             upload_bytes_max: self.upload_bytes_max,
+            archives: ArchiveLimits {
+                entries_max: self.archive_entries_max,
+                bytes_max: self.archive_bytes_max,
+                ratio_max: self.archive_ratio_max,
+            },
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
             body_bytes_per_second_min: self.body_bytes_per_second_min,
             plans: self.plans(),
@@ -218,6 +240,9 @@ impl Settings {
                 1..=URL_LIFETIME_SECONDS_MAX,
             ),
             ("upload_bytes_max", self.upload_bytes_max, 1..=i64::MAX.unsigned_abs()),
+            ("archive_entries_max", self.archive_entries_max, 1..=ARCHIVE_ENTRIES_MAX),
+            ("archive_bytes_max", self.archive_bytes_max, 1..=i64::MAX.unsigned_abs()),
+            ("archive_ratio_max", self.archive_ratio_max, 1..=1_000_000),
             ("connections_max", self.connections_max, 1..=1_000_000),
             ("header_timeout_seconds", self.header_timeout_seconds, timeouts.clone()),
             ("idle_timeout_seconds", self.idle_timeout_seconds, timeouts.clone()),
@@ -395,6 +420,7 @@ mod tests {
             ("lissen = '1'", "lissen"),
             ("strict_isolation = 'perhaps'", "strict_isolation"),
             ("connections_max = 0", "connections_max"),
+            ("archive_entries_max = 10001", "archive_entries_max"),
             ("connections_max = -1", "connections_max"),
             ("header_timeout_seconds = 86401", "header_timeout_seconds"),
             ("batch_deletions_per_hour = 0", "batch_deletions_per_hour"),

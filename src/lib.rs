@@ -2,6 +2,7 @@
 //! right. `ARCHITECTURE.md` is the map.
 
 pub mod app;
+pub mod archives;
 pub mod blobs;
 pub mod cli;
 pub mod config;

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, nothing is async, nothing reads an ambient clock. Every other module is
 //! written in these words; see `ARCHITECTURE.md` for their meaning.
 
+pub mod attach;
 pub mod blob;
 pub mod clock;
 pub mod command;

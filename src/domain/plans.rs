@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::UploadRefusal;
+use super::entry::{NewVersion, UploadRefusal};
 use super::organization::DEFAULT_PLAN;
 use super::path::EntryPath;
 use super::usage::Usage;
@@ -63,6 +63,14 @@ pub struct Incoming<'a> {
     pub content_type: &'a str,
     /// What it replaces.
     pub replaces: Replaces,
+}
+
+impl<'a> Incoming<'a> {
+    /// A version whose bytes are all there.
+    pub fn of(version: &'a NewVersion, replaces: Replaces) -> Self {
+        let content_type = &version.attributes.content_type;
+        Self { bytes: version.content.size, content_type, replaces }
+    }
 }
 
 /// How large a version may become, and the refusal of one that is larger.
@@ -151,6 +159,25 @@ impl PlanLimits {
             Some(bound) if incoming.bytes > bound.bytes_max => Err(bound.beyond),
             bound => Ok(bound),
         }
+    }
+
+    /// The same for versions that come in together, each measured with those before it; the place
+    /// of the first one that is not let in.
+    pub fn admit_together(
+        &self,
+        mut usage: Usage,
+        incoming: &[Incoming<'_>],
+    ) -> Result<(), (usize, UploadRefusal)> {
+        for (place, version) in incoming.iter().enumerate() {
+            self.admit(&usage, version).map_err(|refusal| (place, refusal))?;
+            match version.replaces {
+                Replaces::Nothing => usage.live.files += 1,
+                Replaces::Bytes(old) => usage.live.bytes = usage.live.bytes.saturating_sub(old),
+                Replaces::Unknown => {}
+            }
+            usage.live.bytes = usage.live.bytes.saturating_add(version.bytes);
+        }
+        Ok(())
     }
 
     fn takes(&self, content_type: &str) -> bool {
@@ -273,6 +300,17 @@ mod tests {
         assert_eq!(admit(&plan(4), 1, 1, Replaces::Nothing), Ok(u64::MAX));
         assert_eq!(admit(&plan(3), 1, 1, Replaces::Nothing), full);
         assert_eq!(admit(&plan(3), 1, 1, Replaces::Bytes(1)), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn what_comes_together_is_measured_together() {
+        let version = |bytes, replaces| Incoming { bytes, content_type: "a/b", replaces };
+        let together = |versions: &[Incoming<'_>]| TEN.admit_together(live(1, 4), versions);
+        let (new, over) = (Replaces::Nothing, Replaces::Bytes(4));
+        assert_eq!(together(&[version(3, new), version(3, new)]), Ok(()));
+        assert_eq!(together(&[version(3, new), version(4, new)]), Err((1, OVER)));
+        assert_eq!(together(&[version(1, over), version(9, new)]), Ok(()));
+        assert_eq!(together(&[version(1, over), version(9, new), version(1, new)]), Err((2, OVER)));
     }
 
     #[test]

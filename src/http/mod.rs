@@ -3,6 +3,7 @@
 //! A handler parses, makes one call into the engine, and renders. Nothing here decides what is
 //! deleted, and nothing here names a database or a blob store.
 
+mod archives;
 pub mod auth;
 pub mod conditions;
 pub mod connection;

@@ -9,6 +9,7 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::Deleter;
 use crate::deletion::record::{AllowanceState, Declined};
@@ -150,6 +151,8 @@ pub struct HttpSettings {
     pub signed_url_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
+    /// Bounds of archives that are unpacked.
+    pub archives: ArchiveLimits,
     /// Origins whose pages may read answers.
     pub cors_origins: Origins,
     /// How long a client may be silent while it sends a body, and how long it may stay below
@@ -179,6 +182,7 @@ impl Default for HttpSettings {
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
+            archives: ArchiveLimits::default(),
             cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,

@@ -9,10 +9,12 @@
 //! `sqlite/` is the embedded ledger. `memory.rs` is the model that tests compare it with.
 //! `conformance/` holds the suite that both pass.
 
+pub mod attach;
 pub mod error;
 pub mod plans;
 pub mod sqlite;
 pub mod tree;
+pub mod walk;
 
 #[cfg(test)]
 pub mod conformance;
@@ -23,9 +25,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::attach::AttachLedger;
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::plans::PlanLedger;
 pub use self::tree::TreeLedger;
+pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
@@ -434,6 +438,8 @@ pub trait Ledger:
     + OrganizationLedger
     + PlanLedger
     + InspectLedger
+    + AttachLedger
+    + WalkLedger
 {
 }
 
@@ -446,5 +452,7 @@ impl<L> Ledger for L where
         + OrganizationLedger
         + PlanLedger
         + InspectLedger
+        + AttachLedger
+        + WalkLedger
 {
 }

@@ -80,11 +80,11 @@ pub struct UploadLimits {
 /// Stores uploads. Cheap to clone.
 #[derive(Clone)]
 pub struct Uploader {
-    ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     blobs: Arc<dyn BlobStore>,
     intents: Arc<IntentPool>,
-    clock: Arc<dyn Clock>,
-    purge: Wake,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) purge: Wake,
     limits: UploadLimits,
 }
 
@@ -131,17 +131,8 @@ impl Uploader {
 
     /// Makes the bytes of `body` durable, under an intent and without a row: for callers that
     /// learn only afterwards what the bytes are. What is received and never attached is swept at
-    /// once.
-    pub async fn receive<E: Send>(
-        &self,
-        body: impl Stream<Item = Result<Bytes, E>> + Send,
-    ) -> Result<Received, UploadError<E>> {
-        self.receive_within(None, body).await
-    }
-
-    /// The same for bytes of which something is known already. What the plan of the organization
-    /// or the disk has no room for is refused before any byte is written, or with the first byte
-    /// that is too much.
+    /// once. What the plan of the organization or the disk has no room for is refused before any
+    /// byte is written, or with the first byte that is too much.
     pub async fn receive_announced<E: Send>(
         &self,
         realm: &Realm,
@@ -149,11 +140,22 @@ impl Uploader {
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Received, UploadError<E>> {
         let bound = self.ledger.room(realm, announced).await?;
-        self.receive_within(bound.map_err(UploadError::Refused)?, body).await
+        let bound = bound.map_err(UploadError::Refused)?;
+        self.receive_bounded(self.limits.bytes_max, bound, body).await
     }
 
-    async fn receive_within<E: Send>(
+    /// The same with a bound in bytes and no other: for what becomes several files, or none.
+    pub async fn receive_within<E: Send>(
         &self,
+        bytes_max: u64,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Received, UploadError<E>> {
+        self.receive_bounded(bytes_max, None, body).await
+    }
+
+    async fn receive_bounded<E: Send>(
+        &self,
+        bytes_max: u64,
         bound: Option<Bound>,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Received, UploadError<E>> {
@@ -174,8 +176,8 @@ impl Uploader {
             let Some(bytes) = next.map_err(|_| UploadError::Stalled)? else { break };
             let bytes = bytes.map_err(UploadError::Body)?;
             written += bytes.len() as u64;
-            if written > self.limits.bytes_max {
-                return Err(UploadError::TooLarge { limit: self.limits.bytes_max });
+            if written > bytes_max {
+                return Err(UploadError::TooLarge { limit: bytes_max });
             }
             if let Some(Bound { bytes_max, beyond }) = &bound
                 && written > *bytes_max
@@ -218,8 +220,8 @@ impl Uploader {
     }
 
     /// Best effort: where it fails, the intent expires and the sweep does the same later.
-    async fn abandon(&self, blob: BlobKey) {
-        match self.ledger.abandon_intents(&[blob], self.clock.now()).await {
+    pub(super) async fn abandon(&self, blobs: &[BlobKey]) {
+        match self.ledger.abandon_intents(blobs, self.clock.now()).await {
             Ok(()) => self.purge.wake(),
             Err(error) => tracing::warn!(%error, "a failed upload waits for the sweep"),
         }
@@ -237,6 +239,17 @@ impl Received {
     pub fn content(&self) -> BlobFacts {
         self.content
     }
+
+    /// Where the bytes lie, as long as this is kept.
+    pub fn blob(&self) -> BlobKey {
+        self.intent.blob
+    }
+
+    /// Passes the duty to attach or to give up on to the caller.
+    pub(super) fn handed_over(mut self) -> (BlobKey, BlobFacts) {
+        self.intent.consumed = true;
+        (self.intent.blob, self.content)
+    }
 }
 
 /// An intent that is given up when it is dropped, however that comes about: an error, a refusal,
@@ -252,7 +265,7 @@ impl Drop for Intent {
         // Without a runtime the process is ending, and the sweep finds the intent.
         if let (false, Ok(runtime)) = (self.consumed, Handle::try_current()) {
             let (uploader, blob) = (self.uploader.clone(), self.blob);
-            runtime.spawn(async move { uploader.abandon(blob).await });
+            runtime.spawn(async move { uploader.abandon(&[blob]).await });
         }
     }
 }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
 mod allowances;
+mod archives;
 mod crashes;
 mod erasure;
 mod harness;

@@ -89,6 +89,7 @@ fn dependencies_point_one_way() {
     let engine = ["http", "axum", "hyper", "rusqlite", "refinery", "object_store", "sqlite"];
     must_not_name("src/deletion/", &engine);
     must_not_name("src/uploads/", &engine);
+    must_not_name("src/archives/", &engine);
     must_not_name("src/http/", &["rusqlite", "sqlite", "SqliteLedger", "disk", "DiskBlobs"]);
     let above = ["crate::deletion", "crate::ledger", "crate::blobs", "crate::http", "crate::jobs"];
     must_not_name("src/domain/", &above);

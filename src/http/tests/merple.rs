@@ -179,16 +179,11 @@ async fn a_file_and_a_folder_do_not_take_each_others_place() {
 }
 
 #[tokio::test]
-async fn a_path_that_ends_in_a_slash_takes_no_upload() {
+async fn a_path_that_ends_in_a_slash_takes_an_archive_and_no_file() {
     let merple = Merple::new().await;
     let plain = merple.post("?path=/a/", "1").await;
-    assert_eq!(plain, error(400, "a path that ends in '/' names a folder"));
-    let request = Request::post("/fso?path=/a/")
-        .header("x-user-api-key", &merple.key)
-        .header("content-type", "application/zip")
-        .body(Body::from("PK"));
-    let archive = merple.app.send(request.unwrap()).await;
-    assert_eq!(shown(&archive), error(501, "Not implemented"));
+    let text = "a path that ends in '/' names a folder, which takes application/zip";
+    assert_eq!(plain, error(400, text));
     assert_eq!(merple.get("?path=/a").await, error(404, NOT_FOUND));
 }
 

@@ -7,6 +7,7 @@ mod edge;
 mod errors;
 mod hostile;
 mod merple;
+mod merple_archives;
 mod native;
 mod pace;
 mod plans;

@@ -7,6 +7,7 @@
 mod fixture;
 
 pub(crate) mod allowance;
+pub(crate) mod attach;
 pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod entries;
@@ -22,6 +23,7 @@ pub(crate) mod overlaps;
 pub(crate) mod plans;
 pub(crate) mod purge;
 pub(crate) mod trees;
+pub(crate) mod walk;
 
 pub(crate) use self::fixture::Fixture;
 
@@ -243,6 +245,30 @@ macro_rules! every_check {
                 a_revoked_key_says_so,
                 a_secret_stays_what_it_was,
                 usage_beneath_a_prefix_is_what_lives_there,
+            }
+            attach {
+                many_files_become_live_together,
+                one_file_that_is_refused_spares_the_tree_all_others,
+                what_fits_no_tree_is_refused_by_itself,
+                a_file_is_attached_over_another_only_where_it_may,
+                a_locked_file_refuses_all_that_would_be_attached,
+                what_lies_beyond_the_prefix_is_not_attached,
+                a_path_that_must_be_vacant_refuses_all,
+                folders_are_made_where_they_are_not,
+                a_source_that_changed_refuses_the_copy,
+                a_copy_is_of_what_the_realm_sees,
+                an_expired_intent_refuses_all_and_the_others_stay,
+                a_renewed_intent_lives_longer_and_never_shorter,
+                what_is_attached_after_a_deletion_survives_it,
+                ten_thousand_files_are_attached_and_no_more,
+            }
+            walk {
+                a_walk_meets_everything_below_in_order,
+                pages_of_any_size_make_the_same_walk,
+                a_walk_goes_no_deeper_than_it_is_asked,
+                doomed_files_are_not_met,
+                a_page_begins_where_the_last_entry_was_though_it_is_gone,
+                a_walk_begins_at_a_folder_that_the_realm_sees,
             }
         }
     };

@@ -17,6 +17,7 @@
 //! The planner decides and this applies; nothing here looks at a policy.
 
 mod arrange;
+mod attach;
 mod commands;
 mod deletions;
 mod inspection;
@@ -25,6 +26,7 @@ mod plans;
 mod purge;
 mod snapshot;
 mod tree;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -21,6 +21,17 @@ impl State {
         plan.map_or(Ok(None), |plan| plan.admit(&usage, incoming))
     }
 
+    /// The same for versions that come in together.
+    pub(super) fn admit_together(
+        &self,
+        organization: OrganizationNumber,
+        incoming: &[Incoming<'_>],
+    ) -> Result<(), (usize, UploadRefusal)> {
+        let plan = self.plans.get(&self.holdings(organization).organization.plan);
+        let usage = self.whole_usage(organization);
+        plan.map_or(Ok(()), |plan| plan.admit_together(usage, incoming))
+    }
+
     /// What a version at `path` replaces.
     pub(super) fn replaced(&self, organization: OrganizationNumber, path: &EntryPath) -> Replaces {
         let there = self.holdings(organization).files.get(path);

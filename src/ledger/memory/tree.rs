@@ -59,7 +59,7 @@ impl Holdings {
     }
 
     /// Whether the rules let this version in. The order of the checks is part of the contract.
-    fn admits(&self, realm: &Realm, version: &NewVersion) -> Result<(), UploadRefusal> {
+    pub(super) fn admits(&self, realm: &Realm, version: &NewVersion) -> Result<(), UploadRefusal> {
         let path = &version.path;
         if !realm.sees(path) {
             return Err(UploadRefusal::OutsidePrefix);
@@ -119,7 +119,7 @@ impl State {
         self.holdings(organization).folders[path].number
     }
 
-    fn commit_version(
+    pub(super) fn commit_version(
         &mut self,
         realm: &Realm,
         version: NewVersion,
@@ -127,11 +127,7 @@ impl State {
     ) -> Result<Stored, UploadRefusal> {
         let organization = realm.organization;
         self.holdings(organization).admits(realm, &version)?;
-        let incoming = Incoming {
-            bytes: version.content.size,
-            content_type: &version.attributes.content_type,
-            replaces: self.replaced(organization, &version.path),
-        };
+        let incoming = Incoming::of(&version, self.replaced(organization, &version.path));
         self.admit(organization, &incoming)?;
         self.intents.remove(&version.blob).ok_or(UploadRefusal::IntentExpired)?;
         let parent = version.path.parent().expect("the root is a folder, which is refused");

@@ -43,6 +43,30 @@ pub(super) fn consume(tx: &WriteTx<'_>, key: BlobKey) -> Result<bool, LedgerErro
     consumed.map(|rows| rows == 1).map_err(failed("consuming an intent"))
 }
 
+/// Whether an intent is still there.
+pub(super) fn exists(tx: &WriteTx<'_>, key: BlobKey) -> Result<bool, LedgerError> {
+    let sql = "select 1 from intents where blob_number = ?1 and blob_id = ?2";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed("an intent"))?;
+    statement.exists(params![key.number, key.id]).map_err(failed("looking for an intent"))
+}
+
+/// Lets these intents expire no earlier than `expires_at`; whether all of them are still there.
+pub(super) fn renew(
+    tx: &WriteTx<'_>,
+    keys: &[BlobKey],
+    expires_at: Timestamp,
+) -> Result<bool, LedgerError> {
+    let sql = "update intents set expires_at = max(expires_at, ?3) \
+               where blob_number = ?1 and blob_id = ?2";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed("an intent"))?;
+    let mut all = true;
+    for key in keys {
+        let renewed = statement.execute(params![key.number, key.id, expires_at]);
+        all &= renewed.map_err(failed("renewing an intent"))? == 1;
+    }
+    Ok(all)
+}
+
 /// Condemns the blobs of intents that expired, the oldest first.
 pub(super) fn condemn_expired(
     tx: &mut WriteTx<'_>,

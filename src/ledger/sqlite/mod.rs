@@ -8,6 +8,7 @@
 //! One process owns the database: whoever opens it holds the data directory's instance lock.
 
 mod arrange;
+mod attach;
 mod ballast;
 mod checkpoint;
 mod commands;
@@ -28,6 +29,7 @@ mod rows;
 mod snapshot;
 mod tree;
 mod versions;
+mod walk;
 mod writer;
 
 #[cfg(test)]

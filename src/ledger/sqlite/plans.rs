@@ -41,6 +41,22 @@ pub(super) fn admit(
     Ok(bound.map(|_| ()))
 }
 
+/// The same for versions that come in together, each measured with those before it; the place of
+/// the first one that is not let in.
+pub(super) fn admit_together(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    incoming: &[Incoming<'_>],
+) -> Result<Result<(), (usize, UploadRefusal)>, LedgerError> {
+    let Some(plans) = tx.plans.that_limit_storage() else { return Ok(Ok(())) };
+    let name = plan_name(tx.connection, organization)?;
+    let Some(plan) = plans.get(&name).filter(|plan| plan.limit_storage()) else {
+        return Ok(Ok(()));
+    };
+    let usage = tx.usage.added_to(organization, read_usage(tx.connection, organization)?);
+    Ok(plan.admit_together(usage, incoming))
+}
+
 fn measure(
     (connection, moves): (&Connection, &UsageMoves),
     plans: &Plans,

@@ -61,6 +61,7 @@ pub(super) struct FolderRow {
 pub(super) const FOLDER_COLUMNS: &str = "d.folder, d.parent, d.name, d.id, d.created_at, d.reserved, \
      d.locked, d.doomed, d.doomed_through, d.files, d.bytes, d.locked_files";
 
+/// Reads [`FOLDER_COLUMNS`].
 pub(super) fn folder_row(row: &Row<'_>) -> rusqlite::Result<FolderRow> {
     let created_at: Timestamp = row.get(4)?;
     Ok(FolderRow {
@@ -177,7 +178,7 @@ impl Way {
     }
 }
 
-fn step_down(path: &EntryPath, name: &str) -> Result<EntryPath, LedgerError> {
+pub(super) fn step_down(path: &EntryPath, name: &str) -> Result<EntryPath, LedgerError> {
     let name = EntryName::parse(name).map_err(|_| corrupt("a folder has no name"))?;
     path.child(&name).map_err(|_| corrupt("a path is too long"))
 }

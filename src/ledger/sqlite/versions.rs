@@ -30,18 +30,14 @@ pub(super) fn commit(
         Ok(target) => target,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let incoming = Incoming {
-        bytes: version.content.size,
-        content_type: &version.attributes.content_type,
-        replaces: target.replaces(),
-    };
+    let incoming = Incoming::of(version, target.replaces());
     if let Err(refusal) = plans::admit(tx, realm.organization, &incoming)? {
         return Ok(Err(refusal));
     }
     if !intents::consume(tx, version.blob)? {
         return Ok(Err(UploadRefusal::IntentExpired));
     }
-    let parent = make_folders(tx, ids, realm, &target, now)?;
+    let parent = make_folders(tx, ids, realm, target.missing_folders(), now)?;
     let created = !matches!(target.old, Some(Old::Live(_)));
     let place = Place { parent, name: target.name, old: target.old };
     let file = store(tx, realm, version, place, now)?;
@@ -49,6 +45,16 @@ pub(super) fn commit(
         commands::record_output(tx, realm, *command, output, &file)?;
     }
     Ok(Ok(Stored { file, created }))
+}
+
+/// What a version would replace if it were let in now, its intent and the plan aside. Changes
+/// nothing.
+pub(super) fn check(
+    tx: &WriteTx<'_>,
+    realm: &Realm,
+    version: &NewVersion,
+) -> Result<Result<Replaces, UploadRefusal>, LedgerError> {
+    Ok(find_target(tx, realm, version)?.map(|target| target.replaces()))
 }
 
 /// Where a version, or an entry that is moved, goes.
@@ -70,6 +76,11 @@ pub(super) enum Old {
 }
 
 impl Target {
+    /// The folders that have to be made: below which one, and their names.
+    pub(super) fn missing_folders(&self) -> (FolderNumber, &[EntryName]) {
+        (self.deepest.record.number, &self.missing)
+    }
+
     fn replaces(&self) -> Replaces {
         match &self.old {
             Some(Old::Live(file)) => Replaces::Bytes(file.content.size),
@@ -140,15 +151,16 @@ pub(super) fn path_to_depth(path: &EntryPath, depth: usize) -> EntryPath {
     EntryPath::parse(&format!("/{}", names.join("/"))).expect("a part of a path is a path")
 }
 
+/// Makes folders one below the other; the number of the last.
 pub(super) fn make_folders(
     tx: &mut WriteTx<'_>,
     ids: &IdSource,
     realm: &Realm,
-    target: &Target,
+    (deepest, missing): (FolderNumber, &[EntryName]),
     now: Timestamp,
 ) -> Result<FolderNumber, LedgerError> {
-    let mut parent = target.deepest.record.number;
-    for name in &target.missing {
+    let mut parent = deepest;
+    for name in missing {
         let number = tx.next_folder();
         let id: EntryId = ids.next();
         let sql = "insert into folders (folder, organization, parent, name, id, created_at) \

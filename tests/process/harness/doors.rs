@@ -138,6 +138,11 @@ impl Client {
         self.send(Method::GET, &target, Proof::Sirv).await
     }
 
+    pub async fn sirv_copy(&self, from: &str, to: &str) -> Result<Answer> {
+        let target = format!("/v2/files/copy?from={}&to={}", encoded(from), encoded(to));
+        self.send(Method::POST, &target, Proof::Sirv).await
+    }
+
     pub async fn sirv_lock(&self, path: &str) -> Result<Answer> {
         let target = format!("/v2/files/lock?filename={}", encoded(path));
         self.send(Method::POST, &target, Proof::Sirv).await

@@ -3,11 +3,10 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
-use super::{Merple, path_of};
+use super::{Merple, archives, path_of};
 use crate::domain::entry::Entry;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
@@ -34,11 +33,12 @@ pub(super) async fn store(
     let (text, written) = path_of(&asked.query)?;
     let overwrite = overwrite_of(&asked.query)?;
     if written.says_folder {
-        return Err(match is_archive(&headers) {
-            true => ApiError::NotImplemented,
-            false => ApiError::Invalid("a path that ends in '/' names a folder".to_owned()),
+        if !archives::is_archive(&headers) {
+            let text = "a path that ends in '/' names a folder, which takes application/zip";
+            return Err(ApiError::Invalid(text.to_owned()).into());
         }
-        .into());
+        let (target, sent) = ((text, written.path), (&headers, body));
+        return Ok(archives::store(&service, &asked, target, overwrite, sent).await?);
     }
     asked.require(Scope::Write)?;
     let target = RawTarget { path: written.path, overwrite };
@@ -72,10 +72,4 @@ fn overwrite_of(query: &Query) -> Result<bool, ApiError> {
         Some("true") => Ok(true),
         Some(_) => Err(ApiError::Invalid("overwrite must be true or false".to_owned())),
     }
-}
-
-fn is_archive(headers: &HeaderMap) -> bool {
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = given.and_then(|text| text.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/zip")
 }

@@ -14,6 +14,7 @@
 //! | `GET /v2/files/readdir?dirname=&continuation=` | 200 `{"contents":[{filename,mtime,contentType,size,isDirectory,meta}],"continuation"?}`, 100 a page, in the order of the names |
 //! | `GET /v2/files/meta/tags?filename=` | 200 `{"tags":[…]}` |
 //! | `POST`, `DELETE /v2/files/meta/tags?filename=` `{"tags":[…]}` | 200, empty; the tags come to those that are there, or go |
+//! | `POST /v2/files/copy?from=&to=` | 200, empty; a file, or a folder with all below it |
 //! | `POST /v2/files/lock?filename=`, `POST /v2/files/unlock?filename=` | 200, empty |
 //! | `GET /v2/account` | 200 `{dateCreated,alias,fileSizeLimit,fetching,minify,cdnTempURL,cdnURL,aliases,status}` |
 //! | `GET /v2/account/storage` | 200 `{plan,burstable,extra,used,files,quotaExceededDate}`, in bytes |
@@ -27,7 +28,8 @@
 //! | no token, an expired one, one whose key is revoked; a key itself; a wrong secret | 401 `Missing authentication` |
 //! | the token lacks the scope | 403 |
 //! | nothing at the path; a job that is unknown, or not this organization's, or not a batch | 404 |
-//! | an upload where a folder is, or below a file; a target that exists; a folder that is not empty; a folder with more in it than can be moved at once | 409, before 423 |
+//! | an upload where a folder is, or below a file; a target that exists, or a source that changed while it was copied; a folder that is not empty; a folder with more in it than can be moved at once | 409, before 423 |
+//! | a copy of more than 10,000 files and folders, or of a folder into itself | 400 |
 //! | a batch of more than 32,768 bytes | 413 `Request Entity Too Large` |
 //! | a batch that is not JSON by its content type | 415 |
 //! | an upload over something locked; a delete or rename of what is locked, lies below a lock or holds something locked; a rename to below a lock; a reserved folder | 423 |
@@ -35,8 +37,8 @@
 //! | an upload that the plan, or the disk, has no room for | 507 |
 //!
 //! Errors are `{"statusCode":N,"error":REASON,"message":TEXT}`. Uploading, making folders,
-//! renaming, tagging and locking need `write`, unlocking `admin`, deleting `delete`, reading `read`;
-//! a job's progress needs `delete` or `read`.
+//! renaming, tagging and locking need `write`, unlocking `admin`, deleting `delete`, reading `read`,
+//! copying `read` and `write`; a job's progress needs `delete` or `read`.
 //!
 //! In a batch, paths without a leading `/`, or malformed otherwise, are counted as not found; `/a`
 //! and `/a/` are one path, and what is repeated or overlaps counts once. What is locked, and the
@@ -47,6 +49,7 @@
 mod account;
 mod batch;
 mod call;
+mod copy;
 mod delete;
 mod filenames;
 mod files;
@@ -95,6 +98,7 @@ pub fn routes() -> Router<Service> {
             "/v2/files/meta/tags",
             get(tags::read).post(tags::add).delete(tags::remove).options(preflight),
         )
+        .route("/v2/files/copy", post(copy::copy).options(preflight))
         .route("/v2/files/lock", post(files::lock).options(preflight))
         .route("/v2/files/unlock", post(files::unlock).options(preflight))
         .route("/v2/account", get(account::account).options(preflight))

@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod copies;
 mod files;
 mod limits;
 mod tokens;
@@ -14,11 +15,14 @@ use http::request::Builder;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::app::{Answer, TestApp};
+use super::app::{Answer, Part, TestApp};
+use crate::blobs::faulty::{Call, Failing};
 use crate::deletion::request::{
     DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
+use crate::domain::attach::Attach;
 use crate::domain::clock::Clock;
+use crate::domain::entry::Entry;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::organization::{Realm, Scopes};
 use crate::domain::path::EntryPath;

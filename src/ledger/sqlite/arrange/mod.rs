@@ -183,7 +183,7 @@ fn make(
         Err(refusal) => return Ok(Err(refusal)),
     };
     target.missing.push(target.name.clone());
-    let number = make_folders(tx, ids, realm, &target, now)?;
+    let number = make_folders(tx, ids, realm, target.missing_folders(), now)?;
     Ok(Ok(folder(tx.connection, number)?.record))
 }
 

@@ -45,7 +45,7 @@ pub(super) fn move_entry(
         return Ok(Err(refusal));
     }
     let target = vacancy.target;
-    let parent = make_folders(tx, ids, realm, &target, request.at)?;
+    let parent = make_folders(tx, ids, realm, target.missing_folders(), request.at)?;
     make_room(tx, realm, &target, request)?;
     let place = Place { parent, name: target.name };
     Ok(Ok(match source.what {

@@ -1,0 +1,34 @@
+//! `POST /v2/files/copy`: a file, or a folder with all below it.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use super::call::Call;
+use crate::domain::entry::Entry;
+use crate::domain::organization::Scope;
+use crate::domain::path::EntryPath;
+use crate::http::error::ApiError;
+use crate::http::state::Service;
+use crate::uploads::Copies;
+
+pub(super) async fn copy(State(service): State<Service>, call: Call) -> Response {
+    call.answer(copied(&service, &call).await)
+}
+
+async fn copied(service: &Service, call: &Call) -> Result<Response, ApiError> {
+    call.asked.require(Scope::Read)?;
+    call.asked.require(Scope::Write)?;
+    let from = EntryPath::parse_written(call.required("from")?)?;
+    let to = EntryPath::parse_written(call.required("to")?)?;
+    let realm = &call.asked.caller.realm;
+    if to.says_folder
+        && let Some(Entry::File(_)) = service.ledger.entry_at(realm, &from).await?
+    {
+        return Err(ApiError::Invalid("to names a folder, and from a file".to_owned()));
+    }
+    let (uploader, ids) = (service.uploader.clone(), service.ids.clone());
+    let copies = Copies::new(uploader, service.ledger.clone(), service.blobs.clone(), ids);
+    copies.copy(realm, &from, &to.path).await?;
+    Ok(StatusCode::OK.into_response())
+}

@@ -1,0 +1,220 @@
+//! Copies: the bytes of a file, or of all files below a folder, once more. No blob is shared, so
+//! that deleting one of the two never concerns the other.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt, stream};
+
+use super::build::{Build, BuildError, Part};
+use super::store::{UploadError, UploadRequest, Uploader};
+use crate::blobs::{BlobError, BlobErrorKind, BlobStore};
+use crate::domain::attach::{ATTACH_ENTRIES_MAX, AttachRefusal, Attached, CopySource};
+use crate::domain::blob::BlobKey;
+use crate::domain::entry::{Attributes, Entry, FileRecord, Origin, UploadRefusal};
+use crate::domain::id::{EntryId, IdSource};
+use crate::domain::organization::Realm;
+use crate::domain::path::{EntryName, EntryPath, WrittenPath};
+use crate::ledger::{Ledger, LedgerError, WalkQuery};
+
+/// Entries that are read at once.
+const PAGE_ENTRIES: usize = 1000;
+
+/// Why nothing was copied.
+#[derive(Debug)]
+pub enum CopyError {
+    /// Nothing is at the source, as far as the caller sees.
+    NotFound,
+    /// The target lies in the folder that would be copied.
+    IntoItself,
+    /// The paths of the copies would be too long.
+    TooLong,
+    /// The commit refused, or would have.
+    Refused(AttachRefusal),
+    /// An intent is gone: it took too long.
+    Expired,
+    /// The blob store failed.
+    Blobs(BlobError),
+    /// The ledger failed.
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for CopyError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// Copies files and folders.
+#[derive(Clone)]
+pub struct Copies {
+    uploader: Uploader,
+    ledger: Arc<dyn Ledger>,
+    blobs: Arc<dyn BlobStore>,
+    ids: Arc<IdSource>,
+}
+
+/// Why a source's bytes did not come.
+#[derive(Debug)]
+enum Fault {
+    /// This file's blob is positively absent.
+    Gone {
+        file: EntryId,
+        blob: BlobKey,
+        target: EntryPath,
+    },
+    Blobs(BlobError),
+}
+
+/// What is to be copied.
+#[derive(Default)]
+struct Found {
+    /// Each with the path of its copy.
+    files: Vec<(FileRecord, EntryPath)>,
+    folders: Vec<EntryPath>,
+}
+
+impl Copies {
+    /// Copies over these parts.
+    pub fn new(
+        uploader: Uploader,
+        ledger: Arc<dyn Ledger>,
+        blobs: Arc<dyn BlobStore>,
+        ids: Arc<IdSource>,
+    ) -> Self {
+        Self { uploader, ledger, blobs, ids }
+    }
+
+    /// Copies what lies at `from` to `to`, where nothing may lie: a file, or a folder with all
+    /// below it. Content, media type, tags and description are copied; locks, links to commands
+    /// and foreign identities are not. All or nothing.
+    pub async fn copy(
+        &self,
+        realm: &Realm,
+        from: &WrittenPath,
+        to: &EntryPath,
+    ) -> Result<Attached, CopyError> {
+        let source = self.ledger.entry_at(realm, from).await?.ok_or(CopyError::NotFound)?;
+        if !realm.sees(to) {
+            let refusal = AttachRefusal::Entry(to.clone(), UploadRefusal::OutsidePrefix);
+            return Err(CopyError::Refused(refusal));
+        }
+        // Said before any byte is copied, and again by the commit.
+        let there = WrittenPath { path: to.clone(), says_folder: false };
+        if self.ledger.entry_at(realm, &there).await?.is_some() {
+            return Err(CopyError::Refused(AttachRefusal::Occupied(to.clone())));
+        }
+        let found = match source {
+            Entry::File(mut file) => {
+                file.attributes.title = to.name().map_or_else(String::new, |n| n.to_string());
+                Found { files: vec![(file, to.clone())], folders: Vec::new() }
+            }
+            Entry::Folder(_) if from.path.contains(to) => return Err(CopyError::IntoItself),
+            Entry::Folder(_) => self.all_below(realm, &from.path, to).await?,
+        };
+        let parts = found.files.into_iter().map(|(file, target)| self.part(file, target));
+        let mut build = Build::new(&self.uploader, &[]);
+        let built = build.receive(stream::iter(parts)).await;
+        if let Err(error) = built {
+            return Err(self.explained(realm, error).await);
+        }
+        let attached = build.attach(realm, found.folders, vec![to.clone()]).await;
+        match attached {
+            Ok(attached) => Ok(attached),
+            Err(error) => Err(self.explained(realm, error).await),
+        }
+    }
+
+    async fn all_below(
+        &self,
+        realm: &Realm,
+        from: &EntryPath,
+        to: &EntryPath,
+    ) -> Result<Found, CopyError> {
+        let mut found = Found::default();
+        let mut query =
+            WalkQuery { top: from.clone(), depth: None, after: None, limit: PAGE_ENTRIES };
+        loop {
+            let page = self.ledger.walk(realm, &query).await?.ok_or(CopyError::NotFound)?;
+            query.after = page.last().map(crate::ledger::Walked::cursor);
+            let is_last = page.len() < PAGE_ENTRIES;
+            for met in page {
+                let target = moved(&met.path, from, to).ok_or(CopyError::TooLong)?;
+                match met.entry {
+                    Entry::File(file) => found.files.push((file, target)),
+                    Entry::Folder(_) => found.folders.push(target),
+                }
+            }
+            if found.files.len() + found.folders.len() > ATTACH_ENTRIES_MAX {
+                return Err(CopyError::Refused(AttachRefusal::TooMany));
+            }
+            if is_last {
+                if found.files.is_empty() && found.folders.is_empty() {
+                    found.folders.push(to.clone());
+                }
+                return Ok(found);
+            }
+        }
+    }
+
+    fn part(
+        &self,
+        file: FileRecord,
+        target: EntryPath,
+    ) -> Part<impl Stream<Item = Result<Bytes, Fault>> + Send + use<>> {
+        let source = CopySource { entry: file.id, sequence: file.sequence };
+        let request = UploadRequest {
+            entry: self.ids.next(),
+            path: target.clone(),
+            overwrite: false,
+            attributes: Attributes { external_id: None, ..file.attributes },
+            output_of: None,
+            origin: Origin::Ordinary,
+        };
+        let (blobs, blob, size) = (Arc::clone(&self.blobs), file.blob, file.content.size);
+        let opened = async move {
+            let found = blobs.read(blob, 0..size).await.map_err(Fault::Blobs)?;
+            let stream = found.ok_or(Fault::Gone { file: file.id, blob, target })?;
+            Ok::<_, Fault>(stream.map_err(Fault::Blobs))
+        };
+        let body = stream::once(opened).try_flatten();
+        Part { request, source: Some((source, file.content)), bytes_max: size, body }
+    }
+
+    /// A blob that is absent under a live row is missing bytes, and nobody may take it for a
+    /// change.
+    async fn explained(&self, realm: &Realm, error: BuildError<Fault>) -> CopyError {
+        match error {
+            BuildError::Upload(UploadError::Body(Fault::Gone { file, blob, target })) => {
+                match self.ledger.file(realm, file).await {
+                    Err(error) => CopyError::Ledger(error),
+                    Ok(Some(present)) if present.blob == blob => CopyError::Blobs(
+                        BlobErrorKind::Corrupt.because("a live file has no bytes to copy"),
+                    ),
+                    Ok(_) => CopyError::Refused(AttachRefusal::SourceChanged(target)),
+                }
+            }
+            BuildError::Upload(UploadError::Body(Fault::Blobs(error))) => CopyError::Blobs(error),
+            BuildError::Upload(UploadError::TooLarge { .. } | UploadError::Refused(_))
+            | BuildError::Differs => {
+                CopyError::Blobs(BlobErrorKind::Corrupt.because("a file is not what it was"))
+            }
+            BuildError::Upload(UploadError::Stalled) => CopyError::Blobs(
+                BlobErrorKind::Unavailable.because("reading a blob takes too long"),
+            ),
+            BuildError::Upload(UploadError::Blobs(error)) => CopyError::Blobs(error),
+            BuildError::Upload(UploadError::Ledger(error)) | BuildError::Ledger(error) => {
+                CopyError::Ledger(error)
+            }
+            BuildError::Expired => CopyError::Expired,
+            BuildError::Refused(refusal) => CopyError::Refused(refusal),
+        }
+    }
+}
+
+/// `path`, which lies below `from`, as it lies below `to`.
+fn moved(path: &EntryPath, from: &EntryPath, to: &EntryPath) -> Option<EntryPath> {
+    path.names().skip(from.names().count()).try_fold(to.clone(), |path, name| {
+        EntryName::parse(name).ok().and_then(|name| path.child(&name).ok())
+    })
+}

@@ -10,6 +10,7 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod error;
+pub mod keepsakes;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::keepsakes::{KeepsakeLedger, Page};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
@@ -420,13 +422,20 @@ pub trait InspectLedger: Send + Sync {
 
 /// All of it: what an application holds.
 pub trait Ledger:
-    EntryLedger + CommandLedger + DeletionLedger + PurgeQueue + OrganizationLedger + InspectLedger
+    EntryLedger
+    + CommandLedger
+    + KeepsakeLedger
+    + DeletionLedger
+    + PurgeQueue
+    + OrganizationLedger
+    + InspectLedger
 {
 }
 
 impl<L> Ledger for L where
     L: EntryLedger
         + CommandLedger
+        + KeepsakeLedger
         + DeletionLedger
         + PurgeQueue
         + OrganizationLedger

@@ -19,6 +19,7 @@
 mod commands;
 mod deletions;
 mod inspection;
+mod keepsakes;
 mod organizations;
 mod purge;
 mod snapshot;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::commands::CommandRow;
 use self::deletions::Deletion;
+use self::keepsakes::Keepsake;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
@@ -38,7 +40,7 @@ use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, IdSource};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::{Tally, Usage};
@@ -79,6 +81,8 @@ struct Holdings {
     folders: BTreeMap<EntryPath, FolderRow>,
     files: BTreeMap<EntryPath, FileRecord>,
     commands: BTreeMap<CommandId, CommandRow>,
+    /// What outlives files, by the version of which it was kept.
+    keepsakes: BTreeMap<(EntryId, BlobKey), Keepsake>,
     deletions: BTreeMap<DeletionId, Deletion>,
     /// When requests were accepted, by what they were counted as.
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,

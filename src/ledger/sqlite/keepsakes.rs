@@ -200,7 +200,7 @@ fn commands(
              order by id desc limit ?2 offset ?3"
         }
         Some(_) => {
-            "select id from commands where organization = ?1 \
+            "select id from commands indexed by commands_by_status where organization = ?1 \
              and json_extract(report, '$.status') = ?4 order by id desc limit ?2 offset ?3"
         }
     };

@@ -12,12 +12,12 @@
 //!
 //! | error | answer, `{"error","message"}` |
 //! |---|---|
-//! | 400 `INVALID_REQUEST` | a query that cannot be read; on a delete, any parameter |
+//! | 400 `INVALID_REQUEST` | a query that cannot be read; on a delete, any parameter; a file that breaks off |
 //! | 401 `UNAUTHORIZED` | no key, or one that does not work |
 //! | 403 `FORBIDDEN` | the key lacks the scope |
 //! | 404 `NOT_FOUND` | no such command, another organization's, one with an output outside the key's prefix; no such file, or, on the delete, one that is deleted already |
 //! | 409 `CONFLICT` | an output, or the file, is locked: nothing was deleted |
-//! | 422 `VALIDATION_ERROR` | an upload that is no form, breaks off, or has no `file` |
+//! | 422 `VALIDATION_ERROR` | an upload that is no form, or has no `file` |
 //! | 429 `RATE_LIMITED` | with `Retry-After` in seconds |
 //! | 500 `INTERNAL_ERROR` | the bytes were not gone in time: the files are deleted all the same |
 //! | 501 `NOT_IMPLEMENTED` | the routes of the command runner: `run-…`, `files/store-file`, `presets`, `webhook-config` |

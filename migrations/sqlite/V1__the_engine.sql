@@ -103,16 +103,33 @@ create table commands (
     primary key (organization, id)
 ) strict, without rowid;
 
--- Outlives the file: what remains of a deleted output.
+create index commands_by_status on commands (organization, json_extract(report, '$.status'), id);
+
+-- Which version is which output of a command, under the name that the worker gave it.
 create table outputs (
     organization integer not null,
     command blob not null,
     output text not null,
     file blob not null,
+    blob_number integer not null,
     title text not null,
+    primary key (organization, command, output)
+) strict, without rowid;
+
+-- What outlives a file: of each version that is an output of a command, or was uploaded through
+-- RenderIO without one. Written with the version and never touched by a deletion: the version is
+-- live where the file's row has the same blob. No names.
+create table keepsakes (
+    organization integer not null,
+    file blob not null,
+    blob_number integer not null,
+    command blob,
+    -- Beneath which the key saw that stored it.
+    prefix text not null,
     size integer not null,
     content_type text not null,
-    primary key (organization, command, output)
+    created_at integer not null,
+    primary key (organization, file, blob_number)
 ) strict, without rowid;
 
 create table intents (

@@ -157,6 +157,17 @@ pub struct NewVersion {
     pub origin: Origin,
 }
 
+impl NewVersion {
+    /// What of it stays readable when its file is gone, if anything: as whose it is kept.
+    pub fn kept_as(&self) -> Option<Origin> {
+        match (&self.output_of, self.origin) {
+            (Some(_), _) => Some(Origin::CommandOutput),
+            (None, Origin::RenderioUpload) => Some(Origin::RenderioUpload),
+            (None, Origin::Ordinary | Origin::CommandOutput) => None,
+        }
+    }
+}
+
 /// Why a new version was not stored. Nothing has changed; its blob is swept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadRefusal {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod command;
 pub mod entry;
 pub mod id;
+pub mod keepsake;
 pub mod organization;
 pub mod path;
 pub mod plans;

@@ -70,6 +70,16 @@ impl<E: Into<ApiError>> From<E> for FormError {
     }
 }
 
+impl FormError {
+    /// As most dialects have it: what is no form is not valid.
+    pub fn invalid(self) -> ApiError {
+        match self {
+            Self::Unreadable(text) => ApiError::Invalid(text),
+            Self::Other(error) => error,
+        }
+    }
+}
+
 impl Form {
     /// The text of a field that may stand once.
     pub fn single(&self, name: &str) -> Result<Option<&str>, ApiError> {

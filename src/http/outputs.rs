@@ -40,7 +40,7 @@ pub struct CommandAnswer {
     original_request: Value,
 }
 
-/// An output as answers show it. What would have to be read out of the media is not known.
+/// An output as answers show it.
 #[derive(Debug, Serialize)]
 pub struct OutputAnswer {
     file_id: String,
@@ -50,12 +50,19 @@ pub struct OutputAnswer {
     is_deleted: bool,
     filename: String,
     size_mbytes: Option<f64>,
+    mime_type: String,
+    #[serde(flatten)]
+    media: UnreadMedia,
+}
+
+/// What only the media themselves could tell, and delenda does not read: all of it null.
+#[derive(Debug, Default, Serialize)]
+pub struct UnreadMedia {
     duration: Option<f64>,
     file_type: Option<&'static str>,
     file_format: Option<&'static str>,
     codec: Option<&'static str>,
     pixel_format: Option<&'static str>,
-    mime_type: String,
     width: Option<u32>,
     height: Option<u32>,
     frame_rate: Option<f64>,
@@ -116,17 +123,8 @@ impl OutputAnswer {
             rendi_store_type: "OUTPUT",
             filename: output.title.clone(),
             size_mbytes: Some(megabytes(output.size)),
-            duration: None,
-            file_type: None,
-            file_format: None,
-            codec: None,
-            pixel_format: None,
             mime_type: output.content_type.clone(),
-            width: None,
-            height: None,
-            frame_rate: None,
-            bitrate_video_kb: None,
-            bitrate_audio_kb: None,
+            media: UnreadMedia::default(),
         }
     }
 }

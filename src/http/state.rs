@@ -11,7 +11,7 @@ use super::limits::{
 use super::signing::Signer;
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
-use crate::deletion::accept::Deleter;
+use crate::deletion::accept::{Awaited, Deleter};
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
     Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
@@ -20,7 +20,7 @@ use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, MissedSubject};
 use crate::uploads::Uploader;
 
 /// The state of every handler. Cheap to clone.
@@ -114,6 +114,21 @@ impl Service {
             allowance: None,
             at: self.clock.now(),
         }
+    }
+
+    /// Deletes what one selector names and waits until the bytes are gone, for the doors that
+    /// answer only then; for as long as is set. A repeat of a call that waited in vain joins it.
+    pub async fn delete_and_wait(
+        &self,
+        caller: &Caller,
+        door: Door,
+        (selector, subject): (Selector, MissedSubject),
+    ) -> Result<Awaited, ApiError> {
+        let mut request = self.delete_request(caller, door, vec![selector]);
+        request.joins_missed = true;
+        let at_most = self.settings.bytes_gone_wait;
+        let decided = self.deleter.delete_and_wait(request, subject, at_most).await?;
+        decided.map_err(|declined| self.declined(declined))
     }
 
     /// Why a request for a single thing was not accepted, as a kind of error. What is not there

@@ -11,6 +11,7 @@
 
 pub mod attach;
 pub mod error;
+pub mod keepsakes;
 pub mod plans;
 pub mod sqlite;
 pub mod tree;
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::plans::PlanLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
@@ -433,6 +435,7 @@ pub trait Ledger:
     EntryLedger
     + TreeLedger
     + CommandLedger
+    + KeepsakeLedger
     + DeletionLedger
     + PurgeQueue
     + OrganizationLedger
@@ -447,6 +450,7 @@ impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
         + CommandLedger
+        + KeepsakeLedger
         + DeletionLedger
         + PurgeQueue
         + OrganizationLedger

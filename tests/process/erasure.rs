@@ -50,6 +50,47 @@ async fn after_every_kind_of_delete_no_byte_is_left() {
     assert_eq!(blob_files(&data), Vec::<PathBuf>::new());
 }
 
+/// Whether any of the ledger's files, once it is closed, contains this text.
+fn is_in_the_ledger(data: &Path, text: &str) -> bool {
+    let files = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    let mut files = files.filter(|path| path.is_file());
+    files.any(|path| {
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_an_upload_survives_a_restart_and_has_no_name() {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    let server = Server::start(&data);
+    let client = server.member("one").client;
+    let name = "dismissal-of-j-smith.pdf";
+    let single = client.renderio_put(name, CONTENT).await.unwrap();
+    let swept = client.renderio_put(name, CONTENT).await.unwrap();
+    client.renderio_delete_file(&single).await.unwrap().expect(200);
+    assert_eq!(blob_files(&data).len(), 1, "gone before the answer");
+    let folder = client.sirv_delete(&["/uploads"]).await.unwrap().expect(200).json();
+    let result = client.sirv_result(folder["id"].as_str().unwrap()).await;
+    assert_eq!(result["skipped"], json!(["/uploads"]));
+    client.templated_delete(std::slice::from_ref(&swept)).await.unwrap().expect(200);
+    client.settled_usage().await;
+    let data = server.terminate();
+    verify(&data);
+    assert!(is_in_the_ledger(&data, "/uploads"), "the search finds what is there");
+    assert!(!is_in_the_ledger(&data, name), "a deleted file's name is kept nowhere");
+    let server = Server::start(&data);
+    let client = server.again(&client);
+    for file in [&single, &swept] {
+        let shown = client.renderio_file(file).await.unwrap().expect(200).json();
+        let told = (&shown["is_deleted"], &shown["storage_url"], &shown["rendi_store_type"]);
+        assert_eq!(told, (&json!(true), &json!(null), &json!("UPLOAD")));
+        client.renderio_delete_file(file).await.unwrap().expect(404);
+    }
+    server.terminate();
+}
+
 #[tokio::test]
 async fn what_is_locked_stays_through_all_five_doors_and_a_restart() {
     let home = TempDir::new().unwrap();

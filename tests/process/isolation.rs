@@ -25,6 +25,8 @@ const VOLATILE: [&str; 7] = [
 /// Names of one of each kind of thing, all of the same length in each set.
 struct Names {
     file: String,
+    /// An upload that is deleted, and remembered.
+    remembered: String,
     path: String,
     folder: String,
     command: String,
@@ -39,6 +41,7 @@ impl Names {
         let id = |digit: char| format!("019a0000-0000-7000-8000-00000000000{digit}");
         Self {
             file: id('1'),
+            remembered: id('6'),
             path: "/absent/file.txt".to_owned(),
             folder: "/absent".to_owned(),
             command: id('2'),
@@ -51,6 +54,8 @@ impl Names {
     /// Names of things in an organization that all exist.
     async fn made(client: &Client, organization: &str) -> Self {
         let file = client.swiftia_put("file", None, CONTENT).await.unwrap().expect(201).json();
+        let remembered = client.renderio_put("file", CONTENT).await.unwrap();
+        client.renderio_delete_file(&remembered).await.unwrap().expect(200);
         client.merple_put("/secret/file.txt", CONTENT).await.unwrap().expect(201);
         let command = client.command_create().await.unwrap().expect(201).json();
         let command = command["command_id"].as_str().unwrap().to_owned();
@@ -60,6 +65,7 @@ impl Names {
         let deletion = [&job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]].join("-");
         Self {
             file: file["id"].as_str().unwrap().to_owned(),
+            remembered,
             path: "/secret/file.txt".to_owned(),
             folder: "/secret".to_owned(),
             command,
@@ -71,8 +77,8 @@ impl Names {
 
     /// An answer's text with these names taken out.
     fn without(&self, text: &str) -> String {
-        let Self { file, path, folder, command, job, deletion, organization } = self;
-        [path, folder, file, command, job, deletion, organization]
+        let Self { file, remembered, path, folder, command, job, deletion, organization } = self;
+        [path, folder, file, remembered, command, job, deletion, organization]
             .into_iter()
             .fold(text.to_owned(), |text, name| {
                 text.replace(name, "NAME").replace(&encoded(name), "NAME")
@@ -99,10 +105,12 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, path, folder, command, job, organization, .. } = names;
+    let Names { file, remembered, path, folder, command, job, organization, .. } = names;
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
         probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
+        probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
+        probe("GET", Proof::Renderio, format!("/api/v1/files/{remembered}")),
         probe("GET", Proof::Bearer, format!("/api/uploads/files/{file}")),
         probe(
             "GET",
@@ -129,15 +137,17 @@ fn reads(names: &Names) -> Vec<Probe> {
 
 /// Changes, and routes that a later version may have, through every way that takes a name.
 fn changes(names: &Names) -> Vec<Probe> {
-    let Names { file, path, folder, command, deletion, organization, .. } = names;
+    let Names { file, remembered, path, folder, command, deletion, organization, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
     vec![
         probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
-        probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
         probe("DELETE", Proof::Renderio, format!("/api/v1/files/{file}")),
+        probe("DELETE", Proof::Renderio, format!("/api/v1/files/{remembered}")),
+        probe("GET", Proof::Bearer, format!("/api/uploads/files/{remembered}")),
+        probe("DELETE", Proof::Bearer, format!("/v1/uploads?ids={remembered}")),
         probe("DELETE", Proof::Bearer, format!("/api/uploads/files/{file}")),
         probe(
             "DELETE",
@@ -225,6 +235,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
     let (own, other) = (server.member("own"), server.member("other"));
     let (foreign, absent) =
         (Names::made(&other.client, &other.organization).await, Names::absent());
+    other.client.settled_usage().await;
     let before = state_of(&other.client).await;
     for sets in [reads, changes] {
         for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {

@@ -14,6 +14,7 @@ pub(crate) mod entries;
 pub(crate) mod folders;
 pub(crate) mod intents;
 pub(crate) mod isolation;
+pub(crate) mod keepsakes;
 pub(crate) mod listing;
 pub(crate) mod locks;
 pub(crate) mod model;
@@ -194,6 +195,22 @@ macro_rules! every_check {
                 a_command_with_an_output_outside_the_prefix_is_hidden,
                 a_missed_answer_for_outputs_is_given_once,
                 an_output_needs_its_own_organizations_command,
+            }
+            keepsakes {
+                an_upload_through_renderio_is_known_after_every_kind_of_deletion,
+                what_is_doomed_is_known_as_deleted_before_it_is_expanded,
+                an_ordinary_file_leaves_nothing,
+                an_overwritten_upload_is_known_by_what_lies_there_until_that_is_gone,
+                an_output_is_known_by_its_file_after_its_deletion,
+                an_output_stored_again_is_kept_once,
+                what_was_kept_is_in_no_other_answer,
+                files_and_keepsakes_are_listed_together_newest_first,
+                a_page_of_known_files_is_full_unless_it_is_the_last,
+                a_keepsake_is_seen_from_its_prefix_upwards,
+                a_live_file_is_known_where_it_lies,
+                foreign_keepsakes_are_not_known,
+                commands_are_listed_newest_first_and_by_status,
+                a_page_of_commands_is_full_unless_it_is_the_last,
             }
             isolation {
                 a_foreign_file_cannot_be_read,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use super::{Holdings, MemoryLedger};
+use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport, Output};
 use crate::domain::entry::FileRecord;
@@ -25,9 +26,8 @@ pub(super) struct CommandRow {
 /// One output as it was stored.
 pub(super) struct OutputRow {
     pub(super) file: EntryId,
+    blob: BlobKey,
     title: String,
-    size: u64,
-    content_type: String,
 }
 
 impl Holdings {
@@ -50,15 +50,38 @@ impl Holdings {
         self.commands.get(&id).filter(|_| all_seen)
     }
 
-    pub(super) fn record_output(&mut self, command: CommandId, key: String, file: &FileRecord) {
-        let row = OutputRow {
-            file: file.id,
-            title: file.attributes.title.clone(),
-            size: file.content.size,
-            content_type: file.attributes.content_type.clone(),
+    /// The command with all its outputs, where the realm sees it.
+    pub(super) fn command(&self, realm: &Realm, id: CommandId) -> Option<Command> {
+        let row = self.visible_command(realm, id)?;
+        let output = |(key, output): (&String, &OutputRow)| {
+            let kept = &self.keepsakes[&(output.file, output.blob)];
+            let live = self.live_output(id, output.file).map(|(_, file)| file.blob);
+            Output {
+                key: key.clone(),
+                file: output.file,
+                title: output.title.clone(),
+                size: kept.size,
+                content_type: kept.content_type.clone(),
+                live: live.filter(|blob| *blob == output.blob),
+            }
         };
+        Some(Command {
+            id,
+            created_at: row.created_at,
+            report: row.report.clone(),
+            closed: row.closed,
+            outputs: row.outputs.iter().map(output).collect(),
+        })
+    }
+
+    pub(super) fn record_output(&mut self, command: CommandId, key: String, file: &FileRecord) {
+        let title = file.attributes.title.clone();
+        let row = OutputRow { file: file.id, blob: file.blob, title };
         let command = self.commands.get_mut(&command).expect("its absence was refused before");
-        command.outputs.insert(key, row);
+        let before = command.outputs.insert(key, row);
+        if let Some(before) = before.filter(|before| before.file == file.id) {
+            self.keepsakes.remove(&(before.file, before.blob));
+        }
     }
 }
 
@@ -77,23 +100,6 @@ impl CommandLedger for MemoryLedger {
     }
 
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {
-        let state = self.state();
-        let holdings = state.holdings(realm.organization);
-        let Some(row) = holdings.visible_command(realm, id) else { return Ok(None) };
-        let output = |(key, output): (&String, &OutputRow)| Output {
-            key: key.clone(),
-            file: output.file,
-            title: output.title.clone(),
-            size: output.size,
-            content_type: output.content_type.clone(),
-            live: holdings.live_output(id, output.file).map(|(_, file)| file.blob),
-        };
-        Ok(Some(Command {
-            id,
-            created_at: row.created_at,
-            report: row.report.clone(),
-            closed: row.closed,
-            outputs: row.outputs.iter().map(output).collect(),
-        }))
+        Ok(self.state().holdings(realm.organization).command(realm, id))
     }
 }

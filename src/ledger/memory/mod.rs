@@ -21,6 +21,7 @@ mod attach;
 mod commands;
 mod deletions;
 mod inspection;
+mod keepsakes;
 mod organizations;
 mod plans;
 mod purge;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::commands::CommandRow;
 use self::deletions::Deletion;
+use self::keepsakes::Keepsake;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
@@ -42,7 +44,7 @@ use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, IdSource};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
@@ -85,6 +87,8 @@ struct Holdings {
     folders: BTreeMap<EntryPath, FolderRow>,
     files: BTreeMap<EntryPath, FileRecord>,
     commands: BTreeMap<CommandId, CommandRow>,
+    /// What outlives files, by the version of which it was kept.
+    keepsakes: BTreeMap<(EntryId, BlobKey), Keepsake>,
     deletions: BTreeMap<DeletionId, Deletion>,
     /// When requests were accepted, by what they were counted as.
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,

@@ -47,6 +47,7 @@ impl State {
             folders,
             files: BTreeMap::new(),
             commands: BTreeMap::new(),
+            keepsakes: BTreeMap::new(),
             deletions: BTreeMap::new(),
             accepted: BTreeMap::new(),
             missed: Vec::new(),

@@ -135,6 +135,7 @@ impl State {
         let name = version.path.name().expect("the root is a folder, which is refused");
         self.make_room(organization, folder, &name, now);
         let sequence = Sequence(self.next_number());
+        let kept_as = version.kept_as();
         let holdings = self.holdings_mut(organization);
         let before = holdings.files.remove(&version.path);
         let mut file = FileRecord {
@@ -157,6 +158,9 @@ impl State {
         }
         holdings.uploaded += Tally::one(version.content.size);
         holdings.files.insert(version.path, file.clone());
+        if let Some(origin) = kept_as {
+            holdings.keep(realm, origin, &file);
+        }
         if let Some((command, key)) = version.output_of {
             holdings.record_output(command, key, &file);
         }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteLedger;
 use super::entries::live_row;
-use super::rows::{FileRow, failed, read_json, signed, unsigned};
+use super::rows::{FileRow, failed, read_json, unsigned};
 use super::tree::{Grounds, is_seen};
 use super::writer::WriteTx;
 use crate::domain::clock::Timestamp;
@@ -44,7 +44,8 @@ impl CommandLedger for SqliteLedger {
     }
 }
 
-fn read(
+/// The command with all its outputs, where the realm sees it.
+pub(super) fn read(
     connection: &Connection,
     realm: &Realm,
     id: CommandId,
@@ -59,39 +60,47 @@ fn read(
     });
     let Some(mut command) = found.optional().map_err(failed(context))? else { return Ok(None) };
     let grounds = Grounds::of(connection, realm.organization)?;
-    for (mut output, file) in outputs(connection, realm, id)? {
-        let live = live_output(connection, &grounds, realm, id, file)?;
+    for OutputRow { mut output, blob_number } in outputs(connection, realm, id)? {
+        let live = live_output(connection, &grounds, realm, id, output.file)?;
         if let Some(file) = &live
             && !is_seen(connection, realm, file)?
         {
             return Ok(None);
         }
-        output.live = live.map(|file| file.blob.key);
+        let blob = live.map(|file| file.blob.key);
+        output.live = blob.filter(|blob| blob.number == blob_number);
         command.outputs.push(output);
     }
     Ok(Some(command))
+}
+
+/// An output that is not known to be live, and the version that it is.
+struct OutputRow {
+    output: Output,
+    blob_number: i64,
 }
 
 fn outputs(
     connection: &Connection,
     realm: &Realm,
     command: CommandId,
-) -> Result<Vec<(Output, EntryId)>, LedgerError> {
-    let sql = "select output, file, title, size, content_type from outputs \
-               where organization = ?1 and command = ?2 order by output";
+) -> Result<Vec<OutputRow>, LedgerError> {
+    let sql = "select o.output, o.file, o.title, k.size, k.content_type, o.blob_number \
+               from outputs o join keepsakes k on k.organization = o.organization \
+               and k.file = o.file and k.blob_number = o.blob_number \
+               where o.organization = ?1 and o.command = ?2 order by o.output";
     let context = "reading outputs";
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
     let rows = statement.query_map(params![realm.organization, command], |row| {
-        let file: EntryId = row.get(1)?;
         let output = Output {
             key: row.get(0)?,
-            file,
+            file: row.get(1)?,
             title: row.get(2)?,
             size: unsigned(row.get(3)?),
             content_type: row.get(4)?,
             live: None,
         };
-        Ok((output, file))
+        Ok(OutputRow { output, blob_number: row.get(5)? })
     });
     rows.and_then(Iterator::collect).map_err(failed(context))
 }
@@ -116,7 +125,7 @@ pub(super) fn live_outputs(
     command: CommandId,
 ) -> Result<Vec<FileRow>, LedgerError> {
     let mut ids: Vec<EntryId> =
-        outputs(connection, realm, command)?.into_iter().map(|(_, file)| file).collect();
+        outputs(connection, realm, command)?.into_iter().map(|row| row.output.file).collect();
     // Two outputs may have been stored in one file.
     ids.sort_unstable();
     ids.dedup();
@@ -150,7 +159,8 @@ pub(super) fn close(
     closed.map(|_| ()).map_err(failed("closing a command"))
 }
 
-/// Records which file holds an output.
+/// Records which version is an output. A version of the same file that was this output before is
+/// replaced, and so is what was kept of it.
 pub(super) fn record_output(
     tx: &WriteTx<'_>,
     realm: &Realm,
@@ -158,20 +168,15 @@ pub(super) fn record_output(
     output: &str,
     file: &FileRecord,
 ) -> Result<(), LedgerError> {
+    let context = "recording an output";
+    let sql = "delete from keepsakes where organization = ?1 and file = ?4 and blob_number = \
+         (select blob_number from outputs where organization = ?1 and command = ?2 \
+         and output = ?3 and file = ?4)";
+    let replaced = params![realm.organization, command, output, file.id];
+    tx.connection.execute(sql, replaced).map_err(failed(context))?;
     let sql = "insert or replace into outputs \
-         (organization, command, output, file, title, size, content_type) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let recorded = tx.connection.execute(
-        sql,
-        params![
-            realm.organization,
-            command,
-            output,
-            file.id,
-            file.attributes.title,
-            signed(file.content.size),
-            file.attributes.content_type
-        ],
-    );
-    recorded.map(|_| ()).map_err(failed("recording an output"))
+         (organization, command, output, file, blob_number, title) values (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (blob, title) = (file.blob.number, &file.attributes.title);
+    let recorded = params![realm.organization, command, output, file.id, blob, title];
+    tx.connection.execute(sql, recorded).map(|_| ()).map_err(failed(context))
 }

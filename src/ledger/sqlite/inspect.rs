@@ -116,6 +116,7 @@ fn rules() -> Vec<(&'static str, String)> {
     let mut rules = usage_rules();
     rules.extend(tree_rules());
     rules.extend(deletion_rules());
+    rules.extend(keepsake_rules());
     rules
 }
 
@@ -214,6 +215,25 @@ fn tree_rules() -> Vec<(&'static str, String)> {
                 "select count(*) from files f join folders d on d.folder = f.folder \
                  join folders e on e.parent = f.folder and e.name = f.name where {LIVE}"
             ),
+        ),
+    ]
+}
+
+fn keepsake_rules() -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "outputs of which nothing is kept",
+            "select count(*) from outputs o where not exists (select 1 from keepsakes k where \
+             k.organization = o.organization and k.file = o.file \
+             and k.blob_number = o.blob_number)"
+                .to_owned(),
+        ),
+        (
+            "keepsakes that say something else than their file",
+            "select count(*) from keepsakes k join files f on f.organization = k.organization \
+             and f.id = k.file and f.blob_number = k.blob_number \
+             where f.size <> k.size or f.command is not k.command"
+                .to_owned(),
         ),
     ]
 }

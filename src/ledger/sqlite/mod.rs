@@ -20,6 +20,7 @@ mod expand;
 mod inspect;
 mod installation;
 mod intents;
+mod keepsakes;
 mod keys;
 mod locks;
 mod organizations;

@@ -7,7 +7,7 @@ use super::organizations::Part;
 use super::rows::{attributes_text, failed, signed};
 use super::tree::{FolderRow, Grounds, Way, child_file, child_folder, folder, live_child};
 use super::writer::WriteTx;
-use super::{commands, deletions, intents, plans};
+use super::{commands, deletions, intents, keepsakes, plans};
 use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FileRecord, FolderNumber, NewVersion, Stored, UploadRefusal};
@@ -41,6 +41,7 @@ pub(super) fn commit(
     let created = !matches!(target.old, Some(Old::Live(_)));
     let place = Place { parent, name: target.name, old: target.old };
     let file = store(tx, realm, version, place, now)?;
+    keepsakes::keep(tx, realm, version, &file)?;
     if let Some((command, output)) = &version.output_of {
         commands::record_output(tx, realm, *command, output, &file)?;
     }

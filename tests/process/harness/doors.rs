@@ -109,8 +109,24 @@ impl Client {
     }
 }
 
-/// RenderIO: outputs of commands.
+/// RenderIO: outputs of commands, and files.
 impl Client {
+    /// Uploads; its id.
+    pub async fn renderio_put(&self, name: &str, body: Bytes) -> Result<String> {
+        let part = Part::bytes(body.to_vec()).file_name(name.to_owned());
+        let request = self.request(Method::POST, "/api/v1/files/upload", Proof::Renderio).await?;
+        let stored = answer(request.multipart(Form::new().part("file", part))).await?.expect(200);
+        Ok(stored.json()["file_id"].as_str().unwrap().to_owned())
+    }
+
+    pub async fn renderio_file(&self, id: &str) -> Result<Answer> {
+        self.send(Method::GET, &format!("/api/v1/files/{id}"), Proof::Renderio).await
+    }
+
+    pub async fn renderio_delete_file(&self, id: &str) -> Result<Answer> {
+        self.send(Method::DELETE, &format!("/api/v1/files/{id}"), Proof::Renderio).await
+    }
+
     pub async fn renderio_command(&self, id: &str) -> Result<Answer> {
         self.send(Method::GET, &format!("/api/v1/commands/{id}"), Proof::Renderio).await
     }

@@ -5,8 +5,10 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::Renderio;
-use super::wire::FilesDeleted;
+use super::page::page_of;
+use super::wire::{CommandPage, FilesDeleted};
 use crate::deletion::request::{Door, Selector};
+use crate::domain::command::CommandStatus;
 use crate::domain::id::CommandId;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
@@ -14,6 +16,7 @@ use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::outputs::CommandAnswer;
+use crate::http::query::Query;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::ledger::MissedSubject;
@@ -27,19 +30,47 @@ pub(super) async fn delete_files(
     authenticated.query.only(&[])?;
     authenticated.require(Scope::Delete)?;
     let command = command.parse(CommandId::parse).ok_or(ApiError::NotFound)?;
-    let selectors = vec![Selector::Outputs(command)];
-    let mut request = service.delete_request(&authenticated.caller, Door::Renderio, selectors);
-    request.joins_missed = true;
-    let subject = MissedSubject::Outputs(command);
-    let at_most = service.settings.bytes_gone_wait;
-    let decided = service.deleter.delete_and_wait(request, subject, at_most).await?;
-    let awaited = decided.map_err(|declined| service.declined(declined))?;
+    let subject = (Selector::Outputs(command), MissedSubject::Outputs(command));
+    let caller = &authenticated.caller;
+    let awaited = service.delete_and_wait(caller, Door::Renderio, subject).await?;
     match awaited.bytes_gone {
         true => {
             let answer = FilesDeleted { deleted: true, files_deleted: awaited.files };
             Ok(json::answer(StatusCode::OK, &answer))
         }
         false => Err(ApiError::BytesRemain.into()),
+    }
+}
+
+/// A page of commands, newest first.
+pub(super) async fn list(
+    State(service): State<Service>,
+    authenticated: Authenticated<Renderio>,
+    headers: HeaderMap,
+) -> Result<Response, DialectError<Renderio>> {
+    let page = page_of(&authenticated.query)?;
+    let status = status_of(&authenticated.query)?;
+    authenticated.require(Scope::Read)?;
+    let caller = &authenticated.caller;
+    let commands = service.ledger.commands(&caller.realm, status, page).await?.into_iter();
+    let organization = caller.organization.id;
+    let commands = commands
+        .map(|command| CommandAnswer::of(&service, &headers, organization, command))
+        .collect();
+    let answer = CommandPage { commands, limit: page.limit, offset: page.offset };
+    Ok(json::answer(StatusCode::OK, &answer))
+}
+
+fn status_of(query: &Query) -> Result<Option<CommandStatus>, ApiError> {
+    match query.single("status")? {
+        None | Some("") => Ok(None),
+        Some("QUEUED") => Ok(Some(CommandStatus::Queued)),
+        Some("PROCESSING") => Ok(Some(CommandStatus::Processing)),
+        Some("SUCCESS") => Ok(Some(CommandStatus::Success)),
+        Some("FAILED") => Ok(Some(CommandStatus::Failed)),
+        Some(_) => Err(ApiError::Invalid(
+            "status must be QUEUED, PROCESSING, SUCCESS or FAILED".to_owned(),
+        )),
     }
 }
 

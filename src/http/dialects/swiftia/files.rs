@@ -34,13 +34,9 @@ pub(super) async fn delete(
     authenticated.query.only(&["organizationId"])?;
     authenticated.require(Scope::Delete)?;
     let file = file.parse(EntryId::parse).ok_or(ApiError::NotFound)?;
-    let selectors = vec![Selector::File(file)];
-    let mut request = service.delete_request(&authenticated.caller, Door::Swiftia, selectors);
-    request.joins_missed = true;
-    let subject = MissedSubject::File(file);
-    let at_most = service.settings.bytes_gone_wait;
-    let decided = service.deleter.delete_and_wait(request, subject, at_most).await?;
-    let awaited = decided.map_err(|declined| service.declined(declined))?;
+    let subject = (Selector::File(file), MissedSubject::File(file));
+    let caller = &authenticated.caller;
+    let awaited = service.delete_and_wait(caller, Door::Swiftia, subject).await?;
     let (status, error) = match awaited.bytes_gone {
         true => (StatusCode::OK, None),
         false => (StatusCode::INTERNAL_SERVER_ERROR, Some(BYTES_REMAIN)),

@@ -26,10 +26,11 @@ pub(super) async fn upload(
     request: Request,
 ) -> Result<Response, DialectError<Swiftia>> {
     let headers = request.headers().clone();
-    multipart::check(&service, &headers).map_err(no_form)?;
+    multipart::check(&service, &headers).map_err(FormError::invalid)?;
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
-    let form = read_form(&service, realm, Target::Unknown, request).await.map_err(no_form)?;
+    let form =
+        read_form(&service, realm, Target::Unknown, request).await.map_err(FormError::invalid)?;
     let caller = &authenticated.caller;
     let (upload, received) = place(&service, caller, form)?;
     let stored = service
@@ -38,13 +39,6 @@ pub(super) async fn upload(
         .await?;
     let answer = File::of(&service, &headers, caller.organization.id, stored.file);
     Ok(json::answer(StatusCode::CREATED, &answer))
-}
-
-fn no_form(error: FormError) -> ApiError {
-    match error {
-        FormError::Unreadable(text) => ApiError::Invalid(text),
-        FormError::Other(error) => error,
-    }
 }
 
 fn place(

@@ -63,10 +63,11 @@ pub(super) async fn upload(
     request: Request,
 ) -> Result<Response, DialectError<Templated>> {
     let headers = request.headers().clone();
-    multipart::check(&service, &headers).map_err(no_form)?;
+    multipart::check(&service, &headers).map_err(FormError::invalid)?;
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
-    let mut form = read_form(&service, realm, Target::New, request).await.map_err(no_form)?;
+    let mut form =
+        read_form(&service, realm, Target::New, request).await.map_err(FormError::invalid)?;
     let file = form.file.take();
     let FormFile { received, name, content_type } =
         file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;
@@ -88,11 +89,4 @@ pub(super) async fn upload(
     let stored = service.uploader.attach::<Infallible>(&caller.realm, upload, received).await?;
     let answer = Upload::of(&service, &headers, caller.organization.id, stored.file);
     Ok(json::answer(StatusCode::OK, &answer))
-}
-
-fn no_form(error: FormError) -> ApiError {
-    match error {
-        FormError::Unreadable(text) => ApiError::Invalid(text),
-        FormError::Other(error) => error,
-    }
 }

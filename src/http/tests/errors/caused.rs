@@ -90,6 +90,45 @@ fn small() -> String {
 }
 
 #[tokio::test]
+async fn what_a_request_to_renderio_can_do_wrong_is_told_in_its_shape() {
+    let door = Door::open("x-api-key", "key", Scope::Write).await;
+    let told = |answer: &Answer, status: u16, code: &str, text: &str| {
+        check(answer, super::JSON, status, &json!({ "error": code, "message": text }));
+    };
+    let files = "/api/v1/files";
+    let answer = door.plain("no", Method::GET, files).await;
+    told(&answer, 401, "UNAUTHORIZED", "Missing or invalid API key");
+    let post = || (Method::POST, "/api/v1/files/upload");
+    let answer = door.call(&door.others, post(), &[FORM], small()).await;
+    told(&answer, 403, "FORBIDDEN", "The API key lacks the scope 'write'");
+    let answer = door.plain(&door.all, Method::PATCH, files).await;
+    told(&answer, 405, "METHOD_NOT_ALLOWED", "Method not allowed");
+    assert_eq!(answer.header("allow"), "GET,HEAD");
+    told(&door.plain(&door.all, Method::GET, "/api/v1/else").await, 404, "NOT_FOUND", "Not found");
+    let answer = door.plain(&door.all, Method::GET, &format!("{files}?limit=a")).await;
+    let text = "query parameter 'limit' must be a whole number from 1 to 100";
+    told(&answer, 400, "INVALID_REQUEST", text);
+    let answer = door.call(&door.all, post(), &[FORM], too_large()).await;
+    told(&answer, 413, "PAYLOAD_TOO_LARGE", "At most 1000 bytes are accepted");
+    let encoded = [FORM, ("content-encoding", "gzip")];
+    let answer = door.call(&door.all, post(), &encoded, small()).await;
+    told(&answer, 415, "INVALID_REQUEST", "The media type is not accepted");
+    let answer = door.call(&door.all, post(), &[], small()).await;
+    told(&answer, 422, "VALIDATION_ERROR", "the body is not multipart/form-data");
+    let answer = door.plain(&door.all, Method::POST, "/api/v1/run-ffmpeg-command").await;
+    told(&answer, 501, "NOT_IMPLEMENTED", "Not implemented");
+    let stored = door.call(&door.all, post(), &[FORM], small()).await.json();
+    let file = stored["file_id"].as_str().unwrap();
+    door.app.lock(&format!("/uploads/2023-11-14/{file}-a.png"), true).await;
+    let answer = door.plain(&door.all, Method::DELETE, &format!("{files}/{file}")).await;
+    told(&answer, 409, "CONFLICT", "A file is locked");
+    door.app.faults.fail(Call::Finish, Failing::Afterwards);
+    let answer = door.call(&door.all, post(), &[FORM], small()).await;
+    told(&answer, 503, "UNAVAILABLE", "Not available for the moment");
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+#[tokio::test]
 async fn what_a_request_to_swiftia_can_do_wrong_is_told_in_its_shape() {
     let door = Door::open("authorization", "key", Scope::Delete).await;
     let told = |answer: &Answer, status: u16, text: &str| {

@@ -3,6 +3,7 @@
 
 mod caused;
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
@@ -107,7 +108,7 @@ async fn table<D: Dialect>(media_type: &str) -> String {
             others.map(|(name, value)| format!(" {name}={}", value.to_str().unwrap())).collect();
         others.sort_unstable();
         let (status, text) = (answer.status.as_u16(), answer.text());
-        lines.push_str(&format!("{status} {text}{}\n", others.concat()));
+        writeln!(lines, "{status} {text}{}", others.concat()).unwrap();
     }
     lines
 }

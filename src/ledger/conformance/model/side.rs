@@ -12,7 +12,7 @@ use crate::deletion::request::{Allowance, DeleteRequest, Selector};
 use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
-use crate::domain::entry::{Entry, FileRecord, NewVersion};
+use crate::domain::entry::{Entry, FileRecord, NewVersion, Origin};
 use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
 use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::plans::{Announced, PlanLimits, Plans, Target};
@@ -22,7 +22,7 @@ use crate::ledger::conformance::fixture::{
     written,
 };
 use crate::ledger::{
-    FileQuery, Lease, LeaseToken, MissedSubject, Settlement, Standing, StepLimits,
+    FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
 };
 
 const THREE_A_MINUTE: Allowance =
@@ -124,6 +124,10 @@ impl Side {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
                 version.overwrite = *overwrite;
+                // Every other size comes through the door that keeps something.
+                if size % 2 == 1 {
+                    version.origin = Origin::RenderioUpload;
+                }
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await
             }
@@ -131,6 +135,7 @@ impl Side {
                 let path = format!("/commands/{command}/{key}");
                 let mut version = self.version(&path, 1, false, given).await;
                 version.output_of = Some((given.commands[*command], key.to_string()));
+                version.origin = Origin::CommandOutput;
                 self.commit(*who, version, now).await
             }
             Operation::Reserve => {
@@ -363,6 +368,9 @@ impl Side {
                 });
                 writeln!(text, "{command:?}").unwrap();
             }
+            for page in [Page { offset: 0, limit: 1000 }, Page { offset: 2, limit: 2 }] {
+                self.write_known(realm, page, &mut text).await;
+            }
             for id in &given.deletions {
                 let Some(mut record) = ledger.deletion(realm, *id).await.unwrap() else { continue };
                 // The time at which expanding alone ends a deletion is a ledger's own affair.
@@ -374,6 +382,16 @@ impl Side {
         }
         self.write_inspection(&mut text).await;
         text
+    }
+
+    async fn write_known(&self, realm: &Realm, page: Page, text: &mut String) {
+        for file in self.fixture.ledger.known_files(realm, page).await.unwrap() {
+            let live = file.live.map(|key| self.ordinals[&key]);
+            writeln!(text, "{} {:?} {} {live:?}", file.id, file.origin, file.size).unwrap();
+        }
+        let commands = self.fixture.ledger.commands(realm, None, page).await.unwrap();
+        let commands: Vec<CommandId> = commands.into_iter().map(|command| command.id).collect();
+        writeln!(text, "{commands:?}").unwrap();
     }
 
     async fn write_inspection(&self, text: &mut String) {

@@ -1,11 +1,14 @@
 //! RenderIO's table, row by row.
 
+mod files;
+mod lists;
+
 use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::app::{Answer, NOW, TestApp};
+use super::app::{self, Answer, NOW, Part, TestApp};
 use crate::blobs::faulty::{Call, Failing};
 
 const NOT_FOUND: (u16, &str) = (404, "{\"error\":\"NOT_FOUND\",\"message\":\"Not found\"}");
@@ -172,9 +175,23 @@ async fn keys_scopes_and_parameters_are_checked_in_that_order() {
 #[tokio::test]
 async fn routes_that_run_commands_are_not_implemented() {
     let app = TestApp::new().await;
-    let answer = call(&app, Method::POST, "/api/v1/run-ffmpeg-command").await;
     let expected = "{\"error\":\"NOT_IMPLEMENTED\",\"message\":\"Not implemented\"}";
-    assert_eq!(answer.both(), (501, expected));
+    for (method, route) in [
+        (Method::POST, "run-ffmpeg-command"),
+        (Method::POST, "run-chained-ffmpeg-commands"),
+        (Method::POST, "run-multiple-ffmpeg-commands"),
+        (Method::POST, "files/store-file"),
+        (Method::GET, "presets"),
+        (Method::POST, "presets"),
+        (Method::DELETE, "presets/one"),
+        (Method::POST, "presets/one/execute"),
+        (Method::PUT, "webhook-config"),
+    ] {
+        let target = format!("/api/v1/{route}");
+        assert_eq!(call(&app, method.clone(), &target).await.both(), (501, expected), "{route}");
+        let keyless = app.call(method, &target, &[], "").await;
+        assert_eq!(keyless.status, 401, "{route}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use crate::archives::ArchiveLimits;
 use crate::domain::attach::ATTACH_ENTRIES_MAX;
 use crate::domain::organization::DEFAULT_PLAN;
 use crate::domain::plans::{
-    BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans,
+    BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans, REQUESTS_MAX,
 };
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
@@ -40,10 +39,6 @@ const ARCHIVE_RATIO_MAX: u64 = 200;
 const THREADS_MAX: u64 = 1024;
 /// A signed url works for thirty days at most.
 const URL_LIFETIME_SECONDS_MAX: u64 = 30 * 24 * 3600;
-/// A limit of requests above this is none.
-const REQUESTS_MAX: u64 = 1_000_000;
-/// Bytes of the name of a plan at most.
-const PLAN_NAME_BYTES_MAX: usize = 64;
 
 /// Every setting, with its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,13 +250,19 @@ impl Settings {
             ("worker_threads", self.worker_threads, 0..=THREADS_MAX),
             ("blocking_threads_max", self.blocking_threads_max, 1..=THREADS_MAX),
         ] {
-            check_range(key, value, range)?;
+            if !range.contains(&value) {
+                let (least, most) = range.into_inner();
+                let problem = format!("is {value}, and must lie between {least} and {most}");
+                return Err(SettingsError::OutOfRange { key: key.to_owned(), problem });
+            }
         }
         if self.data == Path::new("") {
-            return Err(out_of_range("data", "must not be empty"));
+            let problem = "must not be empty".to_owned();
+            return Err(SettingsError::OutOfRange { key: "data".to_owned(), problem });
         }
         for (name, plan) in &self.plans {
-            check_plan(name, plan)?;
+            let checked = plan.check(name);
+            checked.map_err(|(key, problem)| SettingsError::OutOfRange { key, problem })?;
         }
         if let Err(wrong) = Origins::parse(&self.cors_origins) {
             let problem = format!("has `{wrong}`, which is no origin such as https://a.example");
@@ -269,59 +270,6 @@ impl Settings {
         }
         check_public_url(&self.public_url)
     }
-}
-
-fn check_range(key: &str, value: u64, range: RangeInclusive<u64>) -> Result<(), SettingsError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let (least, most) = range.into_inner();
-    let problem = format!("is {value}, and must lie between {least} and {most}");
-    Err(out_of_range(key, &problem))
-}
-
-fn out_of_range(key: &str, problem: &str) -> SettingsError {
-    SettingsError::OutOfRange { key: key.to_owned(), problem: problem.to_owned() }
-}
-
-fn check_plan(name: &str, plan: &PlanLimits) -> Result<(), SettingsError> {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    if name.is_empty() || name.len() > PLAN_NAME_BYTES_MAX || !name.bytes().all(plain) {
-        let key = format!("plans.{name}");
-        let problem = "must have a name of 1 to 64 letters in lower case, digits, '-' and '_'";
-        return Err(out_of_range(&key, problem));
-    }
-    let requests = 1..=REQUESTS_MAX;
-    let amount = 0..=i64::MAX.unsigned_abs();
-    for (key, value, range) in [
-        ("requests_per_minute", plan.requests_per_minute.map(u64::from), requests.clone()),
-        (
-            "batch_deletions_per_hour",
-            plan.batch_deletions_per_hour.map(u64::from),
-            requests.clone(),
-        ),
-        ("batch_attempts_per_minute", plan.batch_attempts_per_minute.map(u64::from), requests),
-        ("quota_bytes", plan.quota_bytes, amount.clone()),
-        ("quota_files", plan.quota_files, amount.clone()),
-        ("backlog_bytes_max", plan.backlog_bytes_max, amount.clone()),
-        ("file_bytes_max", plan.file_bytes_max, amount),
-    ] {
-        if let Some(value) = value {
-            check_range(&format!("plans.{name}.{key}"), value, range)?;
-        }
-    }
-    for media_type in &plan.media_types {
-        let known = media_type.split_once('/').is_some_and(|(kind, rest)| {
-            let word = |text: &str| !text.is_empty() && !text.contains(['/', ' ', ';', '*']);
-            word(kind) && (word(rest) || rest == "*")
-        });
-        if !known {
-            let key = format!("plans.{name}.media_types");
-            let problem = format!("has '{media_type}', and must be like 'image/png' or 'image/*'");
-            return Err(out_of_range(&key, &problem));
-        }
-    }
-    Ok(())
 }
 
 fn check_public_url(url: &str) -> Result<(), SettingsError> {

@@ -16,6 +16,10 @@ use super::usage::Usage;
 pub const BATCH_DELETIONS_PER_HOUR: u32 = 10;
 /// Attempts at batch deletions in a rolling minute, where nothing else is said.
 pub const BATCH_ATTEMPTS_PER_MINUTE: u32 = 600;
+/// A limit of requests is at most this.
+pub const REQUESTS_MAX: u64 = 1_000_000;
+/// Bytes of a plan's name at most.
+const NAME_BYTES_MAX: usize = 64;
 
 /// The limits of one plan. What is not said is not limited, but for the two of batches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +184,39 @@ impl PlanLimits {
         Ok(())
     }
 
+    /// Whether these limits, and the plan's name, are such as can be held; else the key in the
+    /// configuration, and what is wrong with its value.
+    pub fn check(&self, name: &str) -> Result<(), (String, String)> {
+        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) {
+            let problem = "must have a name of 1 to 64 letters in lower case, digits, '-' and '_'";
+            return Err((format!("plans.{name}"), problem.to_owned()));
+        }
+        let (requests, amount) = (1..=REQUESTS_MAX, 0..=i64::MAX.unsigned_abs());
+        for (key, value, range) in [
+            ("requests_per_minute", self.requests_per_minute.map(u64::from), &requests),
+            ("batch_deletions_per_hour", self.batch_deletions_per_hour.map(u64::from), &requests),
+            ("batch_attempts_per_minute", self.batch_attempts_per_minute.map(u64::from), &requests),
+            ("quota_bytes", self.quota_bytes, &amount),
+            ("quota_files", self.quota_files, &amount),
+            ("backlog_bytes_max", self.backlog_bytes_max, &amount),
+            ("file_bytes_max", self.file_bytes_max, &amount),
+        ] {
+            if let Some(value) = value.filter(|value| !range.contains(value)) {
+                let (least, most) = (range.start(), range.end());
+                let problem = format!("is {value}, and must lie between {least} and {most}");
+                return Err((format!("plans.{name}.{key}"), problem));
+            }
+        }
+        match self.media_types.iter().find(|media_type| !is_media_range(media_type)) {
+            None => Ok(()),
+            Some(wrong) => {
+                let problem = format!("has '{wrong}', and must be like 'image/png' or 'image/*'");
+                Err((format!("plans.{name}.media_types"), problem))
+            }
+        }
+    }
+
     fn takes(&self, content_type: &str) -> bool {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         let kind = essence.split('/').next().unwrap_or_default();
@@ -189,6 +226,12 @@ impl PlanLimits {
                 None => taken.eq_ignore_ascii_case(essence),
             })
     }
+}
+
+/// `image/png` or `image/*`, without parameters.
+fn is_media_range(text: &str) -> bool {
+    let word = |text: &str| !text.is_empty() && !text.contains(['/', ' ', ';', '*']);
+    text.split_once('/').is_some_and(|(kind, rest)| word(kind) && (rest == "*" || word(rest)))
 }
 
 /// How large a version may be, with `live` bytes of `quota` in use.

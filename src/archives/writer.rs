@@ -337,3 +337,44 @@ fn dos_time(time: Timestamp) -> u32 {
     let clock = part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) / 2;
     date << 16 | clock
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archives::ArchiveLimits;
+    use crate::archives::directory::{find_end, read_directory};
+
+    /// Beyond what numbers of 32 bits can say. The bytes themselves are left out.
+    #[test]
+    fn a_file_of_five_gigabytes_is_listed_with_its_size() {
+        const SIZE: u64 = 5 << 30;
+        let time = Timestamp::from_millis(0);
+        let mut writer = Writer::new();
+        let header = writer.begin("large".to_owned(), time, SIZE, false);
+        assert_eq!(header.len(), 30 + 5 + 20);
+        writer.open.as_mut().unwrap().bytes = SIZE;
+        writer.offset += SIZE;
+        assert!(writer.end().len() >= 24, "the descriptor has numbers of 64 bits");
+        writer.folder("behind", time);
+        let from = writer.offset;
+        let tail = Vec::from(writer.finish()).concat();
+        let size = from + tail.len() as u64;
+        let end = find_end(&tail, size).unwrap();
+        let directory = &tail[..usize::try_from(end.bytes).unwrap()];
+        let listed = read_directory(directory, end, size, ArchiveLimits::default()).unwrap();
+        assert_eq!((end.entries, end.offset), (2, from));
+        assert_eq!(
+            (listed[0].bytes, listed[0].offset, listed[0].bound),
+            (SIZE, 0, listed[1].offset)
+        );
+        assert!(listed[0].packed_bytes >= SIZE && listed[1].offset > SIZE);
+        assert_eq!(listed[1].bound, end.offset);
+    }
+
+    #[test]
+    fn times_are_those_of_dos_from_1980_on() {
+        let noon = Timestamp::from_millis(1_767_268_799_000);
+        assert_eq!(dos_time(noon), (46 << 9 | 1 << 5 | 1) << 16 | 11 << 11 | 59 << 5 | 29);
+        assert_eq!(dos_time(Timestamp::from_millis(0)), (1 << 5 | 1) << 16);
+    }
+}

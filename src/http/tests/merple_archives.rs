@@ -188,7 +188,7 @@ async fn an_archive_over_a_limit_is_refused_whole() {
     let refused = merple.unpack("path=/x/", archive(&[bomb.clone()])).await;
     assert_eq!(refused, error(400, "the archive holds more than 1000 bytes"));
     // It says little, and would give much.
-    bomb.bytes = deflated(&[0; 1_000_000]);
+    bomb.bytes = deflated(&vec![0; 1_000_000]);
     bomb.size = Some(900);
     let refused = merple.unpack("path=/x/", archive(&[bomb])).await;
     assert_eq!(refused.0, 413, "{}", refused.1);
@@ -201,11 +201,11 @@ async fn an_archive_that_says_less_than_it_gives_is_refused() {
     let merple = Merple::new().await;
     let mut bomb = Crafted::file("a", "");
     (bomb.method, bomb.size) = (8, Some(900));
-    bomb.bytes = deflated(&[0; 10_000_000]);
+    bomb.bytes = deflated(&vec![0; 10_000_000]);
     let refused = merple.unpack("path=/x/", archive(&[bomb.clone()])).await;
     assert_eq!(refused, error(400, "the archive's entry 'a' is damaged"));
     // Where it tells the truth, it is packed too well.
-    bomb.bytes = deflated(&[0; 100_000_000]);
+    bomb.bytes = deflated(&vec![0; 100_000_000]);
     bomb.size = Some(100_000_000);
     let refused = merple.unpack("path=/x/", archive(&[bomb])).await;
     let text = "the archive is more than 200 times smaller than what it holds";

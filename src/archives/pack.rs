@@ -132,13 +132,11 @@ impl Pack {
     async fn piece(&mut self) -> Result<Option<Bytes>, PackError> {
         let writer = self.writer.as_mut().expect("nothing is packed behind the end");
         if let Some(bytes) = &mut self.open {
-            return Ok(Some(match bytes.try_next().await? {
-                Some(piece) => writer.write(&piece),
-                None => {
-                    self.open = None;
-                    writer.end()
-                }
-            }));
+            if let Some(piece) = bytes.try_next().await? {
+                return Ok(Some(writer.write(&piece)));
+            }
+            self.open = None;
+            return Ok(Some(writer.end()));
         }
         if writer.directory_bytes() > DIRECTORY_BYTES_MAX {
             return Err(PackError::TooMany);

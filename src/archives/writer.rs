@@ -102,7 +102,7 @@ impl Writer {
         let (name, modified) = (format!("{name}/"), dos_time(modified));
         let mut header = Vec::new();
         header.u32(LOCAL);
-        self.common(&mut header, FLAG_UTF8, METHOD_STORED, modified);
+        put_common(&mut header, FLAG_UTF8, METHOD_STORED, modified);
         for _checksum_and_sizes in 0..3 {
             header.u32(0);
         }
@@ -132,7 +132,7 @@ impl Writer {
         let is_large = bytes >= LARGE_FROM_BYTES;
         let mut header = Vec::new();
         header.u32(LOCAL);
-        self.common(&mut header, FLAG_UTF8 | FLAG_DESCRIPTOR, METHOD_DEFLATED, modified);
+        put_common(&mut header, FLAG_UTF8 | FLAG_DESCRIPTOR, METHOD_DEFLATED, modified);
         header.u32(0);
         let size = if is_large { SEE_LARGE } else { 0 };
         header.u32(size);
@@ -220,13 +220,6 @@ impl Writer {
         self.directory.into_iter().chain([end]).map(Bytes::from).collect()
     }
 
-    fn common(&self, header: &mut Vec<u8>, flags: u16, method: u16, modified: u32) {
-        header.u16(VERSION);
-        header.u16(flags);
-        header.u16(method);
-        header.u32(modified);
-    }
-
     fn counted(&mut self, bytes: Vec<u8>) -> Bytes {
         self.offset += bytes.len() as u64;
         bytes.into()
@@ -270,6 +263,13 @@ impl Writer {
         }
         self.entries += 1;
     }
+}
+
+fn put_common(header: &mut Vec<u8>, flags: u16, method: u16, modified: u32) {
+    header.u16(VERSION);
+    header.u16(flags);
+    header.u16(method);
+    header.u32(modified);
 }
 
 fn put_name(header: &mut Vec<u8>, name: &str, extra_bytes: u16) {
@@ -319,7 +319,9 @@ impl Listing<'_> {
         if large_bytes > 0 {
             record.u16(EXTRA_LARGE);
             record.u16(large_bytes);
-            large.for_each(|number| record.u64(number));
+            for number in large {
+                record.u64(number);
+            }
         }
         record
     }
@@ -334,6 +336,49 @@ fn dos_time(time: Timestamp) -> u32 {
     let Ok(year) = u32::try_from(i32::from(time.year()) - 1980) else { return EARLIEST };
     let part = |number: i8| u32::try_from(number).unwrap_or(0);
     let date = year.min(127) << 9 | part(time.month()) << 5 | part(time.day());
-    let clock = part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) / 2;
+    let two_seconds = part(time.second()) / 2;
+    let clock = part(time.hour()) << 11 | part(time.minute()) << 5 | two_seconds;
     date << 16 | clock
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archives::ArchiveLimits;
+    use crate::archives::directory::{find_end, read_directory};
+
+    /// Beyond what numbers of 32 bits can say. The bytes themselves are left out.
+    #[test]
+    fn a_file_of_five_gigabytes_is_listed_with_its_size() {
+        const SIZE: u64 = 5 << 30;
+        let time = Timestamp::from_millis(0);
+        let mut writer = Writer::new();
+        let header = writer.begin("large".to_owned(), time, SIZE, false);
+        assert_eq!(header.len(), 30 + 5 + 20);
+        writer.open.as_mut().unwrap().bytes = SIZE;
+        writer.offset += SIZE;
+        assert!(writer.end().len() >= 24, "the descriptor has numbers of 64 bits");
+        writer.folder("behind", time);
+        let from = writer.offset;
+        let tail = Vec::from(writer.finish()).concat();
+        let size = from + tail.len() as u64;
+        let end = find_end(&tail, size).unwrap();
+        let directory = &tail[..usize::try_from(end.bytes).unwrap()];
+        let listed = read_directory(directory, end, size, ArchiveLimits::default()).unwrap();
+        assert_eq!((end.entries, end.offset), (2, from));
+        assert_eq!(
+            (listed[0].bytes, listed[0].offset, listed[0].bound),
+            (SIZE, 0, listed[1].offset)
+        );
+        assert!(listed[0].packed_bytes >= SIZE && listed[1].offset > SIZE);
+        assert_eq!(listed[1].bound, end.offset);
+    }
+
+    #[test]
+    fn times_are_those_of_dos_from_1980_on() {
+        let noon = Timestamp::from_millis(1_767_268_799_000);
+        let (date, half_seconds) = (46 << 9 | 1 << 5 | 1, 58 / 2);
+        assert_eq!(dos_time(noon), date << 16 | 11 << 11 | 59 << 5 | half_seconds);
+        assert_eq!(dos_time(Timestamp::from_millis(0)), (1 << 5 | 1) << 16);
+    }
 }

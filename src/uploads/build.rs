@@ -95,6 +95,7 @@ impl Build {
         let received = parts.map(|part| {
             let uploader = &uploader;
             async move {
+                let _permit = uploader.building.acquire().await;
                 let Part { request, source, bytes_max, body } = part;
                 let received = uploader.receive_within(bytes_max, body).await;
                 (request, source, received)

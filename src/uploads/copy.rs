@@ -194,7 +194,6 @@ impl Copies {
                     Ok(_) => CopyError::Refused(AttachRefusal::SourceChanged(target)),
                 }
             }
-            BuildError::Upload(UploadError::Body(Fault::Blobs(error))) => CopyError::Blobs(error),
             BuildError::Upload(UploadError::TooLarge { .. } | UploadError::Refused(_))
             | BuildError::Differs => {
                 CopyError::Blobs(BlobErrorKind::Corrupt.because("a file is not what it was"))
@@ -202,7 +201,9 @@ impl Copies {
             BuildError::Upload(UploadError::Stalled) => CopyError::Blobs(
                 BlobErrorKind::Unavailable.because("reading a blob takes too long"),
             ),
-            BuildError::Upload(UploadError::Blobs(error)) => CopyError::Blobs(error),
+            BuildError::Upload(
+                UploadError::Blobs(error) | UploadError::Body(Fault::Blobs(error)),
+            ) => CopyError::Blobs(error),
             BuildError::Upload(UploadError::Ledger(error)) | BuildError::Ledger(error) => {
                 CopyError::Ledger(error)
             }

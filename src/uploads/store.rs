@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use super::intents::IntentPool;
 use crate::blobs::{BlobError, BlobErrorKind, BlobStore};
@@ -86,7 +87,12 @@ pub struct Uploader {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) purge: Wake,
     limits: UploadLimits,
+    /// Permits for files of builds, of all builds together.
+    pub(super) building: Arc<Semaphore>,
 }
+
+/// Files of all builds whose bytes are copied at the same time: each holds two descriptors.
+const FILES_BUILT_AT_ONCE: usize = 64;
 
 impl Uploader {
     /// An uploader over these parts; `purge` is woken when an upload condemns a blob.
@@ -98,7 +104,8 @@ impl Uploader {
         limits: UploadLimits,
     ) -> Self {
         let intents = Arc::new(IntentPool::new(Arc::clone(&ledger), Arc::clone(&clock)));
-        Self { ledger, blobs, intents, clock, purge, limits }
+        let building = Arc::new(Semaphore::new(FILES_BUILT_AT_ONCE));
+        Self { ledger, blobs, intents, clock, purge, limits, building }
     }
 
     /// Stores the bytes of `body` as a new version, durably, or nothing at all.

@@ -94,7 +94,9 @@ impl Crafted {
 }
 
 fn put(bytes: &mut Vec<u8>, numbers: &[u16]) {
-    numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    for number in numbers {
+        bytes.extend(number.to_le_bytes());
+    }
 }
 
 /// The end of an archive with so many entries, a directory of so many bytes at this offset.

@@ -91,29 +91,6 @@ fn seventy_thousand_entries_are_all_listed() {
     assert_eq!((listed.len(), listed[69_999].name.as_str()), (70_000, "69999/"));
 }
 
-/// Beyond what numbers of 32 bits can say: 5 GiB of zeros, of which no byte is kept.
-#[test]
-fn a_file_of_five_gigabytes_is_listed_with_its_size() {
-    const SIZE: u64 = 5 << 30;
-    let mut writer = Writer::new();
-    let mut bytes = writer.begin("zeros".to_owned(), NOON, SIZE, false).len() as u64;
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..SIZE >> 20 {
-        bytes += writer.write(&zeros).len() as u64;
-    }
-    bytes += writer.end().len() as u64;
-    bytes += writer.folder("behind", NOON).len() as u64;
-    let tail = writer.finish().into_iter().collect::<Vec<_>>().concat();
-    let size = bytes + tail.len() as u64;
-    let end = find_end(&tail, size).unwrap();
-    let directory = &tail[..usize::try_from(end.bytes).unwrap()];
-    let listed = read_directory(directory, end, size, ArchiveLimits::default()).unwrap();
-    assert_eq!((end.entries, listed[0].bytes, listed[0].offset), (2, SIZE, 0));
-    assert!(listed[0].packed_bytes >= SIZE && listed[1].offset > SIZE);
-    assert_eq!(listed[0].bound, listed[1].offset);
-    assert_eq!(listed[1].bound, end.offset);
-}
-
 #[tokio::test]
 async fn what_is_unpacked_and_packed_again_is_the_same() {
     let yard = Yard::new().await;

@@ -188,7 +188,7 @@ async fn an_archive_over_a_limit_is_refused_whole() {
     let refused = merple.unpack("path=/x/", archive(&[bomb.clone()])).await;
     assert_eq!(refused, error(400, "the archive holds more than 1000 bytes"));
     // It says little, and would give much.
-    bomb.bytes = deflated(&[0; 1_000_000]);
+    bomb.bytes = deflated(&vec![0; 1_000_000]);
     bomb.size = Some(900);
     let refused = merple.unpack("path=/x/", archive(&[bomb])).await;
     assert_eq!(refused.0, 413, "{}", refused.1);
@@ -201,11 +201,11 @@ async fn an_archive_that_says_less_than_it_gives_is_refused() {
     let merple = Merple::new().await;
     let mut bomb = Crafted::file("a", "");
     (bomb.method, bomb.size) = (8, Some(900));
-    bomb.bytes = deflated(&[0; 10_000_000]);
+    bomb.bytes = deflated(&vec![0; 10_000_000]);
     let refused = merple.unpack("path=/x/", archive(&[bomb.clone()])).await;
     assert_eq!(refused, error(400, "the archive's entry 'a' is damaged"));
     // Where it tells the truth, it is packed too well.
-    bomb.bytes = deflated(&[0; 100_000_000]);
+    bomb.bytes = deflated(&vec![0; 100_000_000]);
     bomb.size = Some(100_000_000);
     let refused = merple.unpack("path=/x/", archive(&[bomb])).await;
     let text = "the archive is more than 200 times smaller than what it holds";
@@ -235,7 +235,7 @@ async fn files_and_folders_are_downloaded_with_their_paths() {
     let overlapping = merple.download("path=/x/y/c&path=/x&path=/x/y&path=/a&path=/x/").await;
     assert_eq!(overlapping, [&folder[..], &[entry("a", "1")]].concat());
     let all = merple.download("path=/").await;
-    assert_eq!(all.len(), 4 + 3 + 3);
+    assert_eq!(all.len(), 9, "{all:?}");
     let ours = Some(merple.app.ours.id);
     let (_, narrow) = merple.app.new_key(ours, "read", "/x").await;
     assert_eq!(merple.get_as(&narrow, "/fsos?path=/x").await.status.as_u16(), 200);
@@ -329,7 +329,7 @@ async fn info_tells_of_a_file_and_of_one_level_of_a_folder() {
     assert_eq!(told("path=/x&depth=512").await, two);
     let root: serde_json::Value = serde_json::from_str(&told("path=/&depth=3").await.1).unwrap();
     assert_eq!(root["name"], "/");
-    assert_eq!(root["nested"][1]["nested"][1]["nested"][0]["path"], "/x/y/c");
+    assert_eq!(root["nested"][2]["nested"][1]["nested"][0]["path"], "/x/y/c");
     assert_eq!(told("path=/none").await, error(404, "file or folder not found"));
     assert_eq!(told("path=/x/b.txt/").await, error(404, "file or folder not found"));
     for wrong in ["", "path=/x&depth=513", "path=/x&depth=-1", "path=x", "path=/x&path=/x"] {

@@ -253,10 +253,11 @@ pub(crate) async fn a_renewed_intent_lives_longer_and_never_shorter(fixture: Fix
     let (held, left) = (fixture.intents(2).await, fixture.intent().await);
     assert!(renew(&held, fixture.now().plus(INTENT_LIFETIME * 2)).await);
     assert!(renew(&held, fixture.now()).await);
-    fixture.clock.advance(INTENT_LIFETIME * 2 - Duration::from_millis(1));
+    let millisecond = Duration::from_millis(1);
+    fixture.clock.set(fixture.now().plus(INTENT_LIFETIME * 2).minus(millisecond));
     assert_eq!(fixture.ledger.condemn_expired_intents(fixture.now(), 9).await.unwrap(), 1);
     assert_eq!(keys_of(&fixture.lease_due(fixture.lease()).await), [left]);
-    fixture.clock.advance(Duration::from_millis(1));
+    fixture.clock.advance(millisecond);
     assert_eq!(fixture.ledger.condemn_expired_intents(fixture.now(), 1).await.unwrap(), 1);
     assert!(!renew(&held, fixture.now().plus(INTENT_LIFETIME)).await);
     // The one that was left is renewed all the same.

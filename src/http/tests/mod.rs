@@ -12,3 +12,4 @@ mod renderio;
 mod sirv;
 mod swiftia;
 mod templated;
+mod wire;

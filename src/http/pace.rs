@@ -45,7 +45,8 @@ pub struct TooSlow;
 
 /// Whether an error comes of a body that was too slow.
 pub fn is_too_slow(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<TooSlow>())
+    let mut chain = std::iter::successors(Some(error), |error| (*error).source());
+    chain.any(<dyn Error>::is::<TooSlow>)
 }
 
 /// Puts the bound around the body of every request.

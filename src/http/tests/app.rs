@@ -54,7 +54,7 @@ pub(super) struct TestApp {
     router: Router,
     random: Arc<dyn Random>,
     queue: Wake,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 /// A whole answer.

@@ -46,6 +46,32 @@ async fn unknown_paths_are_problems_and_never_normalised() {
 }
 
 #[tokio::test]
+async fn a_path_that_misses_a_route_is_answered_by_whose_path_it_is() {
+    let app = TestApp::new().await;
+    let merple = json!({ "error": "file or folder not found" });
+    let sirv = json!({ "statusCode": 404, "error": "Not Found", "message": "Not found" });
+    let templated = json!({ "error": "Not found" });
+    let renderio = json!({ "error": "NOT_FOUND", "message": "Not found" });
+    let swiftia = json!({ "message": "File not found" });
+    for (targets, expected) in [
+        (&["/fso/", "/FSO", "/fso;v=1", "/fso/x?path=/a", "/fsos/x", "/Fso-Info/"][..], merple),
+        (&["/v2", "/v2/", "/V2/files", "/v2;v=1/files/stat", "/v2/files/stat/"][..], sirv),
+        (&["/v1", "/v1/", "/V1/uploads", "/v1/uploads/", "/v1/uploads;v=1"][..], templated),
+        (&["/api/v1", "/api/v1/", "/API/v1/commands", "/api/v1;x/commands"][..], renderio),
+        (&["/api/uploads", "/api/uploads/", "/api/Uploads/files/"][..], swiftia),
+    ] {
+        for target in targets {
+            let answer = app.bearer(Method::DELETE, target).await;
+            assert_eq!((answer.status.as_u16(), &answer.json()), (404, &expected), "{target}");
+        }
+    }
+    for target in ["/api", "/api/", "/api/v2", "/v3", "/v1x", "/fsox", "/delenda", "/files"] {
+        let answer = app.bearer(Method::DELETE, target).await;
+        assert_eq!(answer.json()["type"], "/problems/not-found", "{target}");
+    }
+}
+
+#[tokio::test]
 async fn head_is_where_get_is() {
     let app = TestApp::new().await;
     let (target, file) = signed(&app).await;

@@ -15,3 +15,4 @@ mod renderio;
 mod sirv;
 mod swiftia;
 mod templated;
+mod wire;

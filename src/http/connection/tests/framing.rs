@@ -166,6 +166,24 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn a_body_that_nobody_reads_is_never_taken_for_a_request() {
+    let server = Server::start().await;
+    let length = SMUGGLED.len();
+    let head = format!("DELETE /things/9 HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+    let ping = "GET /ping HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    // In one piece, and with the body after the answer.
+    let answer = server.exchange(format!("{head}{SMUGGLED}{ping}")).await;
+    assert!(statuses(&answer).iter().all(|status| *status == 200), "{answer}");
+    assert_eq!(server.deletes(), 1);
+    let mut client = server.connect().await;
+    client.send(&head).await;
+    assert!(client.read_until("deleted").await.contains("deleted"));
+    client.send(format!("{SMUGGLED}{ping}")).await;
+    client.read_to_end().await;
+    assert_eq!(server.deletes(), 2);
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_after_the_first_answer_harms_nobody() {
     let server = Server::start().await;
     let mut client = server.connect().await;

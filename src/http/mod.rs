@@ -14,6 +14,7 @@ pub mod limits;
 pub mod media;
 pub mod multipart;
 pub mod native;
+pub mod openapi;
 pub mod outputs;
 pub mod placing;
 pub mod query;

@@ -5,6 +5,7 @@ mod app;
 mod edge;
 mod merple;
 mod native;
+mod openapi;
 mod renderio;
 mod sirv;
 mod swiftia;

@@ -7,7 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
 mod allowances;
+mod clients;
 mod crashes;
+mod documents;
 mod erasure;
 mod harness;
 mod isolation;

@@ -55,6 +55,18 @@ async fn bearer(client: &Client) -> String {
     format!("Authorization: Bearer {}", client.key)
 }
 
+#[test]
+fn every_example_in_a_document_is_of_its_schema() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = ["renderio", "swiftia", "templated", "merple", "sirv"]
+        .map(|dialect| project.join("docs/dialects").join(dialect).join("openapi.json"));
+    let script = project.join("tests/clients/examples.py");
+    let run = Command::new(python()).arg(script).args(documents).output();
+    let run = run.unwrap_or_else(|error| panic!("{} is needed: {error}", python()));
+    let printed = format!("{}{}", text(&run.stdout), text(&run.stderr));
+    assert!(run.status.success() && printed.ends_with(" examples\n"), "{printed}");
+}
+
 #[tokio::test]
 async fn renderio_answers_as_its_document_says() {
     hold("renderio", async |client| format!("X-API-KEY: {}", client.key)).await;

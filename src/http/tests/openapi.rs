@@ -139,7 +139,9 @@ fn every_call_says_what_may_go_wrong_and_how_that_looks() {
                 for status in ["400", "401", "429", "500", "503"] {
                     assert!(responses.contains_key(status), "{dialect}: {method} {path}: {status}");
                 }
-                for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                for (status, response) in
+                    responses.iter().filter(|(status, _)| status.as_str() >= "400")
+                {
                     let pointer = response["$ref"].as_str().unwrap().trim_start_matches('#');
                     let body = &document.pointer(pointer).unwrap()["content"]["application/json"];
                     let shown = body.get("example").or(body.get("examples"));

@@ -1,4 +1,4 @@
-//! The OpenAPI documents of the dialects, at `GET /openapi/<dialect>.json`, without a key. They
+//! The `OpenAPI` documents of the dialects, at `GET /openapi/<dialect>.json`, without a key. They
 //! are part of the binary: a server describes itself as it was built.
 
 use axum::Router;

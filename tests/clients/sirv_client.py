@@ -9,6 +9,8 @@ import os
 from sirv_rest_api import SirvApiError, SirvClient
 
 CONTENT = bytes(range(256)) * 64
+# Entries of one page of a folder.
+PAGE = 100
 
 
 def refused(status, call, *arguments):
@@ -46,12 +48,61 @@ def a_batch_as_this_client_writes_it_deletes_nothing(client):
     # It sends a bare list to the route for one file: no batch in the words of the vendor's own
     # documentation.
     client.upload_file("/kept/one.txt", b"one")
-    refused(BATCH_STATUS, client.batch_delete, ["/kept/one.txt", "/kept"])
+    refused(400, client.batch_delete, ["/kept/one.txt", "/kept"])
     assert client.download_file("/kept/one.txt") == b"one"
 
 
-# The route for one file is not there yet.
-BATCH_STATUS = 404
+def names(client, folder):
+    return [item["filename"] for item in client.iterate_folder_contents(folder)]
+
+
+def folders(client):
+    client.create_folder("/tree/empty")
+    assert client.get_file_info("/tree/empty")["isDirectory"] is True
+    refused(409, client.create_folder, "/tree/empty")
+    for number in range(PAGE + 5):
+        client.upload_file(f"/tree/many/{number:03}.txt", b"x")
+    page = client.read_folder_contents("/tree/many")
+    assert len(page["contents"]) == PAGE and page["continuation"], page
+    assert names(client, "/tree/many") == [f"{number:03}.txt" for number in range(PAGE + 5)]
+    shown = client.read_folder_contents("/tree")
+    assert "continuation" not in shown, shown
+    assert [item["isDirectory"] for item in shown["contents"]] == [True, True], shown
+    refused(404, client.read_folder_contents, "/nowhere")
+
+
+def moves(client):
+    client.upload_file("/moves/one.txt", b"one")
+    client.copy_file("/moves/one.txt", "/moves/two words.txt")
+    refused(409, client.copy_file, "/moves/one.txt", "/moves/two words.txt")
+    client.rename_file("/moves/one.txt", "/moves/three.txt")
+    refused(404, client.get_file_info, "/moves/one.txt")
+    assert client.download_file("/moves/three.txt") == b"one"
+    client.rename_file("/moves", "/moved")
+    assert names(client, "/moved") == ["three.txt", "two words.txt"]
+
+
+def deletes(client):
+    refused(409, client.delete_file, "/moved")
+    client.delete_file("/moved/three.txt")
+    client.delete_file("/moved/two words.txt")
+    refused(404, client.delete_file, "/moved/three.txt")
+    client.delete_file("/moved")
+    refused(404, client.get_file_info, "/moved")
+
+
+def account(client):
+    before = client.get_storage_info()
+    client.upload_file("/measured.bin", CONTENT)
+    after = client.get_storage_info()
+    assert after["used"] - before["used"] == len(CONTENT), (before, after)
+    assert after["files"] - before["files"] == 1, (before, after)
+    assert after["plan"] >= after["used"], after
+    limits = client.get_account_limits()
+    for kind, limit in limits.items():
+        assert limit["count"] + limit["remaining"] == limit["limit"], (kind, limit)
+    assert limits["rest:post:files:batch:delete"]["limit"] == 10, limits
+    assert client.get_account_info()["alias"], "the account has a name"
 
 
 def main():
@@ -60,6 +111,10 @@ def main():
         tokens(client, host)
         one_file(client)
         a_batch_as_this_client_writes_it_deletes_nothing(client)
+        folders(client)
+        moves(client)
+        deletes(client)
+        account(client)
     print("all steps were taken")
 
 

@@ -266,7 +266,7 @@ impl Settings {
         }
         if let Err(wrong) = Origins::parse(&self.cors_origins) {
             let problem = format!("has `{wrong}`, which is no origin such as https://a.example");
-            return Err(out_of_range("cors_origins", &problem));
+            return Err(SettingsError::OutOfRange { key: "cors_origins".to_owned(), problem });
         }
         check_public_url(&self.public_url)
     }

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod media;
 pub mod multipart;
 pub mod native;
+pub mod openapi;
 pub mod outputs;
 pub mod pace;
 pub mod placing;

@@ -19,6 +19,7 @@ use super::dialects::swiftia::{self, Swiftia};
 use super::dialects::templated::{self, Templated};
 use super::error::ApiError;
 use super::native::{self, Native};
+use super::openapi;
 use super::pace;
 use super::signing::SIGNED_FILES;
 use super::state::Service;
@@ -35,6 +36,7 @@ pub fn router(service: Service) -> Router {
         .merge(merple::routes())
         .merge(sirv::routes())
         .merge(native::routes())
+        .merge(openapi::routes())
         .route(&format!("{SIGNED_FILES}/{{organization}}/{{entry}}/{{version}}"), get(signed_file))
         .route("/healthz", get(async || "ok"))
         .fallback(no_route)

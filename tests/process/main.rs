@@ -8,7 +8,9 @@
 
 mod allowances;
 mod archives;
+mod clients;
 mod crashes;
+mod documents;
 mod erasure;
 mod harness;
 mod isolation;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::harness::client::Proof;
 use crate::harness::server::text;
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, python};
 
 const CONTENT: Bytes = Bytes::from_static(b"content");
 const POLLS_MAX: usize = 200;
@@ -20,7 +20,7 @@ fn sample(file: &str, environment: &[(&str, &str)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(file);
     let program = match path.extension().unwrap().to_str().unwrap() {
         "mjs" => "node".to_owned(),
-        "py" => std::env::var("DELENDA_TEST_PYTHON").unwrap_or("python3".to_owned()),
+        "py" => python(),
         _ => "sh".to_owned(),
     };
     let run = Command::new(&program).arg(&path).envs(environment.iter().copied()).output();

@@ -9,6 +9,7 @@ mod hostile;
 mod merple;
 mod merple_archives;
 mod native;
+mod openapi;
 mod pace;
 mod plans;
 mod renderio;

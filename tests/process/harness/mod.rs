@@ -9,3 +9,8 @@ mod waits;
 
 pub use self::client::{Answer, Client};
 pub use self::server::Server;
+
+/// The Python that has what tests import: `scripts/test` makes one.
+pub fn python() -> String {
+    std::env::var("DELENDA_TEST_PYTHON").unwrap_or("python3".to_owned())
+}

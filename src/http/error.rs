@@ -225,7 +225,7 @@ impl From<TreeRefusal> for ApiError {
         match refusal {
             TreeRefusal::Missing => Self::NotFound,
             // As with uploads: a path beyond one's prefix asks for a right that the key lacks.
-            TreeRefusal::OutsidePrefix => Self::Forbidden(Scope::Write),
+            TreeRefusal::OutsidePrefix => Self::OutsidePrefix,
             TreeRefusal::Exists => Self::Conflict("something is at this path already".to_owned()),
             TreeRefusal::ParentIsFile(path) => {
                 Self::Conflict(format!("a file is where a folder would have to be: {path}"))

@@ -48,7 +48,7 @@ async fn unknown_paths_are_problems_and_never_normalised() {
 #[tokio::test]
 async fn a_path_that_misses_a_route_is_answered_by_whose_path_it_is() {
     let app = TestApp::new().await;
-    let merple = json!({ "error": "file or folder not found" });
+    let merple = json!({ "error": "File or folder not found" });
     let sirv = json!({ "statusCode": 404, "error": "Not Found", "message": "Not found" });
     let templated = json!({ "error": "Not found" });
     let renderio = json!({ "error": "NOT_FOUND", "message": "Not found" });

@@ -145,7 +145,7 @@ async fn what_is_locked_or_beyond_the_prefix_refuses_the_whole_archive() {
     merple.put("/x/held", "held").await;
     merple.app.lock("/x/held", true).await;
     let sent = files(&[("new", "new"), ("held", "newer")]);
-    let locked = r#"{"error":"locked; nothing was changed","locked":["/x/held"]}"#;
+    let locked = r#"{"error":"Locked: nothing was changed","locked":["/x/held"]}"#;
     let refused = merple.unpack("path=/x/&overwrite=true", sent.clone()).await;
     assert_eq!(refused, (409, locked.to_owned()));
     let ours = Some(merple.app.ours.id);
@@ -182,7 +182,7 @@ async fn an_archive_over_a_limit_is_refused_whole() {
     let refused = merple.unpack("path=/x/", four).await;
     assert_eq!(refused, error(400, "the archive has more than 3 entries"));
     let large = merple.unpack("path=/x/", vec![0; 1001]).await;
-    assert_eq!(large, error(413, "the body is larger than 1000 bytes"));
+    assert_eq!(large, error(413, "At most 1000 bytes are accepted"));
     let mut bomb = Crafted::file("a", "");
     (bomb.method, bomb.size) = (8, Some(1001));
     let refused = merple.unpack("path=/x/", archive(&[bomb.clone()])).await;
@@ -250,8 +250,8 @@ async fn a_download_that_lacks_something_is_refused_before_it_begins() {
         ("", error(400, "path is required")),
         ("path=", error(400, "path is empty")),
         ("path=/a&path=b", error(400, "path must be absolute and start with '/'")),
-        ("path=/a&path=/b", error(404, "file or folder not found")),
-        ("path=/a/", error(404, "file or folder not found")),
+        ("path=/a&path=/b", error(404, "File or folder not found")),
+        ("path=/a/", error(404, "File or folder not found")),
     ] {
         assert_eq!(shown(&merple.get(&format!("/fsos?{query}")).await), refused, "{query}");
     }
@@ -330,8 +330,8 @@ async fn info_tells_of_a_file_and_of_one_level_of_a_folder() {
     let root: serde_json::Value = serde_json::from_str(&told("path=/&depth=3").await.1).unwrap();
     assert_eq!(root["name"], "/");
     assert_eq!(root["nested"][2]["nested"][1]["nested"][0]["path"], "/x/y/c");
-    assert_eq!(told("path=/none").await, error(404, "file or folder not found"));
-    assert_eq!(told("path=/x/b.txt/").await, error(404, "file or folder not found"));
+    assert_eq!(told("path=/none").await, error(404, "File or folder not found"));
+    assert_eq!(told("path=/x/b.txt/").await, error(404, "File or folder not found"));
     for wrong in ["", "path=/x&depth=513", "path=/x&depth=-1", "path=x", "path=/x&path=/x"] {
         assert_eq!(told(wrong).await.0, 400, "{wrong}");
     }

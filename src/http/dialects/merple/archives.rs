@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Merple;
 use crate::archives::{Pack, UnpackRequest, unpack};
 use crate::domain::organization::Scope;
-use crate::domain::path::EntryPath;
+use crate::domain::path::{EntryPath, WrittenPath};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
@@ -59,7 +59,6 @@ pub(super) async fn read(
     State(service): State<Service>,
     asked: Authenticated<Merple>,
 ) -> Result<Response, DialectError<Merple>> {
-    asked.require(Scope::Read)?;
     let texts: Vec<&str> = asked.query.all("path").collect();
     if texts.is_empty() {
         return Err(ApiError::Invalid("path is required".to_owned()).into());
@@ -67,10 +66,13 @@ pub(super) async fn read(
     if texts.len() > PATHS_MAX {
         return Err(ApiError::Invalid(format!("more than {PATHS_MAX} paths are given")).into());
     }
+    let written: Result<Vec<WrittenPath>, _> =
+        texts.into_iter().map(EntryPath::parse_written).collect();
+    let written = written?;
+    asked.require(Scope::Read)?;
     let realm = &asked.caller.realm;
-    let mut entries = Vec::with_capacity(texts.len());
-    for text in texts {
-        let written = EntryPath::parse_written(text)?;
+    let mut entries = Vec::with_capacity(written.len());
+    for written in written {
         let entry = service.ledger.entry_at(realm, &written).await?;
         entries.push((written.path, entry.ok_or(ApiError::NotFound)?));
     }

@@ -37,6 +37,7 @@ pub(super) async fn store(
             let text = "a path that ends in '/' names a folder, which takes application/zip";
             return Err(ApiError::Invalid(text.to_owned()).into());
         }
+        asked.require(Scope::Write)?;
         let (target, sent) = ((text, written.path), (&headers, body));
         return Ok(archives::store(&service, &asked, target, overwrite, sent).await?);
     }

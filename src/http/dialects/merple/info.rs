@@ -37,10 +37,10 @@ pub(super) async fn read(
     State(service): State<Service>,
     asked: Authenticated<Merple>,
 ) -> Result<Response, DialectError<Merple>> {
-    asked.require(Scope::Read)?;
     let (_, written) = path_of(&asked.query)?;
     let depth = asked.query.number("depth", 1, 0..=DEPTH_MAX)?;
     let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+    asked.require(Scope::Read)?;
     let realm = &asked.caller.realm;
     let entry = service.ledger.entry_at(realm, &written).await?.ok_or(ApiError::NotFound)?;
     let mut info = info_of(&written.path, &entry);

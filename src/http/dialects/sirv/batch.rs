@@ -55,11 +55,13 @@ async fn attempt(
 ) -> Result<Response, ApiError> {
     let organization = call.organization();
     let attempts_max = service.plan_of(organization)?.batch_attempts_per_minute();
-    service.floods.count(organization.number, attempts_max).map_err(ApiError::RateLimited)?;
+    let flood = service.floods.count(organization.number, attempts_max);
+    // The longer wait is the true one.
     if bucket.remaining == 0 {
         let limited = RateLimited::from_allowance(bucket, service.clock.now());
         return Err(ApiError::RateLimited(limited));
     }
+    flood.map_err(ApiError::RateLimited)?;
     let limits =
         BodyLimits { bytes_max: BATCH_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let batch: Option<Batch> = json::read(headers, body, limits).await?;

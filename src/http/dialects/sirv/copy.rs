@@ -17,10 +17,10 @@ pub(super) async fn copy(State(service): State<Service>, call: Call) -> Response
 }
 
 async fn copied(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Read)?;
-    call.asked.require(Scope::Write)?;
     let from = EntryPath::parse_written(call.required("from")?)?;
     let to = EntryPath::parse_written(call.required("to")?)?;
+    call.asked.require(Scope::Read)?;
+    call.asked.require(Scope::Write)?;
     let realm = &call.asked.caller.realm;
     if to.says_folder
         && let Some(Entry::File(_)) = service.ledger.entry_at(realm, &from).await?

@@ -16,12 +16,12 @@ pub(super) async fn delete_one(State(service): State<Service>, call: Call) -> Re
 }
 
 async fn delete(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Delete)?;
     call.asked.query.only(&["filename"])?;
     let written = filename_of(call.required("filename")?)?;
     if written.path.is_root() {
         return Err(ApiError::Invalid("'/' cannot be deleted".to_owned()));
     }
+    call.asked.require(Scope::Delete)?;
     let selectors = vec![Selector::Path(written)];
     let request = DeleteRequest {
         folders: FoldersPolicy::EmptyOnly,

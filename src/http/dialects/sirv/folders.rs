@@ -29,8 +29,8 @@ pub(super) async fn mkdir(State(service): State<Service>, call: Call) -> Respons
 }
 
 async fn make(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Write)?;
     let written = filename_of(call.required("dirname")?)?;
+    call.asked.require(Scope::Write)?;
     let realm = &call.asked.caller.realm;
     service.ledger.make_folder(realm, &written.path, service.clock.now()).await??;
     Ok(StatusCode::OK.into_response())
@@ -41,12 +41,12 @@ pub(super) async fn rename(State(service): State<Service>, call: Call) -> Respon
 }
 
 async fn move_entry(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Write)?;
     let from = filename_of(call.required("from")?)?;
     let to = filename_of(call.required("to")?)?;
     if from.path.is_root() {
         return Err(ApiError::Invalid("'/' cannot be renamed".to_owned()));
     }
+    call.asked.require(Scope::Write)?;
     let request = MoveRequest { from, to, look: LookLimits::USUAL, at: service.clock.now() };
     service.ledger.move_entry(&call.asked.caller.realm, &request).await??;
     Ok(StatusCode::OK.into_response())
@@ -57,10 +57,10 @@ pub(super) async fn readdir(State(service): State<Service>, call: Call) -> Respo
 }
 
 async fn list(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Read)?;
     let folder = filename_of(call.required("dirname")?)?;
     let continuation = call.asked.query.single("continuation")?;
     let after = continuation.filter(|text| !text.is_empty()).map(read_continuation).transpose()?;
+    call.asked.require(Scope::Read)?;
     let realm = &call.asked.caller.realm;
     let page = service.ledger.children(realm, &folder, after.as_ref(), PAGE_ENTRIES).await??;
     let contents = Contents {

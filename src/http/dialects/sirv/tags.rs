@@ -24,8 +24,8 @@ pub(super) async fn read(State(service): State<Service>, call: Call) -> Response
 }
 
 async fn tell(service: &Service, call: &Call) -> Result<Response, ApiError> {
-    call.asked.require(Scope::Read)?;
     let written = filename_of(call.required("filename")?)?;
+    call.asked.require(Scope::Read)?;
     match service.ledger.entry_at(&call.asked.caller.realm, &written).await? {
         None => Err(ApiError::NotFound),
         Some(Entry::Folder(_)) => Err(ApiError::Invalid("the path names a folder".to_owned())),
@@ -41,8 +41,7 @@ pub(super) async fn add(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let given = read_given(&service, &call, &headers, body).await;
-    call.answer(change(&service, &call, given.map(TagChange::Add)).await)
+    call.answer(change(&service, &call, (&headers, body), TagChange::Add).await)
 }
 
 pub(super) async fn remove(
@@ -51,34 +50,24 @@ pub(super) async fn remove(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let given = match call.asked.query.only(&["filename"]) {
-        Ok(()) => read_given(&service, &call, &headers, body).await,
-        Err(error) => Err(error.into()),
-    };
-    call.answer(change(&service, &call, given.map(TagChange::Remove)).await)
-}
-
-/// The tags of the body, where the call may change any.
-async fn read_given(
-    service: &Service,
-    call: &Call,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Vec<String>, ApiError> {
-    call.asked.require(Scope::Write)?;
-    let limits = BodyLimits { bytes_max: TAGS_BYTES_MAX, idle_max: service.settings.body_idle_max };
-    let given: Option<GivenTags> = json::read(headers, body, limits).await?;
-    let given = given.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
-    tags_of(given.tags.iter().map(String::as_str))
+    if let Err(error) = call.asked.query.only(&["filename"]) {
+        return call.answer(Err(error.into()));
+    }
+    call.answer(change(&service, &call, (&headers, body), TagChange::Remove).await)
 }
 
 async fn change(
     service: &Service,
     call: &Call,
-    given: Result<TagChange, ApiError>,
+    (headers, body): (&HeaderMap, Body),
+    change_of: fn(Vec<String>) -> TagChange,
 ) -> Result<Response, ApiError> {
-    let change = given?;
     let written = filename_of(call.required("filename")?)?;
+    let limits = BodyLimits { bytes_max: TAGS_BYTES_MAX, idle_max: service.settings.body_idle_max };
+    let given: Option<GivenTags> = json::read(headers, body, limits).await?;
+    let given = given.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let change = change_of(tags_of(given.tags.iter().map(String::as_str))?);
+    call.asked.require(Scope::Write)?;
     service.ledger.change_tags(&call.asked.caller.realm, &written, &change).await??;
     Ok(StatusCode::OK.into_response())
 }

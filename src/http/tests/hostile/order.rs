@@ -72,6 +72,44 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/v2/files/download?filename=/no", "/v2/files/download?filename=no"),
         route(Method::POST, "/v2/files/lock?filename=/no", "/v2/files/lock?filename=no"),
         route(Method::POST, "/v2/files/unlock?filename=/no", "/v2/files/unlock?filename=no"),
+        route(Method::POST, "/v2/files/delete?filename=/no", "/v2/files/delete?filename=no"),
+        upload("/v2/files/mkdir?dirname=/new3", "/v2/files/mkdir?dirname=new"),
+        route(Method::POST, "/v2/files/rename?from=/no&to=/n", "/v2/files/rename?from=/no"),
+        route(Method::POST, "/v2/files/copy?from=/no&to=/n", "/v2/files/copy?from=/no"),
+        route(Method::GET, "/v2/files/readdir?dirname=/no", "/v2/files/readdir?dirname=no"),
+        route(Method::GET, "/v2/files/meta/tags?filename=/no", "/v2/files/meta/tags?filename=no"),
+        Route {
+            body: "{\"tags\":[\"a\"]}",
+            ..route(
+                Method::POST,
+                "/v2/files/meta/tags?filename=/no",
+                "/v2/files/meta/tags?filename=no",
+            )
+        },
+        route(Method::GET, "/fsos?path=/no", "/fsos?path=no"),
+        route(Method::GET, "/fso-info?path=/no", "/fso-info?path=no"),
+        route(Method::GET, "/api/v1/files/no", "/api/v1/files/no?x=%zz"),
+        route(Method::DELETE, "/api/v1/files/no", "/api/v1/files/no?x=1"),
+        Route { absent: None, ..route(Method::GET, "/api/v1/files", "/api/v1/files?limit=0") },
+        Route {
+            absent: None,
+            ..route(Method::GET, "/api/v1/commands", "/api/v1/commands?limit=0")
+        },
+        Route {
+            media_type: FORM,
+            body: A_FORM,
+            ..upload("/api/v1/files/upload", "/api/v1/files/upload?%zz")
+        },
+        Route { absent: None, ..route(Method::GET, "/v1/account", "/v1/account?%zz") },
+        Route { absent: None, ..route(Method::GET, "/v2/account", "/v2/account?%zz") },
+        Route {
+            absent: None,
+            ..route(Method::GET, "/v2/account/storage", "/v2/account/storage?%zz")
+        },
+        Route {
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/limits", "/delenda/v1/limits?%zz")
+        },
         Route { body: "[]", ..upload("/delenda/v1/commands", "/delenda/v1/commands?%zz") },
         Route { absent: None, ..route(Method::GET, "/delenda/v1/usage", "/delenda/v1/usage?%zz") },
         route(

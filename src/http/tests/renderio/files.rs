@@ -282,7 +282,8 @@ async fn each_call_on_files_needs_its_scope() {
         let others = ["read", "write", "delete", "admin"].into_iter();
         let others: Vec<&str> = others.filter(|other| *other != scope).collect();
         let (_, key) = app.new_key(Some(app.ours.id), &others.join(","), "/").await;
-        let answer = app.call(method, target, &[("x-api-key", &key)], "").await;
+        let form = ("content-type", "multipart/form-data; boundary=b");
+        let answer = app.call(method, target, &[("x-api-key", &key), form], "").await;
         let text = format!(
             "{{\"error\":\"FORBIDDEN\",\"message\":\"The API key lacks the scope '{scope}'\"}}"
         );

@@ -70,7 +70,7 @@ async fn the_account_is_read_with_the_scope_to_read() {
     for page in ["", "/storage", "/limits"] {
         let request = request_as(&token, Method::GET, &format!("/v2/account{page}"));
         let answer = sirv.app.send(request.body(Body::empty()).unwrap()).await;
-        let text = "The token does not allow this: it needs 'read'";
+        let text = "The API key lacks the scope 'read'";
         assert_eq!(shown(&answer), (403, error(403, "Forbidden", text).as_str()), "{page}");
     }
 }

@@ -169,7 +169,7 @@ async fn a_key_with_a_prefix_arranges_what_lies_beneath_it_only() {
         sirv.upload(path).await;
     }
     let narrow = Sirv { token: sirv.token_of(Scopes::all(), "/a").await, ..sirv };
-    let forbidden = error(403, "Forbidden", "The token does not allow this: it needs 'write'");
+    let forbidden = error(403, "Forbidden", "The path lies outside of the API key's prefix");
     for target in ["mkdir?dirname=/b/new", "rename?from=/a/x&to=/b/x", "rename?from=/a/x&to=/b/y"] {
         let answer = narrow.post(&format!("/v2/files/{target}"), "").await;
         assert_eq!(shown(&answer), (403, forbidden.as_str()), "{target}");

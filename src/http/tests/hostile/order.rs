@@ -29,9 +29,69 @@ fn route(method: Method, target: &'static str, malformed: &'static str) -> Route
 const A_FORM: &str = "--boundary-of-the-form\r\nContent-Disposition: form-data; name=\"file\"; \
                       filename=\"a\"\r\n\r\n1\r\n--boundary-of-the-form--\r\n";
 
+fn upload(target: &'static str, malformed: &'static str) -> Route {
+    Route { absent: None, ..route(Method::POST, target, malformed) }
+}
+
 fn routes() -> Vec<Route> {
-    let upload =
-        |target, malformed| Route { absent: None, ..route(Method::POST, target, malformed) };
+    [routes_of_the_deletes(), routes_of_the_tree(), routes_of_pages()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Files and folders by their paths, beside the deletes.
+fn routes_of_the_tree() -> Vec<Route> {
+    vec![
+        route(Method::POST, "/v2/files/delete?filename=/no", "/v2/files/delete?filename=no"),
+        upload("/v2/files/mkdir?dirname=/new3", "/v2/files/mkdir?dirname=new"),
+        route(Method::POST, "/v2/files/rename?from=/no&to=/n", "/v2/files/rename?from=/no"),
+        route(Method::POST, "/v2/files/copy?from=/no&to=/n", "/v2/files/copy?from=/no"),
+        route(Method::GET, "/v2/files/readdir?dirname=/no", "/v2/files/readdir?dirname=no"),
+        route(Method::GET, "/v2/files/meta/tags?filename=/no", "/v2/files/meta/tags?filename=no"),
+        Route {
+            body: "{\"tags\":[\"a\"]}",
+            ..route(
+                Method::POST,
+                "/v2/files/meta/tags?filename=/no",
+                "/v2/files/meta/tags?filename=no",
+            )
+        },
+    ]
+}
+
+/// Lists, what is kept of files, accounts.
+fn routes_of_pages() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/fsos?path=/no", "/fsos?path=no"),
+        route(Method::GET, "/fso-info?path=/no", "/fso-info?path=no"),
+        route(Method::GET, "/api/v1/files/no", "/api/v1/files/no?x=%zz"),
+        route(Method::DELETE, "/api/v1/files/no", "/api/v1/files/no?x=1"),
+        Route { absent: None, ..route(Method::GET, "/api/v1/files", "/api/v1/files?limit=0") },
+        Route {
+            absent: None,
+            ..route(Method::GET, "/api/v1/commands", "/api/v1/commands?limit=0")
+        },
+        Route {
+            media_type: FORM,
+            body: A_FORM,
+            ..upload("/api/v1/files/upload", "/api/v1/files/upload?%zz")
+        },
+        Route { absent: None, ..route(Method::GET, "/v1/account", "/v1/account?%zz") },
+        Route { absent: None, ..route(Method::GET, "/v2/account", "/v2/account?%zz") },
+        Route {
+            absent: None,
+            ..route(Method::GET, "/v2/account/storage", "/v2/account/storage?%zz")
+        },
+        Route {
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/limits", "/delenda/v1/limits?%zz")
+        },
+    ]
+}
+
+/// The deletes, and what they need to be tried.
+fn routes_of_the_deletes() -> Vec<Route> {
     let batch = "/v2/files/batch/delete";
     vec![
         route(Method::DELETE, "/fso?path=/no", "/fso?path=no"),
@@ -72,44 +132,6 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/v2/files/download?filename=/no", "/v2/files/download?filename=no"),
         route(Method::POST, "/v2/files/lock?filename=/no", "/v2/files/lock?filename=no"),
         route(Method::POST, "/v2/files/unlock?filename=/no", "/v2/files/unlock?filename=no"),
-        route(Method::POST, "/v2/files/delete?filename=/no", "/v2/files/delete?filename=no"),
-        upload("/v2/files/mkdir?dirname=/new3", "/v2/files/mkdir?dirname=new"),
-        route(Method::POST, "/v2/files/rename?from=/no&to=/n", "/v2/files/rename?from=/no"),
-        route(Method::POST, "/v2/files/copy?from=/no&to=/n", "/v2/files/copy?from=/no"),
-        route(Method::GET, "/v2/files/readdir?dirname=/no", "/v2/files/readdir?dirname=no"),
-        route(Method::GET, "/v2/files/meta/tags?filename=/no", "/v2/files/meta/tags?filename=no"),
-        Route {
-            body: "{\"tags\":[\"a\"]}",
-            ..route(
-                Method::POST,
-                "/v2/files/meta/tags?filename=/no",
-                "/v2/files/meta/tags?filename=no",
-            )
-        },
-        route(Method::GET, "/fsos?path=/no", "/fsos?path=no"),
-        route(Method::GET, "/fso-info?path=/no", "/fso-info?path=no"),
-        route(Method::GET, "/api/v1/files/no", "/api/v1/files/no?x=%zz"),
-        route(Method::DELETE, "/api/v1/files/no", "/api/v1/files/no?x=1"),
-        Route { absent: None, ..route(Method::GET, "/api/v1/files", "/api/v1/files?limit=0") },
-        Route {
-            absent: None,
-            ..route(Method::GET, "/api/v1/commands", "/api/v1/commands?limit=0")
-        },
-        Route {
-            media_type: FORM,
-            body: A_FORM,
-            ..upload("/api/v1/files/upload", "/api/v1/files/upload?%zz")
-        },
-        Route { absent: None, ..route(Method::GET, "/v1/account", "/v1/account?%zz") },
-        Route { absent: None, ..route(Method::GET, "/v2/account", "/v2/account?%zz") },
-        Route {
-            absent: None,
-            ..route(Method::GET, "/v2/account/storage", "/v2/account/storage?%zz")
-        },
-        Route {
-            absent: None,
-            ..route(Method::GET, "/delenda/v1/limits", "/delenda/v1/limits?%zz")
-        },
         Route { body: "[]", ..upload("/delenda/v1/commands", "/delenda/v1/commands?%zz") },
         Route { absent: None, ..route(Method::GET, "/delenda/v1/usage", "/delenda/v1/usage?%zz") },
         route(

@@ -104,6 +104,11 @@ pub(super) struct Side {
     held: Vec<(LeaseToken, Vec<CondemnedBatch>)>,
 }
 
+/// Every other size comes through the door that keeps something.
+fn origin_of(size: u64) -> Option<Origin> {
+    (size % 2 == 1).then_some(Origin::RenderioUpload)
+}
+
 impl Side {
     pub(super) async fn open(fixture: Fixture, given: &mut Given) -> Self {
         let (one, other) = (fixture.realm().await, fixture.realm().await);
@@ -124,10 +129,7 @@ impl Side {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
                 version.overwrite = *overwrite;
-                // Every other size comes through the door that keeps something.
-                if size % 2 == 1 {
-                    version.origin = Origin::RenderioUpload;
-                }
+                version.origin = origin_of(*size).unwrap_or(version.origin);
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await
             }
@@ -158,14 +160,7 @@ impl Side {
                 format!("{found}")
             }
             Operation::Delete(wish) => self.delete(wish, given).await,
-            Operation::Preview(wish) => {
-                let request = self.request(wish, given);
-                let planned = ledger.preview_deletion(request, plan).await.unwrap();
-                match planned {
-                    Ok(plan) => format!("{:?} {:?}", outcomes(plan.outcomes), plan.counts),
-                    Err(refusal) => format!("{refusal:?}"),
-                }
-            }
+            Operation::Preview(wish) => self.preview(self.request(wish, given)).await,
             Operation::Miss { pick, files } => self.miss(pick, *files, given).await,
             Operation::List { who, tag, text, offset, limit } => {
                 let query = FileQuery {
@@ -175,9 +170,7 @@ impl Side {
                     offset: *offset,
                     limit: *limit,
                 };
-                let page = ledger.files(&self.realms[*who], &query).await.unwrap();
-                let files: Vec<String> = page.files.iter().map(|file| self.file(file)).collect();
-                format!("{} {files:?}", page.total)
+                self.list(*who, &query).await
             }
             Operation::Expand(blobs) => self.expand(*blobs, given.lease()).await,
             Operation::Lease => {
@@ -193,6 +186,19 @@ impl Side {
                 format!("{}", ledger.condemn_expired_intents(now, 1_000_000).await.unwrap())
             }
         }
+    }
+
+    async fn preview(&self, request: DeleteRequest) -> String {
+        match self.fixture.ledger.preview_deletion(request, plan).await.unwrap() {
+            Ok(plan) => format!("{:?} {:?}", outcomes(plan.outcomes), plan.counts),
+            Err(refusal) => format!("{refusal:?}"),
+        }
+    }
+
+    async fn list(&self, who: usize, query: &FileQuery) -> String {
+        let page = self.fixture.ledger.files(&self.realms[who], query).await.unwrap();
+        let files: Vec<String> = page.files.iter().map(|file| self.file(file)).collect();
+        format!("{} {files:?}", page.total)
     }
 
     async fn reserve(&mut self, now: Timestamp) -> BlobKey {

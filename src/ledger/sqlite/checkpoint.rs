@@ -18,8 +18,12 @@ use super::writer::Waiting;
 use super::{ballast, connection};
 use crate::ledger::{LedgerError, LedgerErrorKind};
 
-/// Bytes in the log from which it is copied, where the volume has plenty of space. What is written
-/// again and again meanwhile is copied once; recovery reads so much in about half a second.
+/// Bytes in the log from which it is copied. A log that grows makes each commit wait for the file
+/// system's journal, one whose file is long already does not.
+const LOG_BYTES_USUAL: u64 = 64 << 20;
+/// Bytes in the log from which it is copied, where its file has become so long that they fit.
+/// What is written again and again meanwhile is copied once; recovery reads so much in about half
+/// a second.
 const LOG_BYTES_MAX: u64 = 256 << 20;
 /// Bytes in the log from which it is copied, however full the volume is.
 const LOG_BYTES_MIN: u64 = 16 << 20;
@@ -124,7 +128,7 @@ fn look(connection: &Connection, log: &mut Log, waiting: &Waiting) -> Result<(),
         return Ok(());
     }
     let log_bytes = checkpoint(connection, "pragma wal_checkpoint(noop)")?.log_pages * PAGE_BYTES;
-    if log_bytes < log_bytes_max(&log.file) {
+    if log_bytes < log_bytes_max(&log.file, length) {
         return Ok(());
     }
     checkpoint(connection, "pragma wal_checkpoint(passive)")?;
@@ -136,9 +140,11 @@ fn look(connection: &Connection, log: &mut Log, waiting: &Waiting) -> Result<(),
     ended
 }
 
-fn log_bytes_max(log: &Path) -> u64 {
+fn log_bytes_max(log: &Path, length: u64) -> u64 {
     let free = ballast::free_bytes(log).unwrap_or(0);
-    (free / LOG_PART_OF_FREE).clamp(LOG_BYTES_MIN, LOG_BYTES_MAX)
+    // An eighth is left for what comes while it is copied.
+    let fitting = (length - length / 8).clamp(LOG_BYTES_USUAL, LOG_BYTES_MAX);
+    fitting.min((free / LOG_PART_OF_FREE).max(LOG_BYTES_MIN))
 }
 
 fn end_log(connection: &Connection) -> Result<(), LedgerError> {

@@ -1,5 +1,7 @@
 //! Commands and their outputs.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -60,14 +62,15 @@ pub(super) fn read(
     });
     let Some(mut command) = found.optional().map_err(failed(context))? else { return Ok(None) };
     let grounds = Grounds::of(connection, realm.organization)?;
-    let live = live_outputs(connection, &grounds, realm, id)?;
-    for file in &live {
-        if !is_seen(connection, realm, file)? {
+    let mut live = BTreeMap::new();
+    for file in live_outputs(connection, &grounds, realm, id)? {
+        if !is_seen(connection, realm, &file)? {
             return Ok(None);
         }
+        live.insert(file.id, file.blob.key);
     }
     for OutputRow { mut output, blob_number } in outputs(connection, realm, id)? {
-        let blob = live.iter().find(|file| file.id == output.file).map(|file| file.blob.key);
+        let blob = live.get(&output.file).copied();
         output.live = blob.filter(|blob| blob.number == blob_number);
         command.outputs.push(output);
     }

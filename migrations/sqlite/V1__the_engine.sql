@@ -93,6 +93,7 @@ create table files (
 ) strict, without rowid;
 create unique index files_by_id on files (organization, id);
 create index files_locked on files (folder, name) where locked = 1;
+create index files_of_commands on files (organization, command) where command is not null;
 
 create table commands (
     organization integer not null,

@@ -127,6 +127,25 @@ pub(crate) async fn an_output_passes_to_the_command_that_overwrites_it(fixture: 
     assert!(fixture.entry(&realm, "/commands/a").await.is_some());
 }
 
+/// An output that was moved away is counted and removed also where the worker stored its key again.
+pub(crate) async fn an_output_moved_away_and_stored_again_goes_twice(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let id = fixture.command(&realm).await;
+    let moved = fixture.output(&realm, (id, "a"), "/commands/a", 1).await.unwrap();
+    fixture.move_entry(&realm, "/commands/a", "/kept/a").await.unwrap();
+    let again = fixture.output(&realm, (id, "a"), "/commands/a", 2).await.unwrap();
+    assert_ne!(moved.id, again.id);
+    let narrow = beneath(&realm, "/commands");
+    assert_eq!(fixture.ledger.command(&narrow, id).await.unwrap(), None);
+    let outputs = fixture.ledger.command(&realm, id).await.unwrap().unwrap().outputs;
+    assert_eq!((outputs.len(), outputs[0].file, outputs[0].live), (1, again.id, Some(again.blob)));
+    let request = fixture.request(&realm, vec![Selector::Outputs(id)]);
+    let committed = fixture.delete(request).await.unwrap();
+    assert_eq!(committed.counts, Counts { files: 2, bytes: 3, folders: 0 });
+    assert_eq!(fixture.entry(&realm, "/kept/a").await, None);
+    assert_eq!(fixture.drain().await, blobs_of(&[moved, again]));
+}
+
 /// I7: an output outside of the prefix hides the whole command.
 pub(crate) async fn a_command_with_an_output_outside_the_prefix_is_hidden(fixture: Fixture) {
     let realm = fixture.realm().await;

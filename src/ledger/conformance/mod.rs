@@ -192,6 +192,7 @@ macro_rules! every_check {
                 an_output_deleted_by_itself_is_not_counted_again,
                 the_link_to_a_command_ends_with_an_ordinary_overwrite,
                 an_output_passes_to_the_command_that_overwrites_it,
+                an_output_moved_away_and_stored_again_goes_twice,
                 a_command_with_an_output_outside_the_prefix_is_hidden,
                 a_missed_answer_for_outputs_is_given_once,
                 an_output_needs_its_own_organizations_command,

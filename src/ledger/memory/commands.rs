@@ -31,17 +31,14 @@ pub(super) struct OutputRow {
 }
 
 impl Holdings {
-    /// The live file of an output, while the file is still this command's.
-    fn live_output(&self, command: CommandId, file: EntryId) -> Option<(&EntryPath, &FileRecord)> {
-        self.file_by_id(file).filter(|(_, file)| file.command == Some(command))
+    /// The live files that are outputs of a command, by their own links.
+    fn linked(&self, command: CommandId) -> impl Iterator<Item = (&EntryPath, &FileRecord)> {
+        self.files.iter().filter(move |(_, file)| file.command == Some(command))
     }
 
     /// The paths of a command's live outputs.
     pub(super) fn live_outputs(&self, command: CommandId) -> BTreeSet<EntryPath> {
-        let rows = self.commands.get(&command).into_iter().flat_map(|row| row.outputs.values());
-        rows.filter_map(|row| self.live_output(command, row.file))
-            .map(|(path, _)| path.clone())
-            .collect()
+        self.linked(command).map(|(path, _)| path.clone()).collect()
     }
 
     /// The command, unless one of its live outputs lies outside of what the realm sees.
@@ -55,7 +52,8 @@ impl Holdings {
         let row = self.visible_command(realm, id)?;
         let output = |(key, output): (&String, &OutputRow)| {
             let kept = &self.keepsakes[&(output.file, output.blob)];
-            let live = self.live_output(id, output.file).map(|(_, file)| file.blob);
+            let mut linked = self.linked(id);
+            let live = linked.find(|(_, file)| file.id == output.file).map(|(_, file)| file.blob);
             Output {
                 key: key.clone(),
                 file: output.file,

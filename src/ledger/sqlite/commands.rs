@@ -1,5 +1,7 @@
 //! Commands and their outputs.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -60,14 +62,15 @@ pub(super) fn read(
     });
     let Some(mut command) = found.optional().map_err(failed(context))? else { return Ok(None) };
     let grounds = Grounds::of(connection, realm.organization)?;
-    for OutputRow { mut output, blob_number } in outputs(connection, realm, id)? {
-        let live = live_output(connection, &grounds, realm, id, output.file)?;
-        if let Some(file) = &live
-            && !is_seen(connection, realm, file)?
-        {
+    let mut live = BTreeMap::new();
+    for file in live_outputs(connection, &grounds, realm, id)? {
+        if !is_seen(connection, realm, &file)? {
             return Ok(None);
         }
-        let blob = live.map(|file| file.blob.key);
+        live.insert(file.id, file.blob.key);
+    }
+    for OutputRow { mut output, blob_number } in outputs(connection, realm, id)? {
+        let blob = live.get(&output.file).copied();
         output.live = blob.filter(|blob| blob.number == blob_number);
         command.outputs.push(output);
     }
@@ -105,33 +108,23 @@ fn outputs(
     rows.and_then(Iterator::collect).map_err(failed(context))
 }
 
-/// The file of an output, while it is live and still this command's.
-fn live_output(
-    connection: &Connection,
-    grounds: &Grounds,
-    realm: &Realm,
-    command: CommandId,
-    file: EntryId,
-) -> Result<Option<FileRow>, LedgerError> {
-    let live = live_row(connection, grounds, realm.organization, file)?;
-    Ok(live.filter(|file| file.command == Some(command)))
-}
-
-/// The files of a command's live outputs.
+/// The live files that are outputs of a command, by their own links: one that was moved away is an
+/// output still, also after the worker stored its key again and the record names the new file.
 pub(super) fn live_outputs(
     connection: &Connection,
     grounds: &Grounds,
     realm: &Realm,
     command: CommandId,
 ) -> Result<Vec<FileRow>, LedgerError> {
-    let mut ids: Vec<EntryId> =
-        outputs(connection, realm, command)?.into_iter().map(|row| row.output.file).collect();
-    // Two outputs may have been stored in one file.
-    ids.sort_unstable();
-    ids.dedup();
+    let sql = "select id from files indexed by files_of_commands \
+               where organization = ?1 and command = ?2 order by id";
+    let context = "finding the outputs of a command";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    let found = statement.query_map(params![realm.organization, command], |row| row.get(0));
+    let ids: Vec<EntryId> = found.and_then(Iterator::collect).map_err(failed(context))?;
     let mut files = Vec::with_capacity(ids.len());
     for id in ids {
-        files.extend(live_output(connection, grounds, realm, command, id)?);
+        files.extend(live_row(connection, grounds, realm.organization, id)?);
     }
     Ok(files)
 }

@@ -149,10 +149,9 @@ pub(super) struct FileRow {
     pub(super) name: EntryName,
     pub(super) blob: SizedBlob,
     pub(super) locked: bool,
-    pub(super) command: Option<CommandId>,
 }
 
-/// Reads, in this order: `id, folder, name, blob_number, blob_id, size, locked, command`.
+/// Reads, in this order: `id, folder, name, blob_number, blob_id, size, locked`.
 pub(super) fn file_row(row: &Row<'_>) -> rusqlite::Result<FileRow> {
     let key = BlobKey { number: row.get(3)?, id: row.get(4)? };
     Ok(FileRow {
@@ -161,15 +160,14 @@ pub(super) fn file_row(row: &Row<'_>) -> rusqlite::Result<FileRow> {
         name: row.get(2)?,
         blob: SizedBlob { key, size: unsigned(row.get(5)?) },
         locked: row.get(6)?,
-        command: row.get(7)?,
     })
 }
 
 impl From<FileRecord> for FileRow {
     fn from(file: FileRecord) -> Self {
         let blob = SizedBlob { key: file.blob, size: file.content.size };
-        let FileRecord { id, folder, name, locked, command, .. } = file;
-        Self { id, folder, name, blob, locked, command }
+        let FileRecord { id, folder, name, locked, .. } = file;
+        Self { id, folder, name, blob, locked }
     }
 }
 

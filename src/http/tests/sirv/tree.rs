@@ -121,6 +121,30 @@ async fn a_file_or_a_folder_is_renamed_with_all_that_is_in_it() {
 }
 
 #[tokio::test]
+async fn an_output_that_was_moved_goes_with_its_command_also_where_it_was_stored_again() {
+    let sirv = Sirv::new().await;
+    let made = sirv.app.bearer(Method::POST, "/delenda/v1/commands").await.json();
+    let command = made["command_id"].as_str().unwrap();
+    let store = async || {
+        let target = format!("/delenda/v1/commands/{command}/outputs/out");
+        let bearer = format!("Bearer {}", sirv.app.key);
+        let headers = [("authorization", bearer.as_str())];
+        sirv.app.call(Method::PUT, &target, &headers, "bytes").await.status.as_u16()
+    };
+    assert_eq!(store().await, 201);
+    let path = format!("/commands/{}/{command}-out", &TIME[..10]);
+    assert_eq!(shown(&sirv.rename(&path, "/kept/out").await), (200, ""));
+    assert_eq!(store().await, 201);
+    assert!(sirv.is_there(&path).await && sirv.is_there("/kept/out").await);
+    let target = format!("/api/v1/commands/{command}/files");
+    let headers = [("x-api-key", sirv.app.key.as_str())];
+    let deleted = sirv.app.call(Method::DELETE, &target, &headers, "").await;
+    assert_eq!(deleted.both(), (200, "{\"deleted\":true,\"files_deleted\":2}"));
+    assert!(!sirv.is_there(&path).await && !sirv.is_there("/kept/out").await);
+    assert_eq!(sirv.app.stored.keys().len(), 0);
+}
+
+#[tokio::test]
 async fn what_forbids_a_rename_changes_nothing() {
     let sirv = Sirv::new().await;
     for path in ["/a/x", "/b", "/held/in/x"] {

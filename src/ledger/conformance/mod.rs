@@ -278,6 +278,7 @@ macro_rules! every_check {
                 a_renewed_intent_lives_longer_and_never_shorter,
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
+                what_is_overwritten_together_counts_as_backlog,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

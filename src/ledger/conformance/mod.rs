@@ -285,6 +285,7 @@ macro_rules! every_check {
                 pages_of_any_size_make_the_same_walk,
                 a_walk_goes_no_deeper_than_it_is_asked,
                 doomed_files_are_not_met,
+                pages_go_no_deeper_than_the_walk,
                 a_page_begins_where_the_last_entry_was_though_it_is_gone,
                 a_walk_begins_at_a_folder_that_the_realm_sees,
             }

@@ -124,6 +124,7 @@ macro_rules! every_check {
                 a_deleted_folder_takes_all_below_it,
                 siblings_with_similar_names_survive,
                 an_empty_folder_goes,
+                a_step_without_time_does_something,
                 what_is_uploaded_after_a_deletion_survives_it,
                 what_is_uploaded_into_a_survivor_survives,
                 uploads_between_two_steps_survive,

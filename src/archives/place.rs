@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Unacceptable;
 use super::directory::Listed;
+use crate::domain::attach::ATTACH_WAY_FOLDERS_MAX;
 use crate::domain::path::EntryPath;
 
 /// The path of each entry below `target`, in order. Refuses names that lead elsewhere, that mean
@@ -27,10 +28,20 @@ pub(super) fn places(
         .filter(|(entry, _)| !entry.is_folder())
         .map(|(_, p)| p)
         .collect();
+    let mut way = BTreeSet::new();
     for (entry, place) in listed.iter().zip(&places) {
-        let mut above = std::iter::successors(place.parent(), EntryPath::parent);
-        if above.any(|parent| files.contains(&parent)) {
-            return Err(Unacceptable::entry(&entry.name, "lies in what is a file"));
+        for above in std::iter::successors(place.parent(), EntryPath::parent) {
+            if files.contains(&above) {
+                return Err(Unacceptable::entry(&entry.name, "lies in what is a file"));
+            }
+            // What lies above a folder that was met was met with it.
+            if !way.insert(above) {
+                break;
+            }
+        }
+        if way.len() > ATTACH_WAY_FOLDERS_MAX {
+            let text = format!("the archive has more than {ATTACH_WAY_FOLDERS_MAX} folders");
+            return Err(Unacceptable::because(text));
         }
     }
     Ok(places)

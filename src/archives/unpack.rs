@@ -16,6 +16,7 @@ use crate::domain::entry::{Attributes, Origin, UploadRefusal};
 use crate::domain::id::IdSource;
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
+use crate::domain::plans::Target;
 use crate::uploads::{Build, BuildError, Part, UploadError, UploadRequest, Uploader};
 
 /// What is to be unpacked, beside the archive's bytes.
@@ -88,6 +89,7 @@ pub async fn unpack<E: Send>(
     request: UnpackRequest<'_>,
     body: impl Stream<Item = Result<Bytes, E>> + Send,
 ) -> Result<Unpacked, UnpackError<E>> {
+    check_room(uploader, request.realm, 0).await?;
     let spooled = uploader.receive_within(request.limits.bytes_max, body).await;
     let spooled = spooled.map_err(UnpackError::Upload)?;
     let (spool, size) = (spooled.blob(), spooled.content().size);
@@ -102,6 +104,7 @@ pub async fn unpack<E: Send>(
         files: (listed.len() - folders.len()) as u64,
         bytes: listed.iter().map(|entry| entry.bytes).sum(),
     };
+    check_room(uploader, request.realm, unpacked.bytes).await?;
     let files = listed.into_iter().zip(places).filter(|(entry, _)| !entry.is_folder());
     if unpacked.files == 0 && folders.is_empty() {
         folders.push(request.target.clone());
@@ -116,6 +119,19 @@ pub async fn unpack<E: Send>(
     build.receive(stream::iter(parts)).await.map_err(explained)?;
     build.attach(request.realm, folders, Vec::new()).await.map_err(explained)?;
     Ok(unpacked)
+}
+
+/// Files that lie there may be replaced: refuses what would not fit even then.
+async fn check_room<E>(
+    uploader: &Uploader,
+    realm: &Realm,
+    bytes: u64,
+) -> Result<(), UnpackError<E>> {
+    match uploader.refusal_of_all(realm, bytes, Target::Unknown).await {
+        Ok(None) => Ok(()),
+        Ok(Some(refusal)) => Err(UnpackError::Upload(UploadError::Refused(refusal))),
+        Err(error) => Err(UnpackError::Upload(UploadError::Ledger(error))),
+    }
 }
 
 fn upload(request: &UnpackRequest<'_>, ids: &IdSource, path: EntryPath) -> UploadRequest {

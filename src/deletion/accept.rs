@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::plan::plan;
 use super::purge::Purger;
 use super::record::{Committed, Declined, Outcome};
@@ -14,7 +16,7 @@ use super::request::DeleteRequest;
 use super::snapshot::MissedAnswer;
 use crate::domain::organization::Realm;
 use crate::jobs::wake::Wake;
-use crate::ledger::{Ledger, LedgerError, MissedSubject};
+use crate::ledger::{Ledger, LedgerError, LedgerErrorKind, MissedSubject};
 
 /// How often a waiting caller looks at the durable record, beside being told by this process.
 const RECORD_LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -44,8 +46,17 @@ impl Deleter {
         Self { ledger, purger, expander }
     }
 
-    /// Commits a deletion, or changes nothing. What it dooms is unreachable from the answer on.
+    /// Commits a deletion, or changes nothing. What it dooms is unreachable from the answer on, and
+    /// on its way to be purged also where nobody waits for the answer any more.
     pub async fn delete(
+        &self,
+        request: DeleteRequest,
+    ) -> Result<Result<Committed, Declined>, LedgerError> {
+        let deleter = self.clone();
+        to_the_end(async move { deleter.commit(request).await }).await
+    }
+
+    async fn commit(
         &self,
         request: DeleteRequest,
     ) -> Result<Result<Committed, Declined>, LedgerError> {
@@ -69,33 +80,59 @@ impl Deleter {
     }
 
     /// Commits a deletion of single files and waits at most `at_most` until their bytes are gone.
+    /// An answer that whoever asked did not wait for is missed, as one that came too late is.
     pub async fn delete_and_wait(
         &self,
         request: DeleteRequest,
         subject: MissedSubject,
         at_most: Duration,
     ) -> Result<Result<Awaited, Declined>, LedgerError> {
+        let deleter = self.clone();
+        let (asked, answered) = oneshot::channel();
+        let work = async move { deleter.commit_and_wait(request, subject, at_most, asked).await };
+        let (ended, answer) = tokio::join!(to_the_end(work), answered);
+        ended?;
+        answer.map_err(|_| LedgerErrorKind::Unavailable.because("a deletion gave no answer"))
+    }
+
+    async fn commit_and_wait(
+        &self,
+        request: DeleteRequest,
+        subject: MissedSubject,
+        at_most: Duration,
+        mut asked: oneshot::Sender<Result<Awaited, Declined>>,
+    ) -> Result<(), LedgerError> {
         let realm = request.realm.clone();
         let watch = self.purger.watch(request.id);
-        let committed = match self.delete(request).await? {
+        let committed = match self.commit(request).await? {
             Ok(committed) => committed,
-            Err(declined) => return Ok(Err(declined)),
+            Err(declined) => {
+                // Nothing has changed: nobody misses this.
+                let _ = asked.send(Err(declined));
+                return Ok(());
+            }
         };
         let answer = answer_of(&committed);
         let all_gone = async {
             tokio::select! {
-                () = watch.gone(answer.files), if answer.deletion == committed.id => Ok(()),
-                purged = self.purged_in_record(&realm, answer) => purged,
+                () = watch.gone(answer.files), if answer.deletion == committed.id => Ok(true),
+                purged = self.purged_in_record(&realm, answer) => purged.map(|()| true),
             }
         };
-        let bytes_gone = match tokio::time::timeout(at_most, all_gone).await {
-            Ok(gone) => gone.map(|()| true)?,
-            Err(_late) => false,
+        let waited = tokio::select! {
+            waited = tokio::time::timeout(at_most, all_gone) => waited.unwrap_or(Ok(false)),
+            () = asked.closed() => Ok(false),
         };
+        let bytes_gone = *waited.as_ref().unwrap_or(&false);
         if !bytes_gone {
             self.ledger.remember_missed(&realm, subject, answer).await?;
         }
-        Ok(Ok(Awaited { files: answer.files, bytes_gone }))
+        waited?;
+        let awaited = Awaited { files: answer.files, bytes_gone };
+        if asked.send(Ok(awaited)).is_err() && bytes_gone {
+            self.ledger.remember_missed(&realm, subject, answer).await?;
+        }
+        Ok(())
     }
 
     /// Ends when the record says that all is durably gone: the way of a repeat that joined, and
@@ -116,6 +153,16 @@ impl Deleter {
             tokio::time::sleep(RECORD_LOOK_INTERVAL).await;
         }
     }
+}
+
+/// Runs `work` to its end, also where whoever asked goes away meanwhile.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let ended = tokio::spawn(work).await;
+    ended.unwrap_or_else(|error| {
+        Err(LedgerErrorKind::Unavailable.caused_by("a deletion was cut off", error))
+    })
 }
 
 fn answer_of(committed: &Committed) -> MissedAnswer {

@@ -11,6 +11,10 @@ use super::path::EntryPath;
 /// writes while it runs.
 pub const ATTACH_ENTRIES_MAX: usize = 10_000;
 
+/// Folders on the way to those that one commit attaches at most, whether or not they are there: a
+/// path of a thousand bytes may lead through hundreds, and each may have to be made.
+pub const ATTACH_WAY_FOLDERS_MAX: usize = 2 * ATTACH_ENTRIES_MAX;
+
 /// What a version was copied from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopySource {
@@ -52,7 +56,8 @@ pub struct Attached {
 /// Why nothing was attached. Nothing has changed, and all intents are as they were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttachRefusal {
-    /// More than [`ATTACH_ENTRIES_MAX`] files and folders.
+    /// More than [`ATTACH_ENTRIES_MAX`] files and folders, or more than
+    /// [`ATTACH_WAY_FOLDERS_MAX`] folders on the way to them.
     TooMany,
     /// Something lies where nothing may.
     Occupied(EntryPath),
@@ -79,14 +84,43 @@ impl Attach {
         if let Some(folder) = self.folders.iter().find(|folder| files.contains(folder)) {
             return Err(AttachRefusal::Entry(folder.clone(), UploadRefusal::Exists));
         }
+        let mut way = BTreeSet::new();
         let paths = self.files.iter().map(|file| &file.version.path).chain(&self.folders);
         for path in paths {
-            let mut above = std::iter::successors(path.parent(), EntryPath::parent);
-            if let Some(file) = above.find(|parent| files.contains(parent)) {
-                let refusal = UploadRefusal::ParentIsFile(file);
-                return Err(AttachRefusal::Entry(path.clone(), refusal));
+            for above in std::iter::successors(path.parent(), EntryPath::parent) {
+                if files.contains(&above) {
+                    let refusal = UploadRefusal::ParentIsFile(above);
+                    return Err(AttachRefusal::Entry(path.clone(), refusal));
+                }
+                // What lies above a folder that was met was met with it.
+                if !way.insert(above) {
+                    break;
+                }
+            }
+            if way.len() > ATTACH_WAY_FOLDERS_MAX {
+                return Err(AttachRefusal::TooMany);
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Folders so deep, in as many trees as it takes for so many folders on the way.
+    fn deep(way_folders: usize) -> Attach {
+        const DEPTH: usize = 400;
+        let folder = |tree: usize| format!("/{tree}{}", "/d".repeat(DEPTH));
+        let folders = (0..way_folders / DEPTH).map(|tree| EntryPath::parse(&folder(tree)).unwrap());
+        Attach { folders: folders.collect(), ..Attach::default() }
+    }
+
+    #[test]
+    fn few_entries_may_not_lie_behind_any_number_of_folders() {
+        assert_eq!(deep(ATTACH_WAY_FOLDERS_MAX - 800).check_by_itself(), Ok(()));
+        let refused = deep(ATTACH_WAY_FOLDERS_MAX + 800).check_by_itself();
+        assert_eq!(refused, Err(AttachRefusal::TooMany));
     }
 }

@@ -176,7 +176,10 @@ impl PlanLimits {
             self.admit(&usage, version).map_err(|refusal| (place, refusal))?;
             match version.replaces {
                 Replaces::Nothing => usage.live.files += 1,
-                Replaces::Bytes(old) => usage.live.bytes = usage.live.bytes.saturating_sub(old),
+                Replaces::Bytes(old) => {
+                    usage.live.bytes = usage.live.bytes.saturating_sub(old);
+                    usage.condemned.bytes = usage.condemned.bytes.saturating_add(old);
+                }
                 Replaces::Unknown => {}
             }
             usage.live.bytes = usage.live.bytes.saturating_add(version.bytes);

@@ -15,6 +15,7 @@ use crate::domain::entry::{Attributes, Entry, FileRecord, Origin, UploadRefusal}
 use crate::domain::id::{EntryId, IdSource};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
+use crate::domain::plans::Target;
 use crate::ledger::{Ledger, LedgerError, WalkQuery};
 
 /// Entries that are read at once.
@@ -112,6 +113,11 @@ impl Copies {
             Entry::Folder(_) if from.path.contains(to) => return Err(CopyError::IntoItself),
             Entry::Folder(_) => self.all_below(realm, &from.path, to).await?,
         };
+        let bytes = found.files.iter().map(|(file, _)| file.content.size).sum();
+        let target = if found.files.is_empty() { Target::Unknown } else { Target::New };
+        if let Some(refusal) = self.uploader.refusal_of_all(realm, bytes, target).await? {
+            return Err(CopyError::Refused(AttachRefusal::Entry(to.clone(), refusal)));
+        }
         let parts = found.files.into_iter().map(|(file, target)| self.part(file, target));
         let mut build = Build::new(&self.uploader, &[]);
         let built = build.receive(stream::iter(parts)).await;

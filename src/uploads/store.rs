@@ -136,6 +136,23 @@ impl Uploader {
         self.attach(realm, request, received).await
     }
 
+    /// Why nothing that replaces nothing would be stored now, were it of so many bytes and several
+    /// files: so that what cannot stay is not written at all. Each of the files is measured by
+    /// itself when it is committed.
+    pub async fn refusal_of_all(
+        &self,
+        realm: &Realm,
+        bytes: u64,
+        target: Target,
+    ) -> Result<Option<UploadRefusal>, LedgerError> {
+        let announced = Announced { bytes, content_type: String::new(), target };
+        Ok(match self.ledger.room(realm, &announced).await? {
+            // The one is said of each file, the other of none of this size.
+            Ok(_) | Err(UploadRefusal::MediaType | UploadRefusal::FileTooLarge { .. }) => None,
+            Err(refusal) => Some(refusal),
+        })
+    }
+
     /// Makes the bytes of `body` durable, under an intent and without a row: for callers that
     /// learn only afterwards what the bytes are. What is received and never attached is swept at
     /// once. What the plan of the organization or the disk has no room for is refused before any

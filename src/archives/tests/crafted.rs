@@ -138,7 +138,9 @@ pub(crate) fn hostile() -> Vec<(Vec<u8>, &'static str)> {
         change(&mut entry);
         single(entry)
     };
+    let deep = |tree: u32| Crafted::file(&format!("{tree}{}/x", "/d".repeat(400)), "x");
     let mut list = vec![
+        (archive(&(0..51).map(deep).collect::<Vec<_>>()), "folders"),
         (named("../up"), "no use"),
         (named("a/../../up"), "no use"),
         (named("a/./b"), "no use"),

@@ -47,6 +47,8 @@ const BULK_PART_BLOBS_MAX: usize = 512;
 /// Blobs of trees that are removed at one time while somebody deletes single files: few enough
 /// that a store which works on several things at once still has a hand free.
 const BULK_PIECE_BLOBS_MAX: usize = 128;
+/// The longest pause behind a part, however long the store took: the leases run meanwhile.
+const POLITE_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Blobs that wait in this process at most, from expanded folders and polls.
 pub const BULK_BLOBS_MAX: usize = 64 * 1024;
 /// Blobs that wait in this process at most, from single files. What comes beyond is left to the
@@ -192,11 +194,13 @@ impl Purger {
                 Lane::Bulk => self.remove_politely(keys).await,
             };
             for (batch, token) in work {
-                let kept: Vec<SizedBlob> =
-                    batch.blobs.iter().filter(|blob| !gone.contains(&blob.key)).copied().collect();
+                let is_gone = |blob: &&SizedBlob| gone.contains(&blob.key);
                 if let Some(deletion) = batch.deletion {
-                    self.watches.removed(deletion, (batch.blobs.len() - kept.len()) as u64);
+                    let removed = batch.blobs.iter().filter(is_gone).map(|blob| blob.key);
+                    self.watches.removed(deletion, removed);
                 }
+                let kept: Vec<SizedBlob> =
+                    batch.blobs.iter().filter(|blob| !is_gone(blob)).copied().collect();
                 // The settler ends after all removers: it cannot be gone.
                 let _ = settler.0.send(Tried { batch, token, kept });
             }
@@ -229,7 +233,7 @@ impl Purger {
                 // The settler syncs again before anything is settled, and decides.
                 tracing::debug!(%error, "a part of a removal could not be made durable yet");
             }
-            tokio::time::sleep(began.elapsed()).await;
+            tokio::time::sleep(began.elapsed().min(POLITE_PAUSE_MAX)).await;
         }
         gone
     }

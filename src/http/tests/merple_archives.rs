@@ -8,6 +8,8 @@ use http_body_util::BodyExt;
 
 use super::app::{Answer, TestApp};
 use crate::archives::tests::crafted::{Crafted, archive, hostile};
+use crate::blobs::faulty::{Call, Failing};
+use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::usage::Tally;
 use crate::http::state::HttpSettings;
 
@@ -194,6 +196,24 @@ async fn an_archive_over_a_limit_is_refused_whole() {
     assert_eq!(refused.0, 413, "{}", refused.1);
     let three = files(&[("a", "1"), ("b", "1"), ("c", "1")]);
     assert_eq!(merple.unpack("path=/x/", three).await.0, 201);
+}
+
+/// What cannot stay is not written at all.
+#[tokio::test]
+async fn an_archive_for_which_there_is_no_room_is_not_even_spooled() {
+    let limits =
+        PlanLimits { backlog_bytes_max: Some(3), quota_bytes: Some(6), ..PlanLimits::default() };
+    let plans = Plans::new([("default".to_owned(), limits)]);
+    let merple = Merple::with(|settings| settings.plans = plans).await;
+    let created = || merple.app.faults.count(Call::Create);
+    let refused = merple.unpack("path=/x/", files(&[("a", "1234"), ("b", "567")])).await;
+    assert_eq!((refused.0, created()), (507, 1), "only the archive itself is written");
+    merple.put("/a", "four").await;
+    merple.app.faults.fail(Call::Remove, Failing::Always);
+    merple.put("/a", "five").await;
+    let before = created();
+    let refused = merple.unpack("path=/x/", files(&[("a", "1")])).await;
+    assert_eq!((refused.0, created()), (507, before), "{}", refused.1);
 }
 
 #[tokio::test]

@@ -57,6 +57,22 @@ async fn bytes_that_remain_are_a_500_and_the_repeat_gets_the_missed_success_once
 }
 
 #[tokio::test]
+async fn a_client_that_goes_away_while_it_waits_gets_the_missed_success_once() {
+    let app = TestApp::new().await;
+    let file = app.upload("a.png").await;
+    app.faults.fail(Call::Remove, Failing::Always);
+    let waiting = tokio::time::timeout(Duration::from_millis(200), delete(&app, &file)).await;
+    assert!(waiting.is_err(), "the bytes cannot be gone");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    app.faults.heal();
+    app.clock.advance(Duration::from_secs(600));
+    app.drained().await;
+    let repeated = delete(&app, &file).await;
+    assert_eq!(repeated.both(), (200, format!("{{\"id\":\"{file}\",\"deleted\":true}}").as_str()));
+    assert_eq!(delete(&app, &file).await.both(), NOT_FOUND);
+}
+
+#[tokio::test]
 async fn what_is_no_file_of_ours_is_not_found_whatever_it_is() {
     let app = TestApp::new().await;
     let (_, their_key) = app.new_key(Some(app.theirs.id), "read,write,delete", "/").await;

@@ -8,7 +8,8 @@ use crate::domain::attach::{
 };
 use crate::domain::blob::BlobKey;
 use crate::domain::entry::{FileRecord, UploadRefusal};
-use crate::domain::organization::Realm;
+use crate::domain::organization::{DEFAULT_PLAN, Realm};
+use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::Standing;
 
 /// Files of one byte at these paths, under fresh intents, which overwrite nothing.
@@ -276,6 +277,21 @@ pub(crate) async fn what_is_attached_after_a_deletion_survives_it(fixture: Fixtu
     fixture.drain().await;
     fixture.assert_sound().await;
     assert_eq!(fixture.present(&realm, &paths).await, paths);
+}
+
+/// Each is measured with those before it, and what those replaced waits to be purged.
+pub(crate) async fn what_is_overwritten_together_counts_as_backlog(fixture: Fixture) {
+    let limits = PlanLimits { backlog_bytes_max: Some(3), ..PlanLimits::default() };
+    fixture.ledger.set_plans(Plans::new([(DEFAULT_PLAN.to_owned(), limits)]));
+    let realm = fixture.realm().await;
+    for (path, size) in [("/a", 4), ("/b", 3), ("/c", 1)] {
+        fixture.upload(&realm, path, size).await;
+    }
+    let wanted = overwriting(files(&fixture, &["/a", "/c"]).await);
+    assert_refused(&fixture, &realm, wanted, refused("/c", UploadRefusal::BacklogFull)).await;
+    let wanted = overwriting(files(&fixture, &["/b", "/c"]).await);
+    let attached = attach(&fixture, &realm, wanted).await;
+    assert_eq!(attached, Ok(Attached { created: 0, replaced: 2 }));
 }
 
 /// One commit is bounded.

@@ -124,6 +124,7 @@ macro_rules! every_check {
                 a_deleted_folder_takes_all_below_it,
                 siblings_with_similar_names_survive,
                 an_empty_folder_goes,
+                a_step_without_time_does_something,
                 what_is_uploaded_after_a_deletion_survives_it,
                 what_is_uploaded_into_a_survivor_survives,
                 uploads_between_two_steps_survive,
@@ -279,12 +280,14 @@ macro_rules! every_check {
                 a_renewed_intent_lives_longer_and_never_shorter,
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
+                what_is_overwritten_together_counts_as_backlog,
             }
             walk {
                 a_walk_meets_everything_below_in_order,
                 pages_of_any_size_make_the_same_walk,
                 a_walk_goes_no_deeper_than_it_is_asked,
                 doomed_files_are_not_met,
+                pages_go_no_deeper_than_the_walk,
                 a_page_begins_where_the_last_entry_was_though_it_is_gone,
                 a_walk_begins_at_a_folder_that_the_realm_sees,
             }

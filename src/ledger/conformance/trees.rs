@@ -1,9 +1,12 @@
 //! Folders that go with all below them, and the steps that expand them.
 
+use std::time::Duration;
+
 use super::fixture::{Fixture, STEP, blobs_of, by_path, keys_of};
 use crate::deletion::record::{BATCH_BLOBS_MAX, Counts, Declined, DeletionState, Outcome, Refusal};
 use crate::deletion::request::Selector;
 use crate::domain::usage::Tally;
+use crate::ledger::StepLimits;
 
 /// I1, I9: nothing below is found from the commit on, and the counts are exact.
 pub(crate) async fn a_deleted_folder_takes_all_below_it(fixture: Fixture) {
@@ -48,6 +51,33 @@ pub(crate) async fn an_empty_folder_goes(fixture: Fixture) {
     assert_eq!(fixture.drain().await, []);
     let record = fixture.record(&realm, committed.id).await;
     assert_eq!((record.state, record.settled_at.is_some()), (DeletionState::Settled, true));
+}
+
+/// I3: steps that have no time at all, since somebody asks again and again, get to the end of a
+/// deep tree and of a folder that survives all the same.
+pub(crate) async fn a_step_without_time_does_something(fixture: Fixture) {
+    const STEPS_MAX: usize = 500;
+    let realm = fixture.realm().await;
+    let deep = format!("/t{}/x", "/d".repeat(100));
+    let files = fixture.upload_each(&realm, &[&deep, "/t/a", "/s/b", "/s/c", "/s/kept"]).await;
+    fixture.lock(&realm, &["/s/kept"]).await;
+    let both = vec![by_path("/t"), by_path("/s")];
+    fixture.delete(fixture.lenient(&realm, both)).await.unwrap();
+    let hurried =
+        StepLimits { duration: Duration::ZERO, duration_beside_others: Duration::ZERO, ..STEP };
+    let (mut condemned, mut served) = (Vec::new(), None);
+    for _ in 0..STEPS_MAX {
+        let step = fixture.ledger.expand_step(served, fixture.lease(), hurried, fixture.now());
+        let step = step.await.unwrap();
+        served = step.served;
+        condemned.extend(step.batches);
+        if served.is_none() {
+            break;
+        }
+    }
+    assert_eq!(served, None, "expanding does not end");
+    fixture.assert_sound().await;
+    assert_eq!(keys_of(&condemned), blobs_of(&files[..4]));
 }
 
 /// I12: what is stored at a doomed name, before the expander comes by, is not touched.

@@ -82,6 +82,29 @@ pub(crate) async fn a_walk_goes_no_deeper_than_it_is_asked(fixture: Fixture) {
     }
 }
 
+/// A page that ends with a folder of the last level does not make the next one enter it.
+pub(crate) async fn pages_go_no_deeper_than_the_walk(fixture: Fixture) {
+    let realm = planted(&fixture).await;
+    for depth in 0..4 {
+        let asked = WalkQuery { depth: Some(depth), ..query("/t") };
+        let expected = walked(&fixture, &realm, &asked).await;
+        assert_eq!(expected.is_empty(), depth == 0);
+        for limit in 1..4 {
+            let mut query = WalkQuery { limit, ..asked.clone() };
+            let mut whole = Vec::new();
+            loop {
+                let met = page(&fixture, &realm, &query).await;
+                query.after = met.last().map(Walked::cursor);
+                whole.extend(shown(&met));
+                if met.len() < limit {
+                    break;
+                }
+            }
+            assert_eq!(whole, expected, "{depth} {limit}");
+        }
+    }
+}
+
 /// Neither what went with its tree, nor what went from a folder that survived it, before and
 /// after it is expanded.
 pub(crate) async fn doomed_files_are_not_met(fixture: Fixture) {

@@ -166,7 +166,7 @@ fn apply(
     }
     let mut attached = Attached::default();
     for file in &attach.files {
-        let stored = versions::commit(tx, ids, realm, &file.version, now)?;
+        let stored = versions::commit_admitted(tx, ids, realm, &file.version, now)?;
         match stored.map_err(|_| refused_late())?.created {
             true => attached.created += 1,
             false => attached.replaced += 1,

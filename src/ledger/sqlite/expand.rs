@@ -91,7 +91,8 @@ pub(super) fn step(
         return Ok(ExpandStep::default());
     };
     let waiting = tx.waiting;
-    let mut step = Step { began: Instant::now(), limits, waiting, lease, now, blobs: 0 };
+    let mut step =
+        Step { began: Instant::now(), limits, waiting, lease, now, blobs: 0, has_worked: false };
     let mut batches = Vec::new();
     while !step.is_over() {
         if let Some(tree) = next_unmarked(tx, organization)? {
@@ -113,6 +114,9 @@ struct Step<'q> {
     lease: Lease,
     now: Timestamp,
     blobs: usize,
+    /// Whether anything was done: however short the time is, each step does something, or else a
+    /// tree that is deep would never come to its end while others write.
+    has_worked: bool,
 }
 
 /// Doomed files to be condemned.
@@ -144,7 +148,8 @@ impl Step<'_> {
             true => self.limits.duration_beside_others,
             false => self.limits.duration,
         };
-        self.blobs >= self.limits.blobs || self.began.elapsed() >= duration
+        let is_late = self.has_worked && self.began.elapsed() >= duration;
+        self.blobs >= self.limits.blobs || is_late
     }
 
     fn rows_left(&self) -> usize {
@@ -198,6 +203,7 @@ impl Step<'_> {
             let files = first_files(tx, folder, wanted)?;
             let is_last = files.len() < wanted;
             remove_first(tx, folder, files.last().filter(|_| !is_last))?;
+            self.has_worked = true;
             self.blobs += files.len();
             taken.extend(files.into_iter().map(|(_, blob)| blob));
             if is_last {
@@ -226,6 +232,7 @@ impl Step<'_> {
             if let Some((name, _)) = files.last() {
                 done_to.clone_from(name);
             }
+            self.has_worked = true;
             self.blobs += files.len();
             taken.extend(files.into_iter().map(|(_, blob)| blob));
             if is_last {
@@ -348,7 +355,7 @@ fn next_unmarked(
 }
 
 impl Step<'_> {
-    fn mark(&self, tx: &WriteTx<'_>, frontier: &Frontier) -> Result<(), LedgerError> {
+    fn mark(&mut self, tx: &WriteTx<'_>, frontier: &Frontier) -> Result<(), LedgerError> {
         let context = "marking folders";
         let Frontier { tree, folder, done_to } = frontier;
         let mut done_to = done_to.clone();
@@ -362,6 +369,7 @@ impl Step<'_> {
                     tree.await_children_of(tx, *child)?;
                 }
             }
+            self.has_worked = true;
             match children.last() {
                 Some((_, name)) if children.len() == ROWS_PER_LOOK => done_to.clone_from(name),
                 Some(_) | None => return tree.children_marked(tx, *folder),

@@ -34,6 +34,30 @@ pub(super) fn commit(
     if let Err(refusal) = plans::admit(tx, realm.organization, &incoming)? {
         return Ok(Err(refusal));
     }
+    commit_to(tx, ids, realm, version, (target, now))
+}
+
+/// The same for a version that the plan has let in already, together with others.
+pub(super) fn commit_admitted(
+    tx: &mut WriteTx<'_>,
+    ids: &IdSource,
+    realm: &Realm,
+    version: &NewVersion,
+    now: Timestamp,
+) -> Result<Result<Stored, UploadRefusal>, LedgerError> {
+    match find_target(tx, realm, version)? {
+        Ok(target) => commit_to(tx, ids, realm, version, (target, now)),
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+fn commit_to(
+    tx: &mut WriteTx<'_>,
+    ids: &IdSource,
+    realm: &Realm,
+    version: &NewVersion,
+    (target, now): (Target, Timestamp),
+) -> Result<Result<Stored, UploadRefusal>, LedgerError> {
     if !intents::consume(tx, version.blob)? {
         return Ok(Err(UploadRefusal::IntentExpired));
     }

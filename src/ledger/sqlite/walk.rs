@@ -51,10 +51,13 @@ fn page(
     if way.folders.len() != top_depth + 1 {
         return Ok(None);
     }
+    if query.depth == Some(0) {
+        return Ok(Some(Vec::new()));
+    }
     let top = (way.last().clone(), query.top.clone());
     let mut levels = match &query.after {
         None => vec![Level::at_its_beginning(top.0, top.1)],
-        Some(cursor) => levels_at(connection, top, cursor)?,
+        Some(cursor) => levels_at(connection, top, query.depth, cursor)?,
     };
     let mut met = Vec::new();
     while let Some(level) = levels.last_mut() {
@@ -100,10 +103,12 @@ impl Level {
     }
 }
 
-/// The folders on the way to a cursor, as far as they are still there, each at its place.
+/// The folders on the way to a cursor, as far as they are still there and are entered, each at its
+/// place.
 fn levels_at(
     connection: &Connection,
     (mut folder, mut path): (FolderRow, EntryPath),
+    depth_max: Option<usize>,
     cursor: &WalkCursor,
 ) -> Result<Vec<Level>, LedgerError> {
     let mut levels = Vec::new();
@@ -117,7 +122,8 @@ fn levels_at(
         let child = child_folder(connection, folder.record.number, name)?;
         let below = step_down(&path, name)?;
         levels.push(Level { folder, path, next: Next::FolderAfter(name.to_owned()) });
-        let Some(child) = child else { return Ok(levels) };
+        let is_entered = depth_max.is_none_or(|depth_max| index + 1 < depth_max);
+        let Some(child) = child.filter(|_| is_entered) else { return Ok(levels) };
         (folder, path) = (child, below);
     }
     levels.push(Level::at_its_beginning(folder, path));

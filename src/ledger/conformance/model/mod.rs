@@ -8,6 +8,7 @@
 mod arrange;
 mod operations;
 mod side;
+mod together;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
+use super::together::{Bundle, PARTS_MAX};
 use crate::deletion::request::{FoldersPolicy, LockedPolicy, MissingPolicy};
 use crate::domain::entry::TagChange;
 
@@ -88,6 +89,18 @@ pub(super) enum Operation {
     Tag { who: Who, place: usize, change: TagChange },
     /// Lists the children of a folder, in pages of this many.
     Children { who: Who, place: usize, limit: u64 },
+    /// Attaches many versions.
+    Attach(Bundle),
+    /// Renews the intents that were reserved for later.
+    Renew,
+    /// Walks a tree, or what of it comes behind a place, in pages of this many.
+    Walk {
+        who: Who,
+        place: usize,
+        depth: Option<usize>,
+        after: Option<(usize, bool)>,
+        limit: usize,
+    },
     /// Locks or unlocks.
     Lock { who: Who, place: usize, locked: bool },
     /// Deletes.
@@ -173,6 +186,28 @@ fn arrangement() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// What comes in together, and is read together.
+fn together() -> impl Strategy<Value = Operation> {
+    let place = || 0..PLACES.len();
+    let some_place = || proptest::option::weighted(0.2, 0..PLACES.len());
+    let parts = vec((place(), 0..9_u64), 0..=PARTS_MAX);
+    let copied = proptest::option::weighted(0.3, (place(), any::<bool>()));
+    let flags = (proptest::bool::weighted(0.8), proptest::bool::weighted(0.2));
+    let bundle = (who(), parts, (some_place(), some_place()), copied, flags);
+    let bundle = bundle.prop_map(|(who, parts, (folder, vacant), copied, (overwrite, late))| {
+        Bundle { who, parts, folder, vacant, copied, overwrite, late }
+    });
+    let depth = proptest::option::of(0..3_usize);
+    let after = proptest::option::weighted(0.3, (place(), any::<bool>()));
+    prop_oneof![
+        8 => bundle.prop_map(Operation::Attach),
+        1 => Just(Operation::Renew),
+        3 => (who(), place(), depth, after, 1..4_usize).prop_map(
+            |(who, place, depth, after, limit)| Operation::Walk { who, place, depth, after, limit }
+        ),
+    ]
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let place = 0..PLACES.len();
     let word = || proptest::option::weighted(0.3, 0..WORDS.len());
@@ -181,6 +216,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (who(), 0..2_usize, 0..3_usize)
             .prop_map(|(who, command, key)| Operation::Output { who, command, key }),
         10 => arrangement(),
+        8 => together(),
         1 => Just(Operation::Reserve),
         1 => Just(Operation::Abandon),
         3 => (who(), place, proptest::bool::weighted(0.4))

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::operations::{Operation, PAUSES_SECONDS, PLACES, PLANS, Pick, WORDS, Who, Wish};
+use super::together::PARTS_MAX;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
 use crate::deletion::request::{Allowance, DeleteRequest, Selector};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::domain::attach::CopySource;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::entry::{Entry, FileRecord, NewVersion, Origin};
@@ -38,6 +40,8 @@ pub(super) struct Given {
     /// Ids that were offered for entries, and those of the deletions; the last is for the next.
     entries: Vec<EntryId>,
     deletions: Vec<DeletionId>,
+    /// The ids of what comes together, beside the one that is offered.
+    beside: [EntryId; PARTS_MAX],
 }
 
 impl Given {
@@ -45,13 +49,16 @@ impl Given {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_770_000_000_000)));
         let ids = IdSource::new(clock.clone(), Arc::new(SeededRandom::new(2)));
         let commands = [ids.next(), ids.next()];
-        Self { ids, clock, commands, entries: Vec::new(), deletions: Vec::new() }
+        let (entries, deletions) = (Vec::new(), Vec::new());
+        let beside = std::array::from_fn(|_| ids.next());
+        Self { ids, clock, commands, entries, deletions, beside }
     }
 
     /// Draws what the next operation may need.
     pub(super) fn prepare(&mut self) {
         self.entries.push(self.ids.next());
         self.deletions.push(self.ids.next());
+        self.beside = std::array::from_fn(|_| self.ids.next());
     }
 
     /// Moves the time, after both sides have had the operation.
@@ -61,8 +68,13 @@ impl Given {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The id of one of those that come together.
+    pub(super) fn together(&self, index: usize) -> EntryId {
+        if index == 0 { self.entry() } else { self.beside[index] }
     }
 
     fn entry(&self) -> EntryId {
@@ -100,7 +112,9 @@ pub(super) struct Side {
     pub(super) realms: [Realm; 3],
     /// The order in which keys were reserved.
     ordinals: BTreeMap<BlobKey, usize>,
-    reserved: Vec<BlobKey>,
+    pub(super) reserved: Vec<BlobKey>,
+    /// What lay where the last bundle looked for what it copies.
+    pub(super) looked_at: Option<CopySource>,
     held: Vec<(LeaseToken, Vec<CondemnedBatch>)>,
 }
 
@@ -118,7 +132,7 @@ impl Side {
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { fixture, realms, ordinals, reserved, held }
+        Self { fixture, realms, ordinals, reserved, looked_at: None, held }
     }
 
     /// Does one operation; what was answered, as text.
@@ -154,6 +168,9 @@ impl Side {
             | Operation::Move { .. }
             | Operation::Tag { .. }
             | Operation::Children { .. } => self.arrange(operation, now).await,
+            Operation::Attach(bundle) => self.attach(bundle, given).await,
+            Operation::Renew => self.renew(now).await,
+            Operation::Walk { .. } => self.walk(operation).await,
             Operation::Lock { who, place, locked } => {
                 let path = written(PLACES[*place]);
                 let found = ledger.set_lock(&self.realms[*who], &path, *locked).await.unwrap();
@@ -208,7 +225,13 @@ impl Side {
         keys[0]
     }
 
-    async fn version(&mut self, path: &str, size: u64, late: bool, given: &Given) -> NewVersion {
+    pub(super) async fn version(
+        &mut self,
+        path: &str,
+        size: u64,
+        late: bool,
+        given: &Given,
+    ) -> NewVersion {
         let is_early = late && !self.reserved.is_empty();
         let blob = if is_early { self.reserved.remove(0) } else { self.reserve(given.now()).await };
         NewVersion { entry: given.entry(), ..self.fixture.version_of(blob, path, size) }

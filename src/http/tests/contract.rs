@@ -59,12 +59,14 @@ async fn a_page_is_as_long_as_the_contract_says_unless_limit_says_otherwise() {
         ("/api/v1/files", "files", 50),
         ("/api/v1/commands", "commands", 50),
     ] {
-        for (query, expected) in [("", usual), ("?limit=100", 100), ("?limit=1", 1)] {
+        for (query, expected) in
+            [("", usual), ("?limit=", usual), ("?limit=100", 100), ("?limit=1", 1)]
+        {
             let answer = ask(&app, Method::GET, &format!("{target}{query}"), &[]).await.json();
             let list = if list.is_empty() { &answer } else { &answer[list] };
             assert_eq!(list.as_array().unwrap().len(), expected, "{target}{query}");
         }
-        for query in ["?limit=101", "?limit=0", "?limit=", "?limit=1&limit=1"] {
+        for query in ["?limit=101", "?limit=0", "?limit=a", "?limit=1&limit=1"] {
             let answer = ask(&app, Method::GET, &format!("{target}{query}"), &[]).await;
             assert_eq!(answer.status, 400, "{target}{query}");
         }

@@ -123,7 +123,6 @@ async fn what_is_foreign_is_looked_up_as_often_as_what_never_was() {
         (Method::DELETE, "/v1/uploads?ids=", ""),
         (Method::GET, "/api/v1/commands/", ""),
         (Method::DELETE, "/api/v1/commands/", "/files"),
-        (Method::GET, "/v2/files/batch/delete?id=", ""),
     ] {
         let [foreign, never] =
             [hostile.foreign.as_str(), UNKNOWN].map(|id| format!("{before}{id}{after}"));

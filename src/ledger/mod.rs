@@ -6,12 +6,14 @@
 //! [`LedgerError`]. No method calls a blob store, and none is cancelled half-way: a caller that
 //! goes away leaves the transaction either done or not begun.
 //!
-//! `sqlite/` is the embedded ledger. `memory.rs` is the model that tests compare it with.
+//! `sqlite/` is the embedded ledger. `memory/` is the model that tests compare it with.
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
 pub mod error;
+pub mod inspection;
 pub mod keepsakes;
+pub mod organizations;
 pub mod plans;
 pub mod sqlite;
 pub mod tree;
@@ -28,7 +30,9 @@ use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
+pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
@@ -42,10 +46,9 @@ use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport};
 use crate::domain::entry::{Entry, FileRecord, NewVersion, Stored, UploadRefusal};
-use crate::domain::id::{CommandId, DeletionId, EntryId, KeyId, OrganizationId};
-use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
-use crate::domain::path::{EntryPath, WrittenPath};
-use crate::domain::usage::Usage;
+use crate::domain::id::{CommandId, DeletionId, EntryId};
+use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::WrittenPath;
 
 /// The pure decision that a deletion's transaction calls between its reads and its writes.
 pub type Planner = fn(&DeleteRequest, &Snapshot) -> Result<Plan, Refusal>;
@@ -320,114 +323,6 @@ pub trait PurgeQueue: Send + Sync {
 
     /// Condemns the blobs of these intents at once, where they still exist: uploads that failed.
     async fn abandon_intents(&self, blobs: &[BlobKey], now: Timestamp) -> Result<(), LedgerError>;
-}
-
-/// Organizations, keys and the secrets of the installation.
-#[async_trait]
-pub trait OrganizationLedger: Send + Sync {
-    /// Makes an organization with its root and its reserved folders.
-    async fn create_organization(
-        &self,
-        new: NewOrganization,
-        now: Timestamp,
-    ) -> Result<Organization, LedgerError>;
-
-    /// All organizations, in the order in which they were made.
-    async fn organizations(&self) -> Result<Vec<Organization>, LedgerError>;
-
-    /// The organization with this id, switched off or not.
-    async fn organization(&self, id: OrganizationId) -> Result<Option<Organization>, LedgerError> {
-        let all = self.organizations().await?;
-        Ok(all.into_iter().find(|organization| organization.id == id))
-    }
-
-    /// Switches an organization off, at once and for every door; false where there is none.
-    async fn disable_organization(
-        &self,
-        id: OrganizationId,
-        now: Timestamp,
-    ) -> Result<bool, LedgerError>;
-
-    /// Makes a key; `None` where its organization does not exist.
-    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError>;
-
-    /// All keys, in the order in which they were made.
-    async fn keys(&self) -> Result<Vec<Key>, LedgerError>;
-
-    /// Revokes a key, with effect on every request that is checked later; false where there is
-    /// none.
-    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, LedgerError>;
-
-    /// The key with this hash, with its organization as it is now, whether or not it works.
-    async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError>;
-
-    /// The key with this id, with its organization as it is now, whether or not it works.
-    async fn key_by_id(&self, id: KeyId) -> Result<Option<Key>, LedgerError>;
-
-    /// The secret of this name, which becomes `fresh` where it has none yet.
-    async fn secret(&self, name: &'static str, fresh: [u8; 32]) -> Result<[u8; 32], LedgerError>;
-
-    /// What the realm's organization uses. Beneath a prefix only live files are known: then the
-    /// other parts are zero and `uploaded` equals `live`.
-    async fn usage(&self, realm: &Realm) -> Result<Usage, LedgerError>;
-}
-
-/// An organization to be made.
-#[derive(Clone, Debug)]
-pub struct NewOrganization {
-    /// Its identity.
-    pub id: OrganizationId,
-    /// What its people call it.
-    pub name: String,
-    /// The name of its plan.
-    pub plan: String,
-    /// Identities for its root and its reserved folders, in that order.
-    pub folders: [EntryId; 3],
-}
-
-/// A key to be made.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// Its identity.
-    pub id: KeyId,
-    /// Its organization; `None` for an operator key.
-    pub organization: Option<OrganizationId>,
-    /// SHA-256 of the secret.
-    pub hash: KeyHash,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// What it sees.
-    pub prefix: EntryPath,
-    /// When it ends.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// What the ledger knows of one blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// A file's, live or in a doomed folder: its bytes must be there.
-    Stored,
-    /// On the purge queue: its bytes may be there or not.
-    Condemned,
-    /// An upload's that has not ended: its bytes may be there or not.
-    Intended,
-}
-
-/// Everything that `verify` compares, from one snapshot.
-#[derive(Clone, Debug, Default)]
-pub struct Inspection {
-    /// Every blob the ledger knows, in the order of the keys. The size is `None` for intents.
-    pub blobs: Vec<(BlobKey, Option<u64>, Standing)>,
-    /// Where the ledger disagrees with itself: counters that are not the sum of what they count,
-    /// rows that lead nowhere. One sentence each, without names of files.
-    pub disagreements: Vec<String>,
-}
-
-/// The ledger's side of `verify`.
-#[async_trait]
-pub trait InspectLedger: Send + Sync {
-    /// Recounts everything from the rows. Writes nothing.
-    async fn inspect(&self) -> Result<Inspection, LedgerError>;
 }
 
 /// All of it: what an application holds.

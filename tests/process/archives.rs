@@ -99,6 +99,50 @@ async fn archives_of_a_gigabyte_take_no_more_memory() {
     pass_through(1024, 9000).await;
 }
 
+/// Downloads a folder and holds none of it; the number of entries that the archive says it has,
+/// which is the last thing in it.
+async fn entries_downloaded(client: &Client, folder: &str) -> u64 {
+    /// The three records at the end, of which the first and longest has the number at its byte 32.
+    const END_BYTES: usize = 56 + 20 + 22;
+    let target = format!("/fsos?path={folder}");
+    let request = client.request(Method::GET, &target, Proof::Merple).await.unwrap();
+    let response = request.timeout(TRANSFER_MAX).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    let mut pieces = response.bytes_stream();
+    let mut end = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        end.extend_from_slice(&piece.unwrap());
+        end.drain(..end.len().saturating_sub(END_BYTES));
+    }
+    assert_eq!(&end[..4], b"PK\x06\x06", "the archive has no long end");
+    u64::from_le_bytes(end[32..40].try_into().unwrap())
+}
+
+/// What goes out may have far more entries than what comes in: here a folder of a hundred
+/// thousand files, of each of which only a line is kept until the end.
+#[tokio::test]
+async fn a_download_of_a_hundred_thousand_files_takes_no_more_memory() {
+    const FILES: usize = 1000;
+    const FOLDERS: usize = 100;
+    let home = TempDir::new().unwrap();
+    let server = Server::start(&home.path().join("data"));
+    let client = server.member("packer").client;
+    put_many(&client, "/all/0", FILES).await;
+    let folders_of_one = 1 + 50;
+    let one = (FILES + folders_of_one) as u64;
+    assert_eq!(pass_on(&client, "/all/0", "/warm").await, FILES as u64);
+    let before = server.memory_peak_bytes();
+    for number in 1..FOLDERS {
+        let copied = client.sirv_copy("/all/0", &format!("/all/{number}")).await.unwrap();
+        copied.expect(200);
+    }
+    let entries = entries_downloaded(&client, "/all").await;
+    assert_eq!(entries, 1 + FOLDERS as u64 * one);
+    let grown = server.memory_peak_bytes().saturating_sub(before);
+    assert!(grown < GROWTH_BYTES_MAX, "the download took {grown} bytes of memory");
+    server.terminate();
+}
+
 /// All or nothing also where the process ends while it unpacks: nothing of the archive is there
 /// afterwards, and nothing of it is left on the disk.
 #[tokio::test]

@@ -184,6 +184,72 @@ fn changes(names: &Names) -> Vec<Probe> {
     ]
 }
 
+/// Reads that take no name, and tell of the caller's own things alone.
+const OWN: [(Proof, &str); 10] = [
+    (Proof::Renderio, "/api/v1/commands"),
+    (Proof::Renderio, "/api/v1/files"),
+    (Proof::Bearer, "/api/uploads/files"),
+    (Proof::Bearer, "/v1/uploads"),
+    (Proof::Bearer, "/v1/account"),
+    (Proof::Merple, "/fso-info?path=%2F&depth=9"),
+    (Proof::Sirv, "/v2/files/readdir?dirname=%2F"),
+    (Proof::Sirv, "/v2/account"),
+    (Proof::Sirv, "/v2/account/storage"),
+    (Proof::Sirv, "/v2/account/limits"),
+];
+/// Calls that make something new, which is nobody's until then.
+const MAKING: [(&str, &str); 7] = [
+    ("post", "/api/v1/files/upload"),
+    ("post", "/api/uploads/files"),
+    ("post", "/v1/upload"),
+    ("post", "/fso"),
+    ("post", "/v2/token"),
+    ("post", "/v2/files/upload"),
+    ("post", "/v2/files/mkdir"),
+];
+
+/// The calls that a dialect's document has and this version serves, as method and path.
+fn documented(dialect: &str) -> Vec<(String, String)> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = std::fs::read_to_string(format!("{root}/docs/dialects/{dialect}/openapi.json"));
+    let document: Value = serde_json::from_str(&text.unwrap()).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let calls = paths.flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, call)| (method, path, call))
+    });
+    let served = calls.filter(|(_, _, call)| {
+        let answers = call["responses"].as_object();
+        answers.is_some_and(|answers| answers.keys().any(|status| status.starts_with('2')))
+    });
+    served.map(|(method, path, _)| (method.clone(), path.clone())).collect()
+}
+
+/// Whether a target is one of this path, in which names stand in braces.
+fn is_of(target: &str, path: &str) -> bool {
+    let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let (asked, known) = (parts(target.split('?').next().unwrap()), parts(path));
+    let alike = |(asked, known): (&String, &String)| known.starts_with('{') || asked == known;
+    asked.len() == known.len() && asked.iter().zip(&known).all(alike)
+}
+
+#[test]
+fn every_call_of_a_dialect_that_takes_a_name_is_probed() {
+    let names = Names::absent();
+    let probes: Vec<Probe> = reads(&names).into_iter().chain(changes(&names)).collect();
+    for dialect in ["renderio", "swiftia", "templated", "merple", "sirv"] {
+        let calls = documented(dialect);
+        assert!(!calls.is_empty(), "{dialect} has no calls");
+        for (method, path) in calls {
+            let is_probed = probes.iter().any(|probe| {
+                probe.method.as_str().eq_ignore_ascii_case(&method) && is_of(&probe.target, &path)
+            });
+            let is_own = method == "get" && OWN.iter().any(|(_, target)| is_of(target, &path));
+            let is_making = MAKING.contains(&(method.as_str(), path.as_str()));
+            assert!(is_probed || is_own || is_making, "{method} {path} is not probed");
+        }
+    }
+}
+
 async fn ask(client: &Client, probe: &Probe) -> Answer {
     let Probe { method, target, proof, body } = probe;
     let answer = match body {
@@ -253,6 +319,12 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
             assert_eq!(visible(&theirs_seen, &foreign), visible(&none_seen, &absent), "{what}");
             assert!(theirs_seen.status >= 400, "{what} gave {}", theirs_seen.status);
         }
+    }
+    for (proof, target) in OWN {
+        let seen = ask(&own.client, &probe("GET", proof, target)).await;
+        let told = foreign.without(&seen.text());
+        assert_eq!((seen.status, told), (200, seen.text()), "{target}");
+        assert!(!seen.text().contains("file.txt"), "{target}");
     }
     // What the other has at a path is in nobody's way: neither a folder nor a file of one's own.
     own.client.sirv_mkdir("/secret").await.unwrap().expect(200);

@@ -210,6 +210,25 @@ fn every_invariant_names_tests_that_exist() {
     }
 }
 
+/// The pages that say of each row which test holds it, in the last cell of the row.
+const PAGES_OF_ROWS: [&str; 2] = ["docs/dialects/README.md", "docs/hostile-inputs.md"];
+
+#[test]
+fn every_row_of_a_contract_and_of_hostile_inputs_names_tests_that_exist() {
+    let code: String = rust().iter().map(|source| source.text.as_str()).collect();
+    for page in PAGES_OF_ROWS {
+        let text = read(&root().join(page));
+        let rows = text.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+        let cells = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
+        let quoted = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        let tests: Vec<&str> = quoted.filter(|name| is_test_name(name)).collect();
+        assert!(tests.len() > INVARIANTS, "{page} names hardly any test");
+        for test in tests {
+            assert!(code.contains(&format!("fn {test}(")), "{page} names {test}, which is no test");
+        }
+    }
+}
+
 /// Test names are sentences: words in lower case with underscores between.
 fn is_test_name(quoted: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';

@@ -48,6 +48,7 @@ pub(super) struct TestApp {
     pub(super) clock: Arc<ManualClock>,
     pub(super) faults: FaultyBlobs,
     pub(super) stored: MemoryBlobs,
+    pub(super) model: Arc<MemoryLedger>,
     pub(super) ours: Organization,
     pub(super) theirs: Organization,
     pub(super) key: String,
@@ -96,7 +97,8 @@ impl TestApp {
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
         let ids = Arc::new(IdSource::new(Arc::clone(&time), Arc::clone(&random)));
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&ids)));
+        let model = Arc::new(MemoryLedger::new(Arc::clone(&ids)));
+        let ledger = Arc::clone(&model) as Arc<dyn Ledger>;
         let stored = MemoryBlobs::new();
         let faults = FaultyBlobs::around(Arc::new(stored.clone()));
         let blobs: Arc<dyn BlobStore> = Arc::new(faults.clone());
@@ -150,6 +152,7 @@ impl TestApp {
             clock,
             faults,
             stored,
+            model,
             ours,
             theirs,
             random,

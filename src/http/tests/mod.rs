@@ -2,6 +2,7 @@
 //! blobs in memory.
 
 mod app;
+mod contract;
 mod cors;
 mod edge;
 mod errors;

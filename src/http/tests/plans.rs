@@ -10,10 +10,11 @@ use futures::stream;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::app::{Answer, Part, TestApp};
+use super::app::{Answer, Part, TestApp, form};
 use crate::domain::plans::{PlanLimits, Plans};
 
 const FILE: &str = "/api/uploads/files";
+const FORM: &str = "multipart/form-data; boundary=boundary-of-the-form";
 /// When the window of a request ends that comes when a test begins.
 const WINDOW_END_SECONDS: i64 = 1_700_000_060;
 
@@ -109,8 +110,17 @@ async fn the_keys_of_an_organization_share_its_limit_and_no_other_organization_d
     assert_eq!(app.as_bearer(Method::GET, FILE, &other).await.status, 429);
 }
 
-/// Seven bytes through each way of uploading that there is.
-async fn upload_each(app: &TestApp) -> [Answer; 5] {
+/// A token of the usual key, for the dialect that takes no keys.
+async fn token(app: &TestApp) -> String {
+    let (id, secret) = app.new_key(Some(app.ours.id), "read,write", "/").await;
+    let body = json!({ "clientId": id.to_string(), "clientSecret": secret }).to_string();
+    let headers = [("content-type", "application/json")];
+    let answer = app.call(Method::POST, "/v2/token", &headers, body).await;
+    answer.json()["token"].as_str().unwrap().to_owned()
+}
+
+/// Seven bytes through each way of uploading one file that there is.
+async fn upload_each(app: &TestApp) -> [Answer; 7] {
     let (key, part) = (app.key.as_str(), [Part::File("a.png", "image/png", "1234567")]);
     let command = app.bearer(Method::POST, "/delenda/v1/commands").await.json();
     let output =
@@ -118,12 +128,17 @@ async fn upload_each(app: &TestApp) -> [Answer; 5] {
     let bearer = format!("Bearer {key}");
     let png = [("authorization", bearer.as_str()), ("content-type", "image/png")];
     let to_path = [Part::Text("path", "/swiftia.png"), Part::File("a.png", "image/png", "1234567")];
+    let renderio = [("x-api-key", key), ("content-type", FORM)];
+    let token = format!("Bearer {}", token(app).await);
+    let sirv = [("authorization", token.as_str()), ("content-type", "image/png")];
     [
         app.post_form(FILE, key, &to_path).await,
         app.post_form("/v1/upload", key, &part).await,
         app.call(Method::POST, "/fso?path=/a.png", &[("x-user-api-key", key)], "1234567").await,
         app.post_form(FILE, key, &part).await,
         app.call(Method::PUT, &output, &png, "1234567").await,
+        app.call(Method::POST, "/api/v1/files/upload", &renderio, form(&part)).await,
+        app.call(Method::POST, "/v2/files/upload?filename=/sirv.png", &sirv, "1234567").await,
     ]
 }
 
@@ -131,15 +146,19 @@ async fn upload_each(app: &TestApp) -> [Answer; 5] {
 async fn what_the_quota_has_no_room_for_is_a_507_in_each_dialects_shape() {
     let app = app_with(PlanLimits { quota_bytes: Some(6), ..PlanLimits::default() }).await;
     let refused = upload_each(&app).await;
-    assert_eq!(statuses(&refused), [507; 5]);
+    assert_eq!(statuses(&refused), [507; 7]);
     let text = "the quota of 6 bytes leaves no room for this";
-    let [by_path, templated, merple, by_id, native] = refused;
+    let [by_path, templated, merple, by_id, native, renderio, sirv] = refused;
     for swiftia in [by_path, by_id] {
         assert_eq!(swiftia.json(), json!({ "message": text }));
     }
     for plain in [templated, merple] {
         assert_eq!(plain.json(), json!({ "error": text }));
     }
+    let code = json!({ "error": "INSUFFICIENT_STORAGE", "message": text });
+    assert_eq!(renderio.json(), code);
+    let reason = json!({ "statusCode": 507, "error": "Insufficient Storage", "message": text });
+    assert_eq!(sirv.json(), reason);
     let document = native.json();
     assert_eq!(document["type"], "/problems/insufficient-storage");
     assert_eq!(document["detail"], text);
@@ -151,7 +170,7 @@ async fn what_the_quota_has_no_room_for_is_a_507_in_each_dialects_shape() {
 async fn a_quota_holds_through_all_doors_together() {
     let app = app_with(PlanLimits { quota_bytes: Some(21), ..PlanLimits::default() }).await;
     let answers = upload_each(&app).await;
-    assert_eq!(statuses(&answers), [201, 200, 201, 507, 507]);
+    assert_eq!(statuses(&answers), [201, 200, 201, 507, 507, 507, 507]);
     // Overwriting counts the difference, and a deletion makes room at once.
     let merple = [("x-user-api-key", app.key.as_str())];
     let over = "/fso?path=/a.png&overwrite=true";
@@ -167,10 +186,10 @@ async fn a_quota_holds_through_all_doors_together() {
 #[tokio::test]
 async fn a_file_that_is_too_large_for_the_plan_is_a_413_and_another_type_a_415() {
     let app = app_with(PlanLimits { file_bytes_max: Some(6), ..PlanLimits::default() }).await;
-    assert_eq!(statuses(&upload_each(&app).await), [413; 5]);
+    assert_eq!(statuses(&upload_each(&app).await), [413; 7]);
     let media_types = vec!["video/*".to_owned()];
     let app = app_with(PlanLimits { media_types, ..PlanLimits::default() }).await;
-    assert_eq!(statuses(&upload_each(&app).await), [415; 5]);
+    assert_eq!(statuses(&upload_each(&app).await), [415; 7]);
     assert_eq!(app.usage().await.uploaded.files, 0);
     app.stored_blobs_become(0).await;
 }

@@ -75,6 +75,30 @@ pub(crate) async fn a_lowered_limit_tells_when_the_next_is_accepted(fixture: Fix
     assert!(fixture.delete(counted(&fixture, &realm)).await.is_ok());
 }
 
+/// What a clock counted that was wrong by a day locks nobody out once it is right again; what it
+/// counted in a window that has only just begun does count.
+pub(crate) async fn a_clock_that_goes_back_locks_nobody_out(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let start = fixture.now();
+    fixture.clock.set(start.plus(24 * HOUR));
+    for _ in 0..2 {
+        fixture.delete(counted(&fixture, &realm)).await.unwrap();
+    }
+    assert!(fixture.delete(counted(&fixture, &realm)).await.is_err());
+    fixture.clock.set(start);
+    assert_eq!(left(&fixture, &realm).await, 2);
+    for _ in 0..2 {
+        fixture.clock.advance(Duration::from_secs(1));
+        fixture.delete(counted(&fixture, &realm)).await.unwrap();
+    }
+    // A clock that is set right by a second gives nothing away.
+    fixture.clock.set(start);
+    let declined = fixture.delete(counted(&fixture, &realm)).await.unwrap_err();
+    let until = start.plus(HOUR + Duration::from_secs(1));
+    let state = AllowanceState { limit: 2, remaining: 0, resets_at: until };
+    assert_eq!(declined, Declined::OverAllowance(state));
+}
+
 /// I6: a request over the allowance deletes nothing, whatever it names.
 pub(crate) async fn a_request_over_the_allowance_deletes_nothing(fixture: Fixture) {
     let realm = fixture.realm().await;

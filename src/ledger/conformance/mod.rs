@@ -237,6 +237,7 @@ macro_rules! every_check {
                 accepted_requests_use_up_the_allowance,
                 the_window_of_an_allowance_rolls,
                 a_lowered_limit_tells_when_the_next_is_accepted,
+                a_clock_that_goes_back_locks_nobody_out,
                 a_request_over_the_allowance_deletes_nothing,
                 only_accepted_requests_are_counted,
                 allowances_are_apart,

@@ -93,8 +93,9 @@ impl Holdings {
 
     fn allowance_state(&self, allowance: Allowance, now: Timestamp) -> AllowanceState {
         let accepted = self.accepted.get(allowance.bucket).into_iter().flatten();
-        let begins = now.minus(allowance.window);
-        let mut counted: Vec<Timestamp> = accepted.filter(|at| begins < **at).copied().collect();
+        let counts = now.minus(allowance.window)..=now.plus(allowance.window);
+        let counts = |at: &&Timestamp| counts.contains(*at) && counts.start() != *at;
+        let mut counted: Vec<Timestamp> = accepted.filter(counts).copied().collect();
         counted.sort_unstable();
         let used = u32::try_from(counted.len()).unwrap_or(u32::MAX);
         // Where a limit was lowered, several have to leave before the next is accepted.

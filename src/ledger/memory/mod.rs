@@ -30,6 +30,7 @@ mod tree;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::commands::CommandRow;
@@ -53,17 +54,24 @@ use crate::domain::usage::{Tally, Usage};
 /// The model of a ledger.
 pub struct MemoryLedger {
     state: Mutex<State>,
+    calls: AtomicU64,
 }
 
 impl MemoryLedger {
     /// An empty ledger that takes the identities it makes itself from `ids`: those of blobs, and
     /// of folders that uploads make on their way.
     pub fn new(ids: Arc<IdSource>) -> Self {
-        Self { state: Mutex::new(State::new(ids)) }
+        Self { state: Mutex::new(State::new(ids)), calls: AtomicU64::new(0) }
+    }
+
+    /// How often it was asked for anything, by whomever.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
     }
 
     /// A check that failed while it held the mutex has not harmed the others.
     fn state(&self) -> MutexGuard<'_, State> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

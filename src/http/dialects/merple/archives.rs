@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 
 use super::Merple;
+use super::wire::UnpackedFolder;
 use crate::archives::{Pack, UnpackRequest, unpack};
 use crate::domain::organization::Scope;
 use crate::domain::path::{EntryPath, WrittenPath};
@@ -20,13 +20,6 @@ use crate::http::state::Service;
 
 /// Paths of one download at most.
 const PATHS_MAX: usize = 1000;
-
-#[derive(Serialize)]
-struct UnpackedFolder<'a> {
-    path: &'a str,
-    files: u64,
-    size: u64,
-}
 
 /// Whether the body of an upload is an archive.
 pub(super) fn is_archive(headers: &HeaderMap) -> bool {

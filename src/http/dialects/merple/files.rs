@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode};
-use serde::Serialize;
 
+use super::wire::StoredFile;
 use super::{Merple, archives, path_of};
 use crate::domain::entry::Entry;
 use crate::domain::organization::Scope;
@@ -16,12 +16,6 @@ use crate::http::query::Query;
 use crate::http::raw::RawTarget;
 use crate::http::state::Service;
 use crate::http::{content, json, raw};
-
-#[derive(Serialize)]
-struct StoredFile<'a> {
-    path: &'a str,
-    size: u64,
-}
 
 pub(super) async fn store(
     State(service): State<Service>,

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use serde::Serialize;
 
+use super::wire::Info;
 use super::{Merple, path_of};
 use crate::domain::entry::Entry;
 use crate::domain::organization::Scope;
@@ -20,18 +20,6 @@ use crate::ledger::{WalkQuery, Walked};
 const ENTRIES_MAX: usize = 10_000;
 /// Levels that can be asked for at most: no path is deeper.
 const DEPTH_MAX: u64 = 512;
-
-/// An entry, as it stands on the wire.
-#[derive(Serialize)]
-struct Info {
-    path: String,
-    name: String,
-    size: u64,
-    last_modified: String,
-    /// What a folder holds; absent for files, and for folders below what was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nested: Option<Vec<Info>>,
-}
 
 pub(super) async fn read(
     State(service): State<Service>,

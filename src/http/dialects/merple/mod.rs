@@ -36,12 +36,12 @@ mod archives;
 mod delete;
 mod files;
 mod info;
+mod wire;
 
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, HeaderName, StatusCode};
-use serde::Serialize;
 
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::http::dialect::{Credential, Dialect, bare_key};
@@ -65,14 +65,6 @@ pub fn routes() -> Router<Service> {
         .route("/fso-info", get(info::read))
 }
 
-/// The body of every error.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locked: Option<Vec<&'a str>>,
-}
-
 impl Dialect for Merple {
     const NAME: &'static str = "merple";
 
@@ -87,7 +79,7 @@ impl Dialect for Merple {
             None
         };
         let told = describe(error);
-        json::answer(told.status, &ErrorBody { error: &told.text(), locked })
+        json::answer(told.status, &wire::ErrorBody { error: &told.text(), locked })
     }
 }
 

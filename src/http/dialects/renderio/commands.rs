@@ -33,13 +33,9 @@ pub(super) async fn delete_files(
     let subject = (Selector::Outputs(command), MissedSubject::Outputs(command));
     let caller = &authenticated.caller;
     let awaited = service.delete_and_wait(caller, Door::Renderio, subject).await?;
-    match awaited.bytes_gone {
-        true => {
-            let answer = FilesDeleted { deleted: true, files_deleted: awaited.files };
-            Ok(json::answer(StatusCode::OK, &answer))
-        }
-        false => Err(ApiError::BytesRemain.into()),
-    }
+    let gone = awaited.bytes_gone.then_some(awaited.files);
+    let files_deleted = gone.ok_or(ApiError::BytesRemain)?;
+    Ok(json::answer(StatusCode::OK, &FilesDeleted { deleted: true, files_deleted }))
 }
 
 /// A page of commands, newest first.

@@ -102,11 +102,7 @@ pub(super) async fn delete(
     let subject = (Selector::File(file), MissedSubject::File(file));
     let caller = &authenticated.caller;
     let awaited = service.delete_and_wait(caller, Door::Renderio, subject).await?;
-    match awaited.bytes_gone {
-        true => {
-            let answer = FileDeleted { deleted: true, file_id: file.to_string() };
-            Ok(json::answer(StatusCode::OK, &answer))
-        }
-        false => Err(ApiError::BytesRemain.into()),
-    }
+    let gone = awaited.bytes_gone.then(|| file.to_string());
+    let file_id = gone.ok_or(ApiError::BytesRemain)?;
+    Ok(json::answer(StatusCode::OK, &FileDeleted { deleted: true, file_id }))
 }

@@ -65,6 +65,73 @@ async fn an_id_that_is_none_of_ours_is_one_that_does_not_exist() {
         .await;
 }
 
+/// How often the ledger is asked for anything while this request is answered.
+async fn looked_up(hostile: &Hostile, method: &Method, target: &str) -> u64 {
+    let before = hostile.app.model.calls();
+    hostile.ask(method.clone(), target).await;
+    hostile.app.model.calls() - before
+}
+
+/// Nothing in the background asks the ledger for anything any more.
+async fn silence(hostile: &Hostile) {
+    hostile.app.stop.cancel();
+    let mut calls = 0;
+    while calls != hostile.app.model.calls() {
+        calls = hostile.app.model.calls();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_cannot_be_one_is_never_looked_up() {
+    let hostile = Hostile::new().await;
+    silence(&hostile).await;
+    // The key is looked up, and nothing else: the query is refused next.
+    let key_alone = looked_up(&hostile, &Method::GET, "/api/uploads/files?a=%zz").await;
+    let own = &hostile.files[0];
+    let impossible =
+        [(36, "i".repeat(8 << 10)), (36, "i".repeat(60 << 10)), (39, format!("{own}%00"))];
+    for (method, before, after) in [
+        (Method::DELETE, "/api/uploads/files/", ""),
+        (Method::GET, "/api/uploads/files/", ""),
+        (Method::DELETE, "/api/v1/files/", ""),
+        (Method::GET, "/api/v1/files/", ""),
+        (Method::DELETE, "/api/v1/commands/", "/files"),
+        (Method::GET, "/api/v1/commands/", ""),
+    ] {
+        let unknown = looked_up(&hostile, &method, &format!("{before}{UNKNOWN}{after}")).await;
+        assert!(unknown > key_alone, "{method} {before}: nothing is counted");
+        for (row, id) in &impossible {
+            let calls = looked_up(&hostile, &method, &format!("{before}{id}{after}")).await;
+            assert_eq!(calls, key_alone, "row {row}: {method} {before}");
+        }
+    }
+}
+
+/// Row 107, as far as it does not take a clock: what is foreign costs as many look-ups as what
+/// never was.
+#[tokio::test]
+async fn what_is_foreign_is_looked_up_as_often_as_what_never_was() {
+    let hostile = Hostile::new().await;
+    silence(&hostile).await;
+    for (method, before, after) in [
+        (Method::GET, "/api/uploads/files/", ""),
+        (Method::GET, "/api/v1/files/", ""),
+        (Method::DELETE, "/api/uploads/files/", ""),
+        (Method::DELETE, "/api/v1/files/", ""),
+        (Method::DELETE, "/v1/upload/", ""),
+        (Method::DELETE, "/v1/uploads?ids=", ""),
+        (Method::GET, "/api/v1/commands/", ""),
+        (Method::DELETE, "/api/v1/commands/", "/files"),
+    ] {
+        let [foreign, never] =
+            [hostile.foreign.as_str(), UNKNOWN].map(|id| format!("{before}{id}{after}"));
+        let foreign = looked_up(&hostile, &method, &foreign).await;
+        let never = looked_up(&hostile, &method, &never).await;
+        assert_eq!(foreign, never, "{method} {before}");
+    }
+}
+
 #[tokio::test]
 async fn one_upload_that_is_none_of_ours_is_listed_and_spares_all() {
     let hostile = Hostile::new().await;

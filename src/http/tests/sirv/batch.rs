@@ -87,6 +87,34 @@ async fn a_thousand_paths_are_taken_and_one_more_is_not() {
     assert_eq!(sirv.delete(&["/p1"; 1000]).await, result("[]", 1, 0, 0));
 }
 
+/// Characters are counted, not bytes: 1,024 of them are taken, whatever their bytes, and one more
+/// refuses the batch.
+#[tokio::test]
+async fn a_filename_of_1024_characters_is_taken_and_one_more_refuses_the_batch() {
+    let sirv = Sirv::new().await;
+    sirv.upload("/a").await;
+    for letter in ["a", "ä"] {
+        let filename = |characters: usize| format!("/{}", letter.repeat(characters - 1));
+        assert_eq!(sirv.delete(&[&filename(1024)]).await, result("[]", 1, 0, 0), "{letter}");
+        let body = json!({ "filenames": ["/a", filename(1025)] }).to_string();
+        assert_eq!(sirv.batch(body).await.status.as_u16(), 400, "{letter}");
+    }
+    assert!(sirv.is_there("/a").await);
+}
+
+#[tokio::test]
+async fn a_result_is_still_told_after_more_than_seven_days() {
+    let sirv = Sirv::new().await;
+    sirv.upload("/f/a").await;
+    let job = sirv.submit(&["/f"]).await;
+    let said = sirv.ended(&job).await;
+    sirv.app.clock.advance(Duration::from_hours(30 * 24));
+    let token = sirv.token_for(&sirv.key).await;
+    let request = request_as(&token, Method::GET, &format!("{BATCH}?id={job}"));
+    let answer = sirv.app.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(shown(&answer), (200, said.as_str()));
+}
+
 #[tokio::test]
 async fn what_is_locked_is_skipped_and_named() {
     let sirv = Sirv::new().await;

@@ -120,6 +120,31 @@ async fn a_file_or_a_folder_is_renamed_with_all_that_is_in_it() {
     assert_eq!(sirv.app.stored.keys().len(), 0);
 }
 
+/// A url is of a version, wherever that lies: a rename does not end it, and what comes to the old
+/// name later has another url.
+#[tokio::test]
+async fn a_signed_url_follows_its_file_through_renames_and_ends_with_it() {
+    let sirv = Sirv::new().await;
+    let url_of = async |file: &str| {
+        let target = format!("/api/uploads/files/{file}");
+        let shown = sirv.app.bearer(Method::GET, &target).await.json();
+        let url = shown["url"].as_str().unwrap().strip_prefix("https://files.test").unwrap();
+        url.to_owned()
+    };
+    let fetch = async |url: &str| sirv.app.call(Method::GET, url, &[], "").await.status.as_u16();
+    let file = sirv.app.upload_to("/f/in/a.png").await;
+    let url = url_of(&file).await;
+    assert_eq!(shown(&sirv.rename("/f/in/a.png", "/f/in/b.png").await), (200, ""));
+    assert_eq!(shown(&sirv.rename("/f/in", "/g").await), (200, ""));
+    assert_eq!((fetch(&url).await, url_of(&file).await), (200, url.clone()));
+    let newer = url_of(&sirv.app.upload_to("/f/in/a.png").await).await;
+    assert_ne!(newer, url);
+    assert_eq!(sirv.delete(&["/f"]).await, result("[]", 0, 1, 2));
+    assert_eq!((fetch(&newer).await, fetch(&url).await), (404, 200));
+    assert_eq!(sirv.delete(&["/g"]).await, result("[]", 0, 1, 1));
+    assert_eq!(fetch(&url).await, 404);
+}
+
 #[tokio::test]
 async fn an_output_that_was_moved_goes_with_its_command_also_where_it_was_stored_again() {
     let sirv = Sirv::new().await;

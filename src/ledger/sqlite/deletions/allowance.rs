@@ -18,17 +18,18 @@ pub(super) fn state(
     now: Timestamp,
 ) -> Result<AllowanceState, LedgerError> {
     let begins = now.minus(allowance.window);
-    let counted = counted(connection, organization, allowance, begins)?;
+    let ends = now.plus(allowance.window);
+    let counted = counted(connection, organization, allowance, (begins, ends))?;
     let limit = u64::from(allowance.limit);
     let left = limit.saturating_sub(counted);
     // Where a limit was lowered, several have to leave before the next is accepted.
-    let sql = "select at from allowances where organization = ?1 and bucket = ?2 and at > ?3 \
-               order by at limit 1 offset ?4";
+    let sql = "select at from allowances where organization = ?1 and bucket = ?2 \
+               and at > ?3 and at <= ?4 order by at limit 1 offset ?5";
     let context = "reading an allowance";
     let offset = signed(counted.saturating_sub(limit));
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
     let leaves: Option<Timestamp> = statement
-        .query_row(params![organization, allowance.bucket, begins, offset], |row| row.get(0))
+        .query_row(params![organization, allowance.bucket, begins, ends, offset], |row| row.get(0))
         .optional()
         .map_err(failed(context))?;
     Ok(AllowanceState {
@@ -38,18 +39,20 @@ pub(super) fn state(
     })
 }
 
+/// What counts: the window that ends now, and one more that begins now. What lies further ahead
+/// was counted by a clock that was wrong and went back since; it must lock nobody out until then.
 fn counted(
     connection: &Connection,
     organization: OrganizationNumber,
     allowance: Allowance,
-    begins: Timestamp,
+    (begins, ends): (Timestamp, Timestamp),
 ) -> Result<u64, LedgerError> {
     let sql = "select count(*) from allowances \
-               where organization = ?1 and bucket = ?2 and at > ?3";
+               where organization = ?1 and bucket = ?2 and at > ?3 and at <= ?4";
     let context = "counting accepted requests";
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
     statement
-        .query_row(params![organization, allowance.bucket, begins], |row| row.get(0))
+        .query_row(params![organization, allowance.bucket, begins, ends], |row| row.get(0))
         .map(unsigned)
         .map_err(failed(context))
 }
@@ -63,10 +66,12 @@ pub(super) fn count(
     let context = "counting against an allowance";
     let organization = request.realm.organization;
     let begins = request.at.minus(allowance.window);
+    let ends = request.at.plus(allowance.window);
     connection
         .execute(
-            "delete from allowances where organization = ?1 and bucket = ?2 and at <= ?3",
-            params![organization, allowance.bucket, begins],
+            "delete from allowances where organization = ?1 and bucket = ?2 \
+             and (at <= ?3 or at > ?4)",
+            params![organization, allowance.bucket, begins, ends],
         )
         .map_err(failed(context))?;
     connection

@@ -33,6 +33,33 @@ pub struct Piece {
     pub standing: Standing,
     /// Whether something was asked of it since the last check.
     pub touched: bool,
+    /// Whether it was ever asked to take its other place.
+    pub renamed: bool,
+    /// Whether such a request was not answered, so that it lies at one of the two.
+    pub elsewhere: bool,
+}
+
+/// What the name of a file ends with at its other place.
+const MOVED: &str = ".moved";
+
+impl Piece {
+    /// The other name that it may have, and its path there; none where the server chose the path.
+    pub fn other_place(&self) -> Option<(String, String)> {
+        let path = self.path.as_deref()?;
+        let other = |text: &str| match text.strip_suffix(MOVED) {
+            Some(original) => original.to_owned(),
+            None => format!("{text}{MOVED}"),
+        };
+        Some((other(&self.name), other(path)))
+    }
+
+    /// Notes that it lies at its other place now.
+    pub fn change_places(&mut self) {
+        if let Some((name, path)) = self.other_place() {
+            self.name = name;
+            self.path = Some(path);
+        }
+    }
 }
 
 /// A batch deletion that was accepted.
@@ -89,6 +116,8 @@ impl Account {
             contents: vec![self.rng.next_u64()],
             standing: Standing::Unsure,
             touched: true,
+            renamed: false,
+            elsewhere: false,
         });
         number
     }

@@ -69,6 +69,14 @@ fn settle(account: &mut Account, listed: &Listed) {
         );
     }
     for piece in &mut account.pieces {
+        if std::mem::take(&mut piece.elsewhere) {
+            let (other, _) = piece.other_place().unwrap();
+            let at_both = (listed.contains_key(&piece.name), listed.contains_key(&other));
+            assert!(at_both.0 != at_both.1, "a move is whole or not at all: {piece:?} {at_both:?}");
+            if at_both.1 {
+                piece.change_places();
+            }
+        }
         let found = listed.get(&piece.name);
         match (piece.standing, found) {
             (Standing::Stored, None) => panic!("stored, and not there: {piece:?}"),
@@ -98,6 +106,11 @@ async fn contents(client: &Client, account: &mut Account, listed: &Listed) {
                 client.send(Method::GET, url, Proof::Nothing).await.unwrap()
             };
             let body = answer.expect(200).body;
+            if piece.renamed {
+                let (_, left) = piece.other_place().unwrap();
+                let nothing = client.merple_get(&left).await.unwrap();
+                assert_eq!(nothing.status, 404, "{} moved away from {left}", piece.name);
+            }
             let seed = piece.contents.iter().copied().find(|seed| content(*seed) == body);
             let seed = seed.unwrap_or_else(|| panic!("{} has other bytes", piece.name));
             piece.contents = vec![seed];
@@ -124,7 +137,8 @@ async fn gone(client: &Client, account: &mut Account) {
 fn doors_to(piece: &Piece) -> Vec<(String, Proof)> {
     use crate::harness::doors::encoded;
     let mut doors = Vec::new();
-    if let Some(path) = &piece.path {
+    let other = piece.other_place().filter(|_| piece.renamed).map(|(_, path)| path);
+    for path in piece.path.iter().chain(&other) {
         let path = encoded(path);
         doors.push((format!("/fso?path={path}"), Proof::Merple));
         doors.push((format!("/v2/files/stat?filename={path}"), Proof::Sirv));

@@ -49,7 +49,7 @@ impl Account {
         let desk = Desk { client, locked, cut };
         for _ in 0..STEPS_MAX {
             let full = self.stored().len() >= STORED_MAX;
-            let goes_on = match self.rng.random_range(if full { 8..16 } else { 0..16 }) {
+            let goes_on = match self.rng.random_range(if full { 8..18 } else { 0..18 }) {
                 0..3 => self.upload_by_path(&desk).await,
                 3..6 => self.upload_by_id(&desk).await,
                 6 => self.upload_outputs(&desk).await,
@@ -59,7 +59,8 @@ impl Account {
                 12 => self.delete_path(&desk).await,
                 13 => self.delete_folder(&desk).await,
                 14 => self.delete_outputs(&desk).await,
-                _ => self.delete_batch(&desk).await,
+                15 => self.delete_batch(&desk).await,
+                _ => self.rename(&desk).await,
             };
             if !goes_on {
                 return;
@@ -125,6 +126,23 @@ impl Account {
             }
             Told::Nothing => {
                 self.pieces[at].contents.push(fresh);
+                false
+            }
+        }
+    }
+
+    async fn rename(&mut self, desk: &Desk<'_>) -> bool {
+        let Some(at) = self.any_stored(|piece| piece.path.is_some()) else { return true };
+        let piece = &mut self.pieces[at];
+        let (from, (_, to)) = (piece.path.clone().unwrap(), piece.other_place().unwrap());
+        (piece.touched, piece.renamed) = (true, true);
+        match desk.told("rename", 200, desk.client.sirv_rename(&from, &to).await) {
+            Told::Success(_) => {
+                self.pieces[at].change_places();
+                true
+            }
+            Told::Nothing => {
+                self.pieces[at].elsewhere = true;
                 false
             }
         }

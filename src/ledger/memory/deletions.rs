@@ -169,7 +169,10 @@ impl State {
         let snapshot = holdings.snapshot(request);
         let plan = planner(request, &snapshot).map_err(Declined::Refused)?;
         if let Some(allowance) = request.allowance {
-            holdings.accepted.entry(allowance.bucket).or_default().push(request.at);
+            let accepted = holdings.accepted.entry(allowance.bucket).or_default();
+            let ends = request.at.plus(allowance.window);
+            accepted.retain(|at| *at <= ends);
+            accepted.push(request.at);
         }
         holdings.forget_joined(request, &plan.outcomes);
         for command in &plan.closed {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::JoinError;
 
 use super::plan::plan;
 use super::purge::Purger;
@@ -15,6 +16,7 @@ use super::record::{Committed, Declined, Outcome};
 use super::request::DeleteRequest;
 use super::snapshot::MissedAnswer;
 use crate::domain::organization::Realm;
+use crate::jobs::uninterrupted::to_the_end;
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, LedgerError, LedgerErrorKind, MissedSubject};
 
@@ -53,7 +55,7 @@ impl Deleter {
         request: DeleteRequest,
     ) -> Result<Result<Committed, Declined>, LedgerError> {
         let deleter = self.clone();
-        to_the_end(async move { deleter.commit(request).await }).await
+        to_the_end(async move { deleter.commit(request).await }, cut_off).await
     }
 
     async fn commit(
@@ -90,7 +92,7 @@ impl Deleter {
         let deleter = self.clone();
         let (asked, answered) = oneshot::channel();
         let work = async move { deleter.commit_and_wait(request, subject, at_most, asked).await };
-        let (ended, answer) = tokio::join!(to_the_end(work), answered);
+        let (ended, answer) = tokio::join!(to_the_end(work, cut_off), answered);
         ended?;
         answer.map_err(|_| LedgerErrorKind::Unavailable.because("a deletion gave no answer"))
     }
@@ -155,14 +157,8 @@ impl Deleter {
     }
 }
 
-/// Runs `work` to its end, also where whoever asked goes away meanwhile.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
-) -> Result<T, LedgerError> {
-    let ended = tokio::spawn(work).await;
-    ended.unwrap_or_else(|error| {
-        Err(LedgerErrorKind::Unavailable.caused_by("a deletion was cut off", error))
-    })
+fn cut_off(error: JoinError) -> LedgerError {
+    LedgerErrorKind::Unavailable.caused_by("a deletion was cut off", error)
 }
 
 fn answer_of(committed: &Committed) -> MissedAnswer {

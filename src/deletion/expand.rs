@@ -22,6 +22,8 @@ const STEP: StepLimits = StepLimits {
     duration_beside_others: Duration::from_millis(1),
     blobs: 8192,
 };
+/// The longest such pause.
+const POLITE_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How often doomed folders are looked for without a wake-up.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a step that failed.
@@ -65,14 +67,22 @@ impl Expander {
                             () = stop.cancelled() => {}
                         }
                     } else if step.beside_others {
-                        tokio::time::sleep(began.elapsed()).await;
+                        pause(began.elapsed().min(POLITE_PAUSE_MAX), &stop).await;
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a step of expanding failed and is repeated");
-                    tokio::time::sleep(FAILURE_PAUSE).await;
+                    pause(FAILURE_PAUSE, &stop).await;
                 }
             }
         }
+    }
+}
+
+/// Waits, but not beyond `stop`.
+async fn pause(duration: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => {}
+        () = stop.cancelled() => {}
     }
 }

@@ -3,4 +3,5 @@
 
 pub mod admin;
 pub mod runner;
+pub mod uninterrupted;
 pub mod wake;

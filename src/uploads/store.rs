@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use super::intents::IntentPool;
 use crate::blobs::{BlobError, BlobErrorKind, BlobStore};
@@ -17,6 +18,7 @@ use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
 use crate::domain::plans::{Announced, Bound, Target};
+use crate::jobs::uninterrupted::to_the_end;
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -189,11 +191,11 @@ impl Uploader {
         // Neither beginning nor finishing a blob may be cut off half-way: a name that appears
         // after the intent was given up would belong to nobody. They run to their end whether or
         // not the client is still there, and take the intent with them.
-        let (intent, mut writer) = to_the_end(async move {
+        let begun = async move {
             let writer = intent.uploader.blobs.create(blob).await?;
             Ok((intent, writer))
-        })
-        .await?;
+        };
+        let (intent, mut writer) = to_the_end(begun, cut_off).await?;
         let mut written = 0_u64;
         loop {
             let next = tokio::time::timeout(self.limits.idle_max, body.next()).await;
@@ -210,11 +212,11 @@ impl Uploader {
             }
             writer.write(bytes).await?;
         }
-        let received = to_the_end(async move {
+        let finished = async move {
             let content = writer.finish().await?;
             Ok(Received { intent, content })
-        });
-        Ok(received.await?)
+        };
+        Ok(to_the_end(finished, cut_off).await?)
     }
 
     /// Gives received bytes their row, and so makes them a version; or changes nothing.
@@ -294,12 +296,6 @@ impl Drop for Intent {
     }
 }
 
-/// Runs `work` to its end, also where the caller is dropped meanwhile.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, BlobError>> + Send + 'static,
-) -> Result<T, BlobError> {
-    let ended = tokio::spawn(work).await;
-    ended.unwrap_or_else(|error| {
-        Err(BlobErrorKind::Unavailable.caused_by("writing a blob was cut off", error))
-    })
+fn cut_off(error: JoinError) -> BlobError {
+    BlobErrorKind::Unavailable.caused_by("writing a blob was cut off", error)
 }

@@ -2,10 +2,8 @@
 
 use std::ops::{Add, AddAssign, Sub};
 
-use serde::Serialize;
-
 /// A number of files and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Files, each version counted by itself.
     pub files: u64,
@@ -55,7 +53,7 @@ impl std::iter::Sum for Tally {
 /// One organization's usage. In every snapshot
 /// `uploaded = live + doomed + condemned + settled` (I9), and `live` is the sum of the live
 /// files (I13).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Every version that was ever stored.
     pub uploaded: Tally,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Native;
 use crate::deletion::record::AllowanceState;
@@ -20,14 +21,15 @@ use crate::http::state::Service;
 
 /// The limits by their names in the configuration, and what is left of each that has a measure.
 /// `null`: not limited.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Limits)]
 struct Page<'a> {
     plan: &'a str,
     limits: Allowed<'a>,
     left: Left,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Allowed<'a> {
     requests_per_minute: Option<u32>,
     batch_deletions_per_hour: u32,
@@ -39,7 +41,8 @@ struct Allowed<'a> {
     media_types: Option<&'a [String]>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LimitsLeft)]
 struct Left {
     requests: Option<Window>,
     batch_deletions: Window,
@@ -48,20 +51,28 @@ struct Left {
     storage: Option<Space>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LimitsWindow)]
 struct Window {
     remaining: u64,
     resets_at: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LimitsSpace)]
 struct Space {
     bytes: Option<u64>,
     files: Option<u64>,
     backlog_bytes: Option<u64>,
 }
 
-/// The plan, its limits, and what is left of them.
+/// The plan, its limits, and what is left of them
+#[utoipa::path(
+    get,
+    path = "/delenda/v1/limits",
+    tag = "usage",
+    responses((status = 200, description = "The limits by their names in the configuration", body = Page))
+)]
 pub(super) async fn limits(
     State(service): State<Service>,
     authenticated: Authenticated<Native>,

@@ -6,23 +6,28 @@
 //! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
+//! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
 //!
 //! An operator key names the organization that it means by `?organization=`. A key that is bound
 //! to one may name it too, and no other.
-
 //!
 //! A command that is made takes outputs until its files are deleted: then 409. Its name for an
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
 mod commands;
+mod document;
 mod limits;
 mod problem;
 mod usage;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::dialect::{Credential, Dialect, NamedOrganization, bearer};
 use super::error::ApiError;
@@ -52,11 +57,20 @@ impl Dialect for Native {
     }
 }
 
-/// The routes of the native API.
+/// The routes of the native API, and its document of them.
 pub fn routes() -> Router<Service> {
-    Router::new()
-        .route("/delenda/v1/commands", post(commands::create))
-        .route("/delenda/v1/commands/{id}/outputs/{name}", put(commands::put_output))
-        .route("/delenda/v1/usage", get(usage::usage))
-        .route("/delenda/v1/limits", get(limits::limits))
+    let (router, document) = documented().split_for_parts();
+    let document = document.to_json().unwrap_or_default();
+    let answer = ([(CONTENT_TYPE, "application/json; charset=utf-8")], document);
+    router.route("/openapi.json", get(async move || answer))
+}
+
+/// Each route with what its document says of it.
+fn documented() -> OpenApiRouter<Service> {
+    let router = OpenApiRouter::with_openapi(document::Api::openapi());
+    router
+        .routes(routes!(commands::create))
+        .routes(routes!(commands::put_output))
+        .routes(routes!(usage::usage))
+        .routes(routes!(limits::limits))
 }

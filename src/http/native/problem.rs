@@ -4,10 +4,28 @@ use std::borrow::Cow;
 
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::usual::Usual;
+
+/// A problem document (RFC 9457).
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "the shape of what `render` writes, for the document")]
+pub(super) struct ProblemSchema {
+    /// Stable for its kind.
+    r#type: String,
+    /// What its kind is called.
+    title: String,
+    /// The status of the answer.
+    status: u16,
+    /// What there is to say of this one.
+    detail: Option<String>,
+    /// The topmost locked entries that stand against it.
+    locked: Option<Vec<String>>,
+}
 
 #[derive(Serialize)]
 struct Problem<'a> {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::Merple;
 use super::wire::UnpackedFolder;
@@ -16,6 +16,7 @@ use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::media::media_type;
+use crate::http::query::Query;
 use crate::http::state::Service;
 
 /// Paths of one download at most.
@@ -52,16 +53,7 @@ pub(super) async fn read(
     State(service): State<Service>,
     asked: Authenticated<Merple>,
 ) -> Result<Response, DialectError<Merple>> {
-    let texts: Vec<&str> = asked.query.all("path").collect();
-    if texts.is_empty() {
-        return Err(ApiError::Invalid("path is required".to_owned()).into());
-    }
-    if texts.len() > PATHS_MAX {
-        return Err(ApiError::Invalid(format!("more than {PATHS_MAX} paths are given")).into());
-    }
-    let written: Result<Vec<WrittenPath>, _> =
-        texts.into_iter().map(EntryPath::parse_written).collect();
-    let written = written?;
+    let written = written_paths(&asked.query)?;
     asked.require(Scope::Read)?;
     let realm = &asked.caller.realm;
     let mut entries = Vec::with_capacity(written.len());
@@ -71,11 +63,27 @@ pub(super) async fn read(
     }
     let (ledger, blobs) = (service.ledger.clone(), service.blobs.clone());
     let pack = Pack::of(ledger, blobs, realm.clone(), entries).await?;
-    let headers = [
-        (CONTENT_TYPE, "application/zip"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"files.zip\""),
-        (CACHE_CONTROL, "private, no-store"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    Ok((headers, Body::from_stream(pack.into_stream())).into_response())
+    Ok((ARCHIVE_HEADERS, Body::from_stream(pack.into_stream())).into_response())
 }
+
+/// The paths that are to be packed, each of them well-formed.
+fn written_paths(query: &Query) -> Result<Vec<WrittenPath>, ApiError> {
+    let texts: Vec<&str> = query.all("path").collect();
+    if texts.is_empty() {
+        return Err(ApiError::Invalid("path is required".to_owned()));
+    }
+    if texts.len() > PATHS_MAX {
+        return Err(ApiError::Invalid(format!("more than {PATHS_MAX} paths are given")));
+    }
+    let written: Result<Vec<WrittenPath>, _> =
+        texts.into_iter().map(EntryPath::parse_written).collect();
+    Ok(written?)
+}
+
+/// Every archive is made for whoever asked, and is saved rather than shown.
+const ARCHIVE_HEADERS: [(HeaderName, &str); 4] = [
+    (CONTENT_TYPE, "application/zip"),
+    (CONTENT_DISPOSITION, "attachment; filename=\"files.zip\""),
+    (CACHE_CONTROL, "private, no-store"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];

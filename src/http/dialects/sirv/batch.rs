@@ -11,9 +11,7 @@ use super::filenames::selectors;
 use super::quota::{BUCKET_LIMIT, write_bucket};
 use super::wire::{Batch, Deleted, Job, JobResult, Progress};
 use crate::deletion::record::{AllowanceState, Declined, DeletionRecord};
-use crate::deletion::request::{
-    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
-};
+use crate::deletion::request::{Door, LockedPolicy, MissingPolicy, Selector};
 use crate::domain::id::DeletionId;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
@@ -78,38 +76,30 @@ async fn accept(
     asked: &Authenticated<Sirv>,
     selectors: Vec<Selector>,
 ) -> Result<Response, ApiError> {
-    let now = service.clock.now();
-    let request = DeleteRequest {
-        id: service.ids.next(),
-        realm: asked.caller.realm.clone(),
-        key: asked.caller.key,
-        door: Door::Sirv,
-        selectors,
-        missing: MissingPolicy::Count,
-        locked: LockedPolicy::Skip,
-        folders: FoldersPolicy::Whole,
-        joins_missed: false,
-        allowance: Some(service.batch_allowance(&asked.caller.organization)?),
-        at: now,
-    };
+    let mut request = service.delete_request(&asked.caller, Door::Sirv, selectors);
+    (request.missing, request.locked) = (MissingPolicy::Count, LockedPolicy::Skip);
+    request.allowance = Some(service.batch_allowance(&asked.caller.organization)?);
+    let now = request.at;
     match service.deleter.delete(request).await? {
         Ok(committed) => {
-            let mut response = json::answer(StatusCode::OK, &Job { id: committed.id.simple() });
-            if let Some(state) = committed.allowance {
-                write_bucket(BATCH_DELETIONS, state, &mut response);
-            }
-            Ok(response)
+            let answer = json::answer(StatusCode::OK, &Job { id: committed.id.simple() });
+            Ok(with_bucket(committed.allowance, answer))
         }
         Err(Declined::OverAllowance(state)) => {
             let limited = ApiError::RateLimited(RateLimited::from_allowance(state, now));
-            let mut response = DialectError::<Sirv>::from(limited).into_response();
-            write_bucket(BATCH_DELETIONS, state, &mut response);
-            Ok(response)
+            Ok(with_bucket(Some(state), DialectError::<Sirv>::from(limited).into_response()))
         }
         Err(Declined::Refused(_)) => {
             Err(ApiError::Internal("a best-effort deletion was refused".into()))
         }
     }
+}
+
+fn with_bucket(state: Option<AllowanceState>, mut answer: Response) -> Response {
+    if let Some(state) = state {
+        write_bucket(BATCH_DELETIONS, state, &mut answer);
+    }
+    answer
 }
 
 pub(super) async fn progress(State(service): State<Service>, call: Call) -> Response {

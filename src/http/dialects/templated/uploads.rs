@@ -9,18 +9,18 @@ use http::{HeaderMap, StatusCode};
 use super::Templated;
 use super::wire::Upload;
 use crate::domain::entry::{Attributes, Origin};
-use crate::domain::organization::Scope;
+use crate::domain::organization::{Realm, Scope};
 use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::multipart::{FormError, FormFile, read_form};
+use crate::http::multipart::{Form, FormError, FormFile, read_form};
 use crate::http::placing::{attributes, tags_of, title_of, upload_path};
 use crate::http::query::Query;
 use crate::http::state::Service;
 use crate::http::{json, multipart};
 use crate::ledger::FileQuery;
-use crate::uploads::UploadRequest;
+use crate::uploads::{Received, UploadRequest};
 
 /// Uploads on a page, unless the request says otherwise.
 const PAGE_UPLOADS: u64 = 15;
@@ -66,17 +66,28 @@ pub(super) async fn upload(
     multipart::check(&service, &headers).map_err(FormError::invalid)?;
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
-    let mut form =
+    let form =
         read_form(&service, realm, Target::New, request).await.map_err(FormError::invalid)?;
+    let (upload, received) = uploaded(&service, realm, form)?;
+    let stored = service.uploader.attach::<Infallible>(realm, upload, received).await?;
+    let organization = authenticated.caller.organization.id;
+    let answer = Upload::of(&service, &headers, organization, stored.file);
+    Ok(json::answer(StatusCode::OK, &answer))
+}
+
+/// What a form asks to store, and its bytes.
+fn uploaded(
+    service: &Service,
+    realm: &Realm,
+    mut form: Form,
+) -> Result<(UploadRequest, Received), ApiError> {
     let file = form.file.take();
     let FormFile { received, name, content_type } =
         file.ok_or_else(|| ApiError::Invalid("field 'file' is missing".to_owned()))?;
-    let caller = &authenticated.caller;
-    let entry = service.ids.next();
-    let title = title_of(&name);
+    let (entry, title) = (service.ids.next(), title_of(&name));
     let upload = UploadRequest {
         entry,
-        path: upload_path(&caller.realm.prefix, service.clock.now(), entry, &title)?,
+        path: upload_path(&realm.prefix, service.clock.now(), entry, &title)?,
         overwrite: false,
         attributes: Attributes {
             tags: tags_of(form.all("tags").chain(form.all("tags[]")))?,
@@ -86,7 +97,5 @@ pub(super) async fn upload(
         output_of: None,
         origin: Origin::Ordinary,
     };
-    let stored = service.uploader.attach::<Infallible>(&caller.realm, upload, received).await?;
-    let answer = Upload::of(&service, &headers, caller.organization.id, stored.file);
-    Ok(json::answer(StatusCode::OK, &answer))
+    Ok((upload, received))
 }

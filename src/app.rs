@@ -229,6 +229,7 @@ impl Parts {
             floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
             settings: Arc::new(http),
             ids: Arc::clone(&self.ids),
+            random: Arc::clone(&self.random),
             ledger,
             blobs,
             clock,

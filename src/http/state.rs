@@ -21,6 +21,7 @@ use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
+use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::uploads::Uploader;
 
@@ -39,6 +40,8 @@ pub struct Service {
     pub clock: Arc<dyn Clock>,
     /// Identities.
     pub ids: Arc<IdSource>,
+    /// Where the secrets of keys come from.
+    pub random: Arc<dyn Random>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
     /// All requests of each organization.

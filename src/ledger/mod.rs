@@ -16,6 +16,7 @@ pub mod keepsakes;
 pub mod once;
 pub mod organizations;
 pub mod plans;
+pub mod registry;
 pub mod reports;
 pub mod sqlite;
 pub mod tree;
@@ -37,6 +38,7 @@ pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::once::OnceLedger;
 pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
@@ -354,6 +356,7 @@ pub trait Ledger:
     + WalkLedger
     + OnceLedger
     + ReportLedger
+    + RegistryLedger
 {
 }
 
@@ -371,5 +374,6 @@ impl<L> Ledger for L where
         + WalkLedger
         + OnceLedger
         + ReportLedger
+        + RegistryLedger
 {
 }

@@ -3,7 +3,18 @@
 //! | call | success |
 //! |---|---|
 //! | `POST /delenda/v1/commands` | 201, the command |
+//! | `GET /delenda/v1/commands?status=` | 200, a page of commands, newest first |
+//! | `GET`, `PATCH /delenda/v1/commands/{id}` | 200, the command |
 //! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
+//! | `DELETE /delenda/v1/commands/{id}/outputs` | 200, the deletion |
+//! | `POST /delenda/v1/organizations` | 201, the organization; operators alone, as all calls on organizations |
+//! | `GET /delenda/v1/organizations` | 200, a page of organizations |
+//! | `GET`, `PATCH /delenda/v1/organizations/{id}` | 200, the organization |
+//! | `GET /delenda/v1/organizations/{id}/usage` | 200, what it uses |
+//! | `POST /delenda/v1/keys` | 201, the key with its secret |
+//! | `GET /delenda/v1/keys` | 200, a page of keys, without their secrets |
+//! | `GET`, `DELETE /delenda/v1/keys/{id}` | 200, the key, which `DELETE` revokes |
+//! | `POST /delenda/v1/keys/{id}/rotate` | 200, the key with its new secret |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
@@ -11,12 +22,17 @@
 //! An operator key names the organization that it means by `?organization=`. A key that is bound
 //! to one may name it too, and no other.
 //!
+//! Lists are read by pages: `limit`, and the `cursor` that the page before gave. Every `POST` takes
+//! an `Idempotency-Key`: see `src/http/idempotency.rs`.
+//!
 //! A command that is made takes outputs until its files are deleted: then 409. Its name for an
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
 mod commands;
 mod document;
+mod keys;
 mod limits;
+mod organizations;
 mod problem;
 mod usage;
 
@@ -68,5 +84,10 @@ pub fn routes() -> Router<Service> {
 /// Each route with what its document says of it.
 fn documented() -> OpenApiRouter<Service> {
     let router = OpenApiRouter::with_openapi(document::Api::openapi());
-    router.merge(commands::routes()).routes(routes!(usage::usage)).routes(routes!(limits::limits))
+    router
+        .merge(commands::routes())
+        .merge(organizations::routes())
+        .merge(keys::routes())
+        .routes(routes!(usage::usage))
+        .routes(routes!(limits::limits))
 }

@@ -140,6 +140,7 @@ impl TestApp {
             settings: Arc::new(settings),
             clock: time,
             ids,
+            random: Arc::clone(&random),
             blobs,
             ledger,
         };
@@ -273,6 +274,10 @@ impl TestApp {
         let realm = Realm::whole(self.ours.number);
         let path = EntryPath::parse_written(path).unwrap();
         assert!(self.service.ledger.set_lock(&realm, &path, locked).await.unwrap());
+    }
+
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The time, as answers show it.

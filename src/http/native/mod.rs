@@ -68,9 +68,5 @@ pub fn routes() -> Router<Service> {
 /// Each route with what its document says of it.
 fn documented() -> OpenApiRouter<Service> {
     let router = OpenApiRouter::with_openapi(document::Api::openapi());
-    router
-        .routes(routes!(commands::create))
-        .routes(routes!(commands::put_output))
-        .routes(routes!(usage::usage))
-        .routes(routes!(limits::limits))
+    router.merge(commands::routes()).routes(routes!(usage::usage)).routes(routes!(limits::limits))
 }

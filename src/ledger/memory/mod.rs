@@ -22,9 +22,11 @@ mod commands;
 mod deletions;
 mod inspection;
 mod keepsakes;
+mod once;
 mod organizations;
 mod plans;
 mod purge;
+mod reports;
 mod snapshot;
 mod tree;
 mod walk;
@@ -36,6 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::commands::CommandRow;
 use self::deletions::Deletion;
 use self::keepsakes::Keepsake;
+use self::once::Remembered;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
@@ -46,6 +49,7 @@ use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
@@ -87,6 +91,8 @@ struct State {
     intents: BTreeMap<BlobKey, Timestamp>,
     queue: BTreeMap<BatchNumber, Batch>,
     plans: Plans,
+    /// What happened once, by whose it is and who asked.
+    effects: BTreeMap<(Option<OrganizationNumber>, OnceToken), Remembered>,
 }
 
 /// What belongs to one organization.
@@ -116,6 +122,7 @@ impl State {
             intents: BTreeMap::new(),
             queue: BTreeMap::new(),
             plans: Plans::default(),
+            effects: BTreeMap::new(),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::ledger::conformance::fixture::{
     written,
 };
 use crate::ledger::{
-    FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
+    FileQuery, Lease, LeaseToken, MissedSubject, NewCommand, Page, Settlement, Standing, StepLimits,
 };
 
 const THREE_A_MINUTE: Allowance =
@@ -128,7 +128,12 @@ impl Side {
         let (one, other) = (fixture.realm().await, fixture.realm().await);
         let narrow = beneath(&one, "/a");
         for id in given.commands {
-            fixture.ledger.create_command(&one, id, report(), given.now()).await.unwrap();
+            fixture
+                .ledger
+                .create_command(&one, NewCommand { id, report: report() }, None, given.now())
+                .await
+                .unwrap()
+                .unwrap();
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -276,6 +281,7 @@ impl Side {
             folders: wish.folders,
             joins_missed: wish.joins_missed,
             allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
+            once: None,
             at: given.now(),
             ..self.fixture.request(&self.realms[wish.who], selectors)
         }
@@ -294,6 +300,7 @@ impl Side {
             }
             Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
             Err(Declined::OverAllowance(state)) => format!("{state:?}"),
+            Err(Declined::Repeated(repeat)) => format!("{repeat:?}"),
         }
     }
 

@@ -191,7 +191,9 @@ create table deletions (
     bytes integer not null,
     folders integer not null,
     missing integer not null,
-    -- Single files: identity and size of each, packed.
+    -- What became of each selector, packed.
+    outcomes blob not null,
+    -- Single files of which the outcomes do not tell: identity and size of each, packed.
     items blob,
     -- A JSON list of paths.
     skipped text,
@@ -201,6 +203,8 @@ create table deletions (
     settled_at integer,
     primary key (organization, id)
 ) strict, without rowid;
+create unique index deletions_by_sequence on deletions (organization, sequence);
+create index deletions_unsettled on deletions (organization, sequence) where settled_at is null;
 
 create table missed_answers (
     organization integer not null,

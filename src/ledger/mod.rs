@@ -10,6 +10,7 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod deletion_records;
 pub mod error;
 pub mod inspection;
 pub mod keepsakes;
@@ -29,6 +30,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::deletion_records::{
+    DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
+};
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
@@ -338,6 +342,7 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + DeletionRecordLedger
 {
 }
 
@@ -353,5 +358,6 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+    + DeletionRecordLedger
 {
 }

@@ -122,14 +122,7 @@ impl Item {
             Selector::Unmatchable => Named::Nothing,
         };
         let index = u32::try_from(index).unwrap_or(u32::MAX);
-        Self {
-            index,
-            named,
-            fate,
-            counts: Counts::default(),
-            locked: Vec::new(),
-            locked_count: 0,
-        }
+        Self { index, named, fate, counts: Counts::default(), locked: Vec::new(), locked_count: 0 }
     }
 
     fn keep<'a>(&mut self, locked: impl Iterator<Item = &'a EntryPath>, paths_left: &mut usize) {
@@ -206,7 +199,10 @@ mod tests {
             ]
         );
         assert_eq!((items[0].counts, items[4].counts), (one_file(), one_file()));
-        assert_eq!((&items[4].locked[..], items[4].locked_count), (&[path("/t/x"), path("/t/y")][..], 2));
+        assert_eq!(
+            (&items[4].locked[..], items[4].locked_count),
+            (&[path("/t/x"), path("/t/y")][..], 2)
+        );
     }
 
     #[test]
@@ -214,7 +210,8 @@ mod tests {
         let many = |count: usize| (0..count).map(|n| path(&format!("/t/{n}"))).collect();
         let outcomes = [Outcome::Locked(many(600)), Outcome::Locked(many(600))];
         let items = of_outcomes(&[by_path("/a"), by_path("/b")], &outcomes);
-        let shown: Vec<_> = items.iter().map(|item| (item.locked.len(), item.locked_count)).collect();
+        let shown: Vec<_> =
+            items.iter().map(|item| (item.locked.len(), item.locked_count)).collect();
         assert_eq!(shown, [(600, 600), (400, 600)]);
     }
 
@@ -230,8 +227,7 @@ mod tests {
         let items = of_refusal(&selectors, &refusal);
         let told: Vec<_> =
             items.iter().map(|item| (item.index, item.fate, item.locked_count)).collect();
-        let expected =
-            [(1, Fate::Missing, 0), (2, Fate::Locked, 2), (3, Fate::Forbidden, 0)];
+        let expected = [(1, Fate::Missing, 0), (2, Fate::Locked, 2), (3, Fate::Forbidden, 0)];
         assert_eq!(told, expected);
     }
 }

@@ -14,6 +14,7 @@
 //! * [`accept`]: hands request and planner to the ledger, then wakes and waits as the policy says.
 //! * [`expand`]: turns the files of doomed folders into condemned blobs, in bounded steps.
 //! * [`purge`]: removes condemned blobs: leased, idempotent, confirmed, then settled.
+//! * [`progress`]: follows a deletion to its end, for whoever watches.
 //! * [`sweep`]: condemns the blobs of uploads that never ended.
 //! * [`verify`]: the offline check that ledger and blobs agree. Never writes.
 //!
@@ -23,6 +24,7 @@ pub mod accept;
 pub mod expand;
 pub mod items;
 pub mod plan;
+pub mod progress;
 pub mod purge;
 pub mod record;
 pub mod request;

@@ -70,6 +70,29 @@ pub enum Door {
     Native,
 }
 
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Renderio, Self::Swiftia, Self::Templated, Self::Merple, Self::Sirv, Self::Native];
+
+    /// The word for it, in rows and in answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Renderio => "renderio",
+            Self::Swiftia => "swiftia",
+            Self::Templated => "templated",
+            Self::Merple => "merple",
+            Self::Sirv => "sirv",
+            Self::Native => "native",
+        }
+    }
+
+    /// The door with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|door| door.word() == word)
+    }
+}
+
 /// How many requests of one kind an organization may have accepted within a rolling window.
 /// Counted in the ledger, in the accepting transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

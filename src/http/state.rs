@@ -10,9 +10,11 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use super::streams::Streams;
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
     Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
@@ -50,6 +52,10 @@ pub struct ServiceParts {
     pub blobs: Arc<dyn BlobStore>,
     /// The one path of every delete.
     pub deleter: Deleter,
+    /// Whoever follows a deletion to its end.
+    pub progress: ProgressBoard,
+    /// Answers without an end of their own.
+    pub streams: Streams,
     /// The one path of every upload.
     pub uploader: Uploader,
     /// Time.

@@ -358,6 +358,6 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
-    + DeletionRecordLedger
+        + DeletionRecordLedger
 {
 }

@@ -111,7 +111,9 @@ fn kept(names: &[&str]) -> Vec<String> {
 fn locked_of(plan: &Plan) -> Vec<String> {
     let paths = plan.outcomes.iter().flat_map(|outcome| match outcome {
         Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.clone(),
-        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => vec![],
+        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {
+            vec![]
+        }
     });
     paths.map(|path| path.as_str().to_owned()).collect()
 }

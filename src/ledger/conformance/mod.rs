@@ -9,6 +9,7 @@ mod fixture;
 pub(crate) mod allowance;
 pub(crate) mod attach;
 pub(crate) mod commands;
+pub(crate) mod deletion_records;
 pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod folders;
@@ -110,6 +111,14 @@ macro_rules! every_check {
                 an_empty_path_outside_the_prefix_is_outside,
                 a_record_is_seen_from_its_prefix_upwards,
                 a_key_may_delete_the_folder_of_its_prefix,
+            }
+            deletion_records {
+                deletions_are_listed_in_the_order_of_their_commits,
+                a_list_of_deletions_stands_while_others_are_committed,
+                deletions_are_listed_by_what_they_are,
+                deletions_are_listed_to_whoever_may_see_them,
+                what_became_of_each_selector_is_kept,
+                a_thousand_items_are_kept,
             }
             overlaps {
                 a_file_named_twice_counts_once,

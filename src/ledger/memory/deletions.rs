@@ -132,7 +132,10 @@ fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
             Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
                 paths.extend_from_slice(locked);
             }
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {}
+            Outcome::Deleted { .. }
+            | Outcome::Missing
+            | Outcome::Within(_)
+            | Outcome::Joined(_) => {}
         }
     }
     paths.sort();

@@ -24,7 +24,8 @@ use crate::ledger::conformance::fixture::{
     written,
 };
 use crate::ledger::{
-    FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
+    DeletionQuery, FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing,
+    StepLimits,
 };
 
 const THREE_A_MINUTE: Allowance =
@@ -406,8 +407,10 @@ impl Side {
                 let is_settled = record.settled_at.take().is_some();
                 record.skipped.sort();
                 record.skipped.dedup();
-                writeln!(text, "{record:?} {is_settled}").unwrap();
+                let items = ledger.deletion_items(realm, *id).await.unwrap();
+                writeln!(text, "{record:?} {is_settled} {items:?}").unwrap();
             }
+            self.write_deletions(realm, &mut text).await;
         }
         self.write_inspection(&mut text).await;
         text
@@ -421,6 +424,20 @@ impl Side {
         let commands = self.fixture.ledger.commands(realm, None, page).await.unwrap();
         let commands: Vec<CommandId> = commands.into_iter().map(|command| command.id).collect();
         writeln!(text, "{commands:?}").unwrap();
+    }
+
+    /// The list of deletions, in pages.
+    async fn write_deletions(&self, realm: &Realm, text: &mut String) {
+        let mut query = DeletionQuery { limit: 2, ..DeletionQuery::default() };
+        loop {
+            let page = self.fixture.ledger.deletions(realm, &query).await.unwrap();
+            let ids: Vec<_> = page.records.iter().map(|record| record.id).collect();
+            writeln!(text, "{ids:?}").unwrap();
+            query.after = page.next;
+            if page.next.is_none() {
+                return;
+            }
+        }
     }
 
     async fn write_inspection(&self, text: &mut String) {

@@ -51,11 +51,9 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
 const fn has_locked(fate: Fate) -> bool {
     match fate {
         Fate::Partly | Fate::Locked => true,
-        Fate::Deleted
-        | Fate::Missing
-        | Fate::Forbidden
-        | Fate::Within(_)
-        | Fate::Joined(_) => false,
+        Fate::Deleted | Fate::Missing | Fate::Forbidden | Fate::Within(_) | Fate::Joined(_) => {
+            false
+        }
     }
 }
 

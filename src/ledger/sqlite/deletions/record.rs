@@ -44,7 +44,7 @@ pub(super) fn write(
             sequence,
             request.key,
             request.realm.prefix,
-            door_word(request.door),
+            request.door.word(),
             request.at,
             signed(plan.counts.files),
             signed(plan.counts.bytes),
@@ -88,33 +88,16 @@ fn skipped(plan: &Plan) -> Vec<&str> {
         .iter()
         .flat_map(|outcome| match outcome {
             Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.as_slice(),
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {
-                &[]
-            }
+            Outcome::Deleted { .. }
+            | Outcome::Missing
+            | Outcome::Within(_)
+            | Outcome::Joined(_) => &[],
         })
         .map(EntryPath::as_str)
         .collect();
     skipped.sort_unstable();
     skipped.dedup();
     skipped
-}
-
-const fn door_word(door: Door) -> &'static str {
-    match door {
-        Door::Renderio => "renderio",
-        Door::Swiftia => "swiftia",
-        Door::Templated => "templated",
-        Door::Merple => "merple",
-        Door::Sirv => "sirv",
-        Door::Native => "native",
-    }
-}
-
-fn door_of(word: &str) -> Option<Door> {
-    use Door::{Merple, Native, Renderio, Sirv, Swiftia, Templated};
-    [Renderio, Swiftia, Templated, Merple, Sirv, Native]
-        .into_iter()
-        .find(|door| door_word(*door) == word)
 }
 
 /// The columns that make a record and the prefix from which on it is seen.
@@ -135,7 +118,7 @@ pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionR
     let record = DeletionRecord {
         id: row.get(0)?,
         key: row.get(1)?,
-        door: door_of(&door).unwrap_or(Door::Native),
+        door: Door::parse(&door).unwrap_or(Door::Native),
         at: row.get(4)?,
         state,
         doomed: Counts {

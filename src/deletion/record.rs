@@ -62,8 +62,8 @@ pub enum Outcome {
     Locked(Vec<EntryPath>),
     /// It was not there.
     Missing,
-    /// Another selector of the request took it.
-    Within,
+    /// Another selector of the request, the one at this index, took it: its fate is that one's.
+    Within(usize),
     /// It had gone with an earlier deletion, whose answer this caller missed.
     Joined(super::snapshot::MissedAnswer),
 }

@@ -111,7 +111,7 @@ fn kept(names: &[&str]) -> Vec<String> {
 fn locked_of(plan: &Plan) -> Vec<String> {
     let paths = plan.outcomes.iter().flat_map(|outcome| match outcome {
         Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.clone(),
-        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => vec![],
+        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => vec![],
     });
     paths.map(|path| path.as_str().to_owned()).collect()
 }
@@ -178,8 +178,15 @@ fn each_policy_forgives_its_own_fault_only() {
 fn what_another_selector_takes_is_neither_counted_nor_missing() {
     let found = vec![Found::Within(1), Found::Folder(tree(&["/t 1 2"])), Found::Within(1)];
     let plan = strict(found).unwrap();
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within, &Outcome::Within));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within(1), &Outcome::Within(1)));
     assert_eq!((plan.missing, plan.counts), (0, Counts { files: 2, bytes: 3, folders: 1 }));
+}
+
+#[test]
+fn what_is_taken_by_what_is_taken_is_the_last_takers() {
+    let found = vec![Found::Within(1), Found::Within(2), Found::Folder(tree(&["/t 1 2"]))];
+    let plan = strict(found).unwrap();
+    assert_eq!(plan.outcomes[..2], [Outcome::Within(2), Outcome::Within(2)]);
 }
 
 #[test]
@@ -441,7 +448,7 @@ proptest! {
         for (outcome, found) in planned.outcomes.iter().zip(&snapshot.found) {
             let counts = match outcome {
                 Outcome::Deleted { counts, .. } | Outcome::Partly { counts, .. } => *counts,
-                Outcome::Locked(_) | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {
+                Outcome::Locked(_) | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {
                     Counts::default()
                 }
             };
@@ -467,7 +474,7 @@ proptest! {
                 Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
                     locked.iter().map(|path| (index, path.clone())).collect()
                 }
-                Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within
+                Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_)
                 | Outcome::Joined(_) => Vec::new(),
             })
             .collect();

@@ -130,7 +130,7 @@ fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
             Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
                 paths.extend_from_slice(locked);
             }
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {}
+            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {}
         }
     }
     paths.sort();

@@ -75,7 +75,7 @@ fn skipped(plan: &Plan) -> Vec<&str> {
         .iter()
         .flat_map(|outcome| match outcome {
             Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.as_slice(),
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {
+            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {
                 &[]
             }
         })

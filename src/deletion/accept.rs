@@ -170,7 +170,7 @@ fn answer_of(committed: &Committed) -> MissedAnswer {
         | Outcome::Missing
         | Outcome::Forbidden
         | Outcome::PreconditionFailed
-        | Outcome::Within => None,
+        | Outcome::Within(_) => None,
     });
     joined.unwrap_or(MissedAnswer { deletion: committed.id, files: committed.counts.files })
 }

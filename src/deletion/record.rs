@@ -66,8 +66,8 @@ pub enum Outcome {
     Forbidden,
     /// Its precondition does not hold.
     PreconditionFailed,
-    /// Another selector of the request took it.
-    Within,
+    /// Another selector of the request, the one at this index, took it: its fate is that one's.
+    Within(usize),
     /// It had gone with an earlier deletion, whose answer this caller missed.
     Joined(super::snapshot::MissedAnswer),
 }
@@ -81,7 +81,7 @@ impl Outcome {
             | Self::Missing
             | Self::Forbidden
             | Self::PreconditionFailed
-            | Self::Within
+            | Self::Within(_)
             | Self::Joined(_) => Counts { files: 0, bytes: 0, folders: 0 },
         }
     }
@@ -94,7 +94,7 @@ impl Outcome {
             | Self::Missing
             | Self::Forbidden
             | Self::PreconditionFailed
-            | Self::Within
+            | Self::Within(_)
             | Self::Joined(_) => &[],
         }
     }
@@ -107,7 +107,7 @@ impl Outcome {
             | Self::Partly { .. }
             | Self::Locked(_)
             | Self::PreconditionFailed
-            | Self::Within
+            | Self::Within(_)
             | Self::Joined(_) => false,
         }
     }

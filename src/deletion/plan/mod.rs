@@ -92,7 +92,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
                 Outcome::PreconditionFailed
             }
             Found::Missed(answer) => Outcome::Joined(*answer),
-            Found::Within(_) => Outcome::Within,
+            Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
             Found::File(file) => plan_files(std::slice::from_ref(file), &mut plan),
             Found::Outputs(outputs) => plan_outputs(outputs, &mut plan),
             Found::Folder(folder) if must_stay_whole(request, folder) => {
@@ -119,6 +119,17 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         true => Ok(plan),
         false => Err(refusal),
     }
+}
+
+/// The selector that takes, in the end, what the one at `index` seemed to: a folder that is named
+/// may lie in another that is.
+fn last_taker(found: &[Found], index: usize) -> usize {
+    let next = |index: &usize| match found.get(*index) {
+        Some(Found::Within(other)) => Some(*other),
+        _ => None,
+    };
+    // No chain is longer than the list.
+    std::iter::successors(Some(index), next).take(found.len().max(1)).last().unwrap_or(index)
 }
 
 /// Whether the request spares this folder because something is in it.

@@ -199,8 +199,15 @@ fn each_policy_forgives_its_own_fault_only() {
 fn what_another_selector_takes_is_neither_counted_nor_missing() {
     let found = vec![Found::Within(1), Found::Folder(tree(&["/t 1 2"])), Found::Within(1)];
     let plan = strict(found).unwrap();
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within, &Outcome::Within));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within(1), &Outcome::Within(1)));
     assert_eq!((plan.missing, plan.counts), (0, Counts { files: 2, bytes: 3, folders: 1 }));
+}
+
+#[test]
+fn what_is_taken_by_what_is_taken_is_the_last_takers() {
+    let found = vec![Found::Within(1), Found::Within(2), Found::Folder(tree(&["/t 1 2"]))];
+    let plan = strict(found).unwrap();
+    assert_eq!(plan.outcomes[..2], [Outcome::Within(2), Outcome::Within(2)]);
 }
 
 #[test]

@@ -77,6 +77,7 @@ macro_rules! every_check {
             }
             locks {
                 a_lock_is_set_and_lifted,
+                a_lock_is_a_change_of_the_file,
                 only_what_resolves_can_be_locked,
                 a_locked_file_is_not_overwritten,
                 a_locked_folder_takes_new_files_and_keeps_the_old,

@@ -61,7 +61,7 @@ pub(crate) async fn an_identity_opens_no_lock(fixture: Fixture) {
     let committed = fixture.delete(fixture.lenient(&realm, selectors)).await.unwrap();
     // What a folder above takes, or would take but for a lock, is within that one.
     let locked = |path: &str| Outcome::Locked(vec![at(path)]);
-    assert_eq!(committed.outcomes, [locked("/l"), Outcome::Within, locked("/uploads")]);
+    assert_eq!(committed.outcomes, [locked("/l"), Outcome::Within(0), locked("/uploads")]);
     assert_eq!(committed.counts, Counts::default());
 }
 
@@ -77,7 +77,7 @@ pub(crate) async fn identities_and_paths_overlap(fixture: Fixture) {
         Selector::File(files[0].id),
     ];
     let committed = fixture.delete(fixture.request(&realm, selectors)).await.unwrap();
-    let within = |index: usize| committed.outcomes[index] == Outcome::Within;
+    let within = |index: usize| committed.outcomes[index] == Outcome::Within(2);
     assert_eq!([0, 1, 2, 3, 4].map(within), [true, true, false, true, true]);
     assert_eq!(committed.counts, Counts { files: 2, bytes: 2, folders: 2 });
 }

@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use super::record::{Counts, Outcome, Refusal};
-use super::request::{DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
+use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
 use crate::domain::entry::FolderNumber;
 use crate::domain::id::CommandId;
@@ -37,7 +37,7 @@ pub struct Plan {
     pub closed: Vec<CommandId>,
     /// All outcomes together.
     pub counts: Counts,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
 
@@ -85,7 +85,11 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             }
             Found::OutsidePrefix => {
                 refusal.outside_prefix.push(index);
-                Outcome::Missing
+                Outcome::Forbidden
+            }
+            Found::OtherVersion => {
+                refusal.precondition_failed.push(index);
+                Outcome::PreconditionFailed
             }
             Found::Missed(answer) => Outcome::Joined(*answer),
             Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
@@ -100,6 +104,9 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         };
         note_outcome(index, &outcome, &mut plan, &mut refusal);
         plan.outcomes.push(outcome);
+    }
+    if request.atomicity == Atomicity::BestEffort {
+        refusal.precondition_failed.clear();
     }
     if request.missing == MissingPolicy::Count {
         refusal.missing.clear();
@@ -134,23 +141,9 @@ fn must_stay_whole(request: &DeleteRequest, folder: &FoundFolder) -> bool {
 }
 
 fn note_outcome(index: usize, outcome: &Outcome, plan: &mut Plan, refusal: &mut Refusal) {
-    let locked = match outcome {
-        Outcome::Deleted { counts, .. } => {
-            plan.counts += *counts;
-            return;
-        }
-        Outcome::Missing => {
-            plan.missing += 1;
-            return;
-        }
-        Outcome::Within(_) | Outcome::Joined(_) => return,
-        Outcome::Partly { counts, locked } => {
-            plan.counts += *counts;
-            locked
-        }
-        Outcome::Locked(locked) => locked,
-    };
-    refusal.locked.extend(locked.iter().map(|path| (index, path.clone())));
+    plan.counts += outcome.counts();
+    plan.missing += u64::from(outcome.is_missing());
+    refusal.locked.extend(outcome.locked().iter().map(|path| (index, path.clone())));
 }
 
 fn plan_files(files: &[FoundFile], plan: &mut Plan) -> Outcome {

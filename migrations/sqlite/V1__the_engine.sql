@@ -219,6 +219,18 @@ create table missed_answers (
     primary key (organization, subject)
 ) strict, without rowid;
 
+-- Requests that are to have one effect, however often they are made: hashes of who asked and of
+-- what, and the identity of what came of it. Organization 0 is the installation itself.
+create table idempotency (
+    organization integer not null,
+    token blob not null,
+    request blob not null,
+    made blob not null,
+    at integer not null,
+    primary key (organization, token)
+) strict, without rowid;
+create index idempotency_by_time on idempotency (at);
+
 -- One row for each accepted request that still counts against an allowance.
 create table allowances (
     organization integer not null,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::path::WrittenPath;
 
@@ -154,6 +155,8 @@ pub struct DeleteRequest {
     pub joins_missed: bool,
     /// What the request is counted against.
     pub allowance: Option<Allowance>,
+    /// That it is to happen once, however often it is asked for.
+    pub once: Option<Once>,
     /// When it was made.
     pub at: Timestamp,
 }

@@ -10,6 +10,7 @@ pub mod command;
 pub mod entry;
 pub mod id;
 pub mod keepsake;
+pub mod once;
 pub mod organization;
 pub mod path;
 pub mod plans;

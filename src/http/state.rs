@@ -21,6 +21,7 @@ use crate::deletion::request::{
 };
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
+use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::{Ledger, MissedSubject};
@@ -138,6 +139,7 @@ impl Service {
             folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
+            once: None,
             at: self.clock.now(),
         }
     }
@@ -177,6 +179,10 @@ impl Service {
             }
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
+            }
+            Declined::Repeated(Repeat::OtherRequest) => ApiError::IdempotencyMismatch,
+            Declined::Repeated(Repeat::Of(_)) => {
+                ApiError::Conflict("the request was made before".to_owned())
             }
         }
     }

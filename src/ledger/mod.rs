@@ -14,8 +14,10 @@ pub mod deletion_records;
 pub mod error;
 pub mod inspection;
 pub mod keepsakes;
+pub mod once;
 pub mod organizations;
 pub mod plans;
+pub mod reports;
 pub mod sqlite;
 pub mod tree;
 pub mod walk;
@@ -36,8 +38,10 @@ pub use self::deletion_records::{
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
-pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
+pub use self::once::OnceLedger;
+pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::reports::ReportLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
@@ -51,6 +55,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport};
 use crate::domain::entry::{Entry, FileRecord, NewVersion, Stored, UploadRefusal};
 use crate::domain::id::{CommandId, DeletionId, EntryId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::WrittenPath;
 
@@ -217,18 +222,27 @@ pub struct FilePage {
 /// Commands and their outputs.
 #[async_trait]
 pub trait CommandLedger: Send + Sync {
-    /// Makes a command.
+    /// Makes a command, or tells what is known of it where it was to be made once.
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError>;
+    ) -> Result<Result<(), Repeat>, LedgerError>;
 
     /// The command with all its outputs; `None` also where one of its live outputs lies outside
     /// the realm's prefix.
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError>;
+}
+
+/// A command to be made.
+#[derive(Clone, Debug)]
+pub struct NewCommand {
+    /// Its identity.
+    pub id: CommandId,
+    /// What is reported of it.
+    pub report: CommandReport,
 }
 
 /// Deletions: the one durable path of every delete.
@@ -343,6 +357,8 @@ pub trait Ledger:
     + AttachLedger
     + WalkLedger
     + DeletionRecordLedger
+    + OnceLedger
+    + ReportLedger
 {
 }
 
@@ -359,5 +375,7 @@ impl<L> Ledger for L where
         + AttachLedger
         + WalkLedger
         + DeletionRecordLedger
+        + OnceLedger
+        + ReportLedger
 {
 }

@@ -29,6 +29,7 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         folders: FoldersPolicy::Whole,
         joins_missed: false,
         allowance: None,
+        once: None,
         at: Timestamp::from_millis(0),
     }
 }

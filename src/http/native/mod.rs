@@ -71,8 +71,7 @@ pub fn routes() -> Router<Service> {
 fn documented() -> OpenApiRouter<Service> {
     let router = OpenApiRouter::with_openapi(document::Api::openapi());
     router
-        .routes(routes!(commands::create))
-        .routes(routes!(commands::put_output))
+        .merge(commands::routes())
         .merge(deletions::routes())
         .routes(routes!(usage::usage))
         .routes(routes!(limits::limits))

@@ -202,7 +202,8 @@ impl TestApp {
             prefix: EntryPath::parse(prefix).unwrap(),
             expires_at,
         };
-        let key = self.service.ledger.create_key(new, self.clock.now()).await.unwrap().unwrap();
+        let key =
+            self.service.ledger.create_key(new, None, self.clock.now()).await.unwrap().unwrap();
         (key.id, text)
     }
 
@@ -278,6 +279,11 @@ impl TestApp {
         assert!(self.service.ledger.set_lock(&realm, &path, locked).await.unwrap());
     }
 
+    /// The time, as answers show it.
+    pub(super) fn iso_now(&self) -> String {
+        self.clock.now().iso8601()
+    }
+
     pub(super) async fn usage(&self) -> Usage {
         let realm = Realm::whole(self.ours.number);
         let usage = self.service.ledger.usage(&realm).await.unwrap();
@@ -348,7 +354,7 @@ async fn organization(service: &Service, name: &str) -> Organization {
         plan: "default".to_owned(),
         folders: [ids.next(), ids.next(), ids.next()],
     };
-    service.ledger.create_organization(new, service.clock.now()).await.unwrap()
+    service.ledger.create_organization(new, None, service.clock.now()).await.unwrap().unwrap()
 }
 
 /// A part of a form.

@@ -121,7 +121,8 @@ impl Office {
         }
         let folders = [self.ids.next(), self.ids.next(), self.ids.next()];
         let new = NewOrganization { id: self.ids.next(), name, plan, folders };
-        let made = self.ledger.create_organization(new, self.clock.now()).await?;
+        let made = self.ledger.create_organization(new, None, self.clock.now()).await?;
+        let made = made.map_err(|_| Unexecuted::Refused("it was made before"))?;
         Ok(AdminAnswer::OrganizationCreated { id: made.id.to_string(), name: made.name })
     }
 
@@ -183,7 +184,7 @@ impl Office {
             prefix: limits.prefix,
             expires_at: limits.expires_at,
         };
-        self.ledger.create_key(new, self.clock.now()).await
+        Ok(self.ledger.create_key(new, None, self.clock.now()).await?.ok())
     }
 
     async fn keys(&self) -> Executed {

@@ -27,7 +27,7 @@ use crate::domain::path::{EntryPath, WrittenPath};
 use crate::domain::random::SeededRandom;
 use crate::domain::usage::Usage;
 use crate::ledger::{
-    ExpandStep, Lease, LeaseToken, Ledger, NewOrganization, Settlement, StepLimits,
+    ExpandStep, Lease, LeaseToken, Ledger, NewCommand, NewOrganization, Settlement, StepLimits,
 };
 
 /// How long a fixture's lease lasts.
@@ -95,7 +95,7 @@ impl Fixture {
             plan: DEFAULT_PLAN.to_owned(),
             folders: [self.id(), self.id(), self.id()],
         };
-        self.ledger.create_organization(new, self.now()).await.unwrap()
+        self.ledger.create_organization(new, None, self.now()).await.unwrap().unwrap()
     }
 
     /// All of a new organization.
@@ -237,7 +237,11 @@ impl Fixture {
 
     pub(crate) async fn command(&self, realm: &Realm) -> CommandId {
         let id = self.id();
-        self.ledger.create_command(realm, id, report(), self.now()).await.unwrap();
+        self.ledger
+            .create_command(realm, NewCommand { id, report: report() }, None, self.now())
+            .await
+            .unwrap()
+            .unwrap();
         id
     }
 
@@ -274,6 +278,7 @@ impl Fixture {
             folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
+            once: None,
             at: self.now(),
         }
     }

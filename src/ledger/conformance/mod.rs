@@ -20,15 +20,17 @@ pub(crate) mod listing;
 pub(crate) mod locks;
 pub(crate) mod model;
 pub(crate) mod moves;
+pub(crate) mod once;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod plans;
 pub(crate) mod preconditions;
 pub(crate) mod purge;
+pub(crate) mod reports;
 pub(crate) mod trees;
 pub(crate) mod walk;
 
-pub(crate) use self::fixture::Fixture;
+pub(crate) use self::fixture::{Fixture, report};
 
 /// Every check, as one test each, for the ledger that `$fixture` makes: an expression of type
 /// [`Fixture`], evaluated anew in each test. With `ignore = "reason"` the tests are reported as
@@ -287,6 +289,19 @@ macro_rules! every_check {
                 a_revoked_key_says_so,
                 a_secret_stays_what_it_was,
                 usage_beneath_a_prefix_is_what_lives_there,
+            }
+            once {
+                a_command_is_made_once,
+                organizations_and_keys_are_made_once,
+                a_deletion_happens_once_and_a_refusal_is_no_effect,
+                of_repeats_at_once_one_has_its_effect,
+                old_effects_are_forgotten_in_steps,
+            }
+            reports {
+                commands_come_by_pages_and_none_twice,
+                pages_of_a_status_are_full_of_what_the_realm_sees,
+                a_report_changes_where_it_is_given,
+                a_report_is_not_changed_from_outside,
             }
             attach {
                 many_files_become_live_together,

@@ -153,6 +153,9 @@ impl State {
         lease: Lease,
     ) -> Result<Committed, Declined> {
         let organization = request.realm.organization;
+        if let Some(repeat) = self.repeat(Some(organization), request.once.as_ref()) {
+            return Err(Declined::Repeated(repeat));
+        }
         let holdings = self.holdings_mut(organization);
         if let Some(allowance) = request.allowance {
             let state = holdings.allowance_state(allowance, request.at);
@@ -175,6 +178,7 @@ impl State {
         }
         let allowance =
             request.allowance.map(|allowance| holdings.allowance_state(allowance, request.at));
+        self.remember(Some(organization), request.once.as_ref(), request.id);
         let sequence = Sequence(self.next_number());
         let batches = self.doom(request, &plan, sequence, lease);
         Ok(Committed {

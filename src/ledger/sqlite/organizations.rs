@@ -5,13 +5,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{corrupt, failed, unsigned};
 use super::writer::WriteTx;
-use super::{SqliteLedger, installation, tree};
+use super::{SqliteLedger, installation, once, tree};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
 use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
 use crate::domain::usage::{Tally, Usage};
-use crate::ledger::{LedgerError, NewKey, NewOrganization, OrganizationLedger};
+use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
 const ORGANIZATION_COLUMNS: &str =
     "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
@@ -24,9 +25,10 @@ impl OrganizationLedger for SqliteLedger {
     async fn create_organization(
         &self,
         new: NewOrganization,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<Organization, LedgerError> {
-        self.writer()?.run(move |tx| create(tx, &new, now)).await
+    ) -> Result<Result<Organization, Repeat>, LedgerError> {
+        self.writer()?.run(move |tx| create(tx, &new, once.as_ref(), now)).await
     }
 
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError> {
@@ -65,8 +67,13 @@ impl OrganizationLedger for SqliteLedger {
         disabled
     }
 
-    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError> {
-        let made = self.writer()?.run(move |tx| create_key(tx, &new, now)).await;
+    async fn create_key(
+        &self,
+        new: NewKey,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<Key, KeyRefusal>, LedgerError> {
+        let made = self.writer()?.run(move |tx| create_key(tx, &new, once.as_ref(), now)).await;
         self.keys.forget();
         made
     }
@@ -148,8 +155,13 @@ impl OrganizationLedger for SqliteLedger {
 fn create(
     tx: &mut WriteTx<'_>,
     new: &NewOrganization,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Organization, LedgerError> {
+) -> Result<Result<Organization, Repeat>, LedgerError> {
+    if let Some(repeat) = once::repeat(tx.connection, None, once)? {
+        return Ok(Err(repeat));
+    }
+    once::remember(tx, None, once, new.id)?;
     let number = tx.next_organization();
     let root = tx.next_folder();
     tx.connection
@@ -173,29 +185,34 @@ fn create(
             .execute(sql, params![folder, number, root, name, id, now, true, sequence])
             .map_err(failed("making a reserved folder"))?;
     }
-    Ok(Organization {
+    Ok(Ok(Organization {
         number,
         id: new.id,
         name: new.name.clone(),
         plan: new.plan.clone(),
         created_at: now,
         disabled_at: None,
-    })
+    }))
 }
 
 fn create_key(
     tx: &mut WriteTx<'_>,
     new: &NewKey,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Option<Key>, LedgerError> {
+) -> Result<Result<Key, KeyRefusal>, LedgerError> {
     let organization = match new.organization {
         None => None,
         Some(id) => match organization_by_id(tx.connection, id)? {
             Some(found) => Some(found),
-            None => return Ok(None),
+            None => return Ok(Err(KeyRefusal::NoOrganization)),
         },
     };
     let number = organization.as_ref().map(|organization| organization.number);
+    if let Some(repeat) = once::repeat(tx.connection, number, once)? {
+        return Ok(Err(KeyRefusal::Repeated(repeat)));
+    }
+    once::remember(tx, number, once, new.id)?;
     let scopes = new.scopes.to_string();
     tx.connection
         .execute(
@@ -204,7 +221,7 @@ fn create_key(
             params![new.id, number, new.hash.0, scopes, new.prefix, now, new.expires_at],
         )
         .map_err(failed("making a key"))?;
-    Ok(Some(Key {
+    Ok(Ok(Key {
         id: new.id,
         organization,
         scopes: new.scopes,

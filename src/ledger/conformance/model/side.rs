@@ -23,8 +23,8 @@ use crate::ledger::conformance::fixture::{
     Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, report, written,
 };
 use crate::ledger::{
-    DeletionQuery, FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing,
-    StepLimits,
+    DeletionQuery, FileQuery, Lease, LeaseToken, MissedSubject, NewCommand, Page, Settlement,
+    Standing, StepLimits,
 };
 
 pub(super) const THREE_A_MINUTE: Allowance =
@@ -118,7 +118,12 @@ impl Side {
         let (one, other) = (fixture.realm().await, fixture.realm().await);
         let narrow = beneath(&one, "/a");
         for id in given.commands {
-            fixture.ledger.create_command(&one, id, report(), given.now()).await.unwrap();
+            fixture
+                .ledger
+                .create_command(&one, NewCommand { id, report: report() }, None, given.now())
+                .await
+                .unwrap()
+                .unwrap();
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -270,6 +275,7 @@ impl Side {
             }
             Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
             Err(Declined::OverAllowance(state)) => format!("{state:?}"),
+            Err(Declined::Repeated(repeat)) => format!("{repeat:?}"),
         }
     }
 

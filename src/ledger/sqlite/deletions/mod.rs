@@ -13,7 +13,7 @@ pub(super) use self::record::{add_purged, tree_done};
 use super::condemned::Due;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
-use super::{SqliteLedger, expand, snapshot};
+use super::{SqliteLedger, expand, once, snapshot};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
 use crate::deletion::request::{Allowance, DeleteRequest};
@@ -116,6 +116,9 @@ fn commit(
     lease: Lease,
 ) -> Result<Result<Committed, Declined>, LedgerError> {
     let organization = request.realm.organization;
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), request.once.as_ref())? {
+        return Ok(Err(Declined::Repeated(repeat)));
+    }
     if let Some(asked) = request.allowance {
         let state = allowance::state(tx.connection, organization, asked, request.at)?;
         if state.remaining == 0 {
@@ -132,6 +135,7 @@ fn commit(
     let Applied { batches, trees } =
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
     record::write(tx, request, &plan, sequence, trees)?;
+    once::remember(tx, Some(organization), request.once.as_ref(), request.id)?;
     let allowance = match request.allowance {
         None => None,
         Some(asked) => Some(allowance::count(tx.connection, request, asked)?),

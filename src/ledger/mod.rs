@@ -10,6 +10,7 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod deletion_records;
 pub mod error;
 pub mod inspection;
 pub mod keepsakes;
@@ -31,6 +32,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::deletion_records::{
+    DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
+};
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
@@ -156,8 +160,8 @@ pub trait EntryLedger: Send + Sync {
         ids: &[EntryId],
     ) -> Result<Vec<bool>, LedgerError>;
 
-    /// Locks or unlocks the entry at a path; false where there is none. Doing it again changes
-    /// nothing. A lock that was answered holds against every deletion that commits later (I11).
+    /// Locks or unlocks the entry at a path, which gets a new sequence; false where there is none.
+    /// Doing it again changes nothing. A lock that was answered holds against every deletion that commits later (I11).
     async fn set_lock(
         &self,
         realm: &Realm,
@@ -352,6 +356,7 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + DeletionRecordLedger
     + OnceLedger
     + ReportLedger
 {
@@ -369,6 +374,7 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+        + DeletionRecordLedger
         + OnceLedger
         + ReportLedger
 {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `POST /delenda/v1/commands` | 201, the command |
 //! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
+//! | `/delenda/v1/deletions…`, `/delenda/v1/audit` | what `deletions/mod.rs` says |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
@@ -15,6 +16,7 @@
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
 mod commands;
+mod deletions;
 mod document;
 mod limits;
 mod problem;
@@ -68,5 +70,9 @@ pub fn routes() -> Router<Service> {
 /// Each route with what its document says of it.
 fn documented() -> OpenApiRouter<Service> {
     let router = OpenApiRouter::with_openapi(document::Api::openapi());
-    router.merge(commands::routes()).routes(routes!(usage::usage)).routes(routes!(limits::limits))
+    router
+        .merge(commands::routes())
+        .merge(deletions::routes())
+        .routes(routes!(usage::usage))
+        .routes(routes!(limits::limits))
 }

@@ -18,6 +18,7 @@ use crate::blobs::faulty::FaultyBlobs;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
 use crate::deletion::expand::Expander;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
@@ -30,6 +31,7 @@ use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router::router;
 use crate::http::signing::Signer;
 use crate::http::state::{HttpSettings, Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::jobs::wake::Wake;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, NewKey, NewOrganization};
@@ -133,6 +135,8 @@ impl TestApp {
         );
         let service = Service::from(ServiceParts {
             deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
+            progress: ProgressBoard::new(Arc::clone(&ledger), Arc::clone(&time)),
+            streams: Streams::until(stop.clone()),
             uploader,
             requests: Arc::new(Requests::new(Arc::clone(&time))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&time))),

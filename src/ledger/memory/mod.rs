@@ -19,6 +19,7 @@
 mod arrange;
 mod attach;
 mod commands;
+mod deletion_records;
 mod deletions;
 mod inspection;
 mod keepsakes;

@@ -1,7 +1,9 @@
 //! The commit of a deletion, and its record.
 
 mod apply;
+mod outcomes;
 pub(super) mod record;
+mod records;
 
 use async_trait::async_trait;
 

@@ -20,6 +20,7 @@ use crate::deletion::request::{
     Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
@@ -138,10 +139,22 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             once: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that

@@ -21,6 +21,7 @@ use crate::deletion::expand::Expander;
 use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
@@ -200,6 +201,7 @@ impl TestApp {
             hash: hash_key(&text),
             scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
+            guard: GuardLimits::default(),
             expires_at,
         };
         let key =

@@ -277,6 +277,7 @@ impl Fixture {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             once: None,
             at: self.now(),

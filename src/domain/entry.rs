@@ -11,8 +11,9 @@ use super::path::{EntryName, EntryPath};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FolderNumber(pub i64);
 
-/// Orders versions and deletions: what was stored after a deletion's commit has a larger one.
-/// Each organization sees them rise, with gaps.
+/// Orders all changes: what was stored after a deletion's commit has a larger one. A file draws a
+/// new one with each version, and when it is moved, tagged, locked or unlocked; a folder when it
+/// is made, moved, locked or unlocked. Each organization sees them rise, with gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Sequence(pub i64);
 
@@ -92,7 +93,7 @@ pub struct FileRecord {
     pub folder: FolderNumber,
     /// Its name there.
     pub name: EntryName,
-    /// The version's place in the order of all changes.
+    /// The place of its last change in the order of all changes.
     pub sequence: Sequence,
     /// Where the version's bytes lie.
     pub blob: BlobKey,

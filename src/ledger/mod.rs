@@ -151,8 +151,8 @@ pub trait EntryLedger: Send + Sync {
         ids: &[EntryId],
     ) -> Result<Vec<bool>, LedgerError>;
 
-    /// Locks or unlocks the entry at a path; false where there is none. Doing it again changes
-    /// nothing. A lock that was answered holds against every deletion that commits later (I11).
+    /// Locks or unlocks the entry at a path, which gets a new sequence; false where there is none.
+    /// Doing it again changes nothing. A lock that was answered holds against every deletion that commits later (I11).
     async fn set_lock(
         &self,
         realm: &Realm,

@@ -168,7 +168,7 @@ impl Copies {
         file: FileRecord,
         target: EntryPath,
     ) -> Part<impl Stream<Item = Result<Bytes, Fault>> + Send + use<>> {
-        let source = CopySource { entry: file.id, sequence: file.sequence };
+        let source = CopySource { entry: file.id, blob: file.blob };
         let request = UploadRequest {
             entry: self.ids.next(),
             path: target.clone(),

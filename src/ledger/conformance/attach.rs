@@ -31,7 +31,7 @@ fn overwriting(mut attach: Attach) -> Attach {
 }
 
 fn with_source(mut attach: Attach, file: &FileRecord) -> Attach {
-    let source = CopySource { entry: file.id, sequence: file.sequence };
+    let source = CopySource { entry: file.id, blob: file.blob };
     attach.files[0].source = Some(source);
     attach
 }

@@ -22,6 +22,7 @@ pub(crate) mod moves;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod plans;
+pub(crate) mod preconditions;
 pub(crate) mod purge;
 pub(crate) mod trees;
 pub(crate) mod walk;
@@ -76,6 +77,7 @@ macro_rules! every_check {
             }
             locks {
                 a_lock_is_set_and_lifted,
+                a_lock_is_a_change_of_the_file,
                 only_what_resolves_can_be_locked,
                 a_locked_file_is_not_overwritten,
                 a_locked_folder_takes_new_files_and_keeps_the_old,
@@ -119,6 +121,17 @@ macro_rules! every_check {
                 what_is_not_there_does_not_overlap,
                 an_output_named_twice_counts_once,
                 a_folder_takes_the_outputs_below_it,
+            }
+            preconditions {
+                an_entry_goes_by_its_identity,
+                an_identity_that_names_nothing_live_is_missing,
+                an_identity_opens_no_lock,
+                identities_and_paths_overlap,
+                what_lies_outside_the_prefix_is_forbidden,
+                another_version_refuses_the_whole_request,
+                another_version_is_spared_by_a_best_effort,
+                a_precondition_holds_for_a_files_version_only,
+                a_failed_precondition_leaves_the_file_to_other_selectors,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,

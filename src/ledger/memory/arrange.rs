@@ -131,6 +131,9 @@ impl State {
         let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(organization);
         holdings.rename(from, to);
+        if let Some(folder) = holdings.folders.get_mut(to) {
+            folder.sequence = sequence;
+        }
         let Some(file) = holdings.files.get_mut(to) else { return Ok(entry) };
         if name != file.name {
             name.as_str().clone_into(&mut file.attributes.title);
@@ -145,14 +148,18 @@ impl State {
         path: &WrittenPath,
         change: &TagChange,
     ) -> Result<FileRecord, TreeRefusal> {
+        let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(realm.organization);
         let mut file = match holdings.entry(realm, path).ok_or(TreeRefusal::Missing)? {
             Entry::Folder(_) => return Err(TreeRefusal::IsFolder),
             Entry::File(file) => file,
         };
-        file.attributes.tags = change.applied_to(&file.attributes.tags);
-        if file.attributes.tags.len() > TAGS_MAX {
+        let tags = change.applied_to(&file.attributes.tags);
+        if tags.len() > TAGS_MAX {
             return Err(TreeRefusal::TooManyTags);
+        }
+        if tags != file.attributes.tags {
+            (file.attributes.tags, file.sequence) = (tags, sequence);
         }
         holdings.files.insert(path.path.clone(), file.clone());
         Ok(file)

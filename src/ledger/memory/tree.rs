@@ -21,6 +21,17 @@ pub(super) struct FolderRow {
     pub(super) number: FolderNumber,
     pub(super) created_at: Timestamp,
     pub(super) locked: bool,
+    /// When it was made, moved, renamed, locked or unlocked last.
+    pub(super) sequence: Sequence,
+    /// When a lock on something in or below it was lifted last.
+    pub(super) unlocked: Sequence,
+}
+
+impl FolderRow {
+    pub(super) fn new(id: EntryId, number: FolderNumber, now: Timestamp, made: Sequence) -> Self {
+        let (locked, unlocked) = (false, Sequence::default());
+        Self { id, number, created_at: now, locked, sequence: made, unlocked }
+    }
 }
 
 /// Every path strictly above this one, from the root down.
@@ -112,7 +123,8 @@ impl State {
         for step in whole_way {
             if !self.holdings(organization).folders.contains_key(&step) {
                 let number = FolderNumber(self.next_number());
-                let row = FolderRow { id: self.ids.next(), number, created_at: now, locked: false };
+                let made = Sequence(self.next_number());
+                let row = FolderRow::new(self.ids.next(), number, now, made);
                 self.holdings_mut(organization).folders.insert(step, row);
             }
         }
@@ -174,18 +186,29 @@ impl State {
         if path.path.is_root() || !realm.sees(&path.path) {
             return false;
         }
+        let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(realm.organization);
-        if let Some(folder) = holdings.folders.get_mut(&path.path) {
-            folder.locked = locked;
-            return true;
-        }
-        match holdings.files.get_mut(&path.path).filter(|_| !path.says_folder) {
-            Some(file) => {
-                file.locked = locked;
-                true
+        let was_locked = if let Some(folder) = holdings.folders.get_mut(&path.path) {
+            if folder.locked != locked {
+                folder.sequence = sequence;
             }
-            None => false,
+            std::mem::replace(&mut folder.locked, locked)
+        } else if let Some(file) =
+            holdings.files.get_mut(&path.path).filter(|_| !path.says_folder)
+        {
+            if file.locked != locked {
+                file.sequence = sequence;
+            }
+            std::mem::replace(&mut file.locked, locked)
+        } else {
+            return false;
+        };
+        if was_locked && !locked {
+            for above in paths_above(&path.path) {
+                holdings.folders.get_mut(&above).expect("it leads to an entry").unlocked = sequence;
+            }
         }
+        true
     }
 }
 

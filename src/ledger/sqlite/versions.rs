@@ -10,7 +10,7 @@ use super::writer::WriteTx;
 use super::{commands, deletions, intents, keepsakes, plans};
 use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{FileRecord, FolderNumber, NewVersion, Stored, UploadRefusal};
+use crate::domain::entry::{FileRecord, FolderNumber, NewVersion, Sequence, Stored, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath};
@@ -188,11 +188,12 @@ pub(super) fn make_folders(
     for name in missing {
         let number = tx.next_folder();
         let id: EntryId = ids.next();
-        let sql = "insert into folders (folder, organization, parent, name, id, created_at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sequence = tx.next_sequence();
+        let sql = "insert into folders (folder, organization, parent, name, id, created_at, \
+                   sequence) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut statement = tx.connection.prepare_cached(sql).map_err(failed("a folder"))?;
         statement
-            .execute(params![number, realm.organization, parent, name, id, now])
+            .execute(params![number, realm.organization, parent, name, id, now, sequence])
             .map_err(failed("making a folder"))?;
         parent = number;
     }
@@ -241,7 +242,7 @@ fn store(
         }
     };
     write_row(tx, realm, version, &file)?;
-    count(tx, file.folder, added, replaced)?;
+    count(tx, (file.folder, file.sequence), added, replaced)?;
     Ok(file)
 }
 
@@ -292,18 +293,20 @@ fn write_row(
         .map_err(failed("storing a version"))
 }
 
+/// Counts what came to a folder, up to which sequence, and what left it.
 pub(super) fn count(
     tx: &WriteTx<'_>,
-    number: FolderNumber,
+    (number, latest): (FolderNumber, Sequence),
     added: Tally,
     replaced: Tally,
 ) -> Result<(), LedgerError> {
-    let sql = "update folders set files = files + ?2, bytes = bytes + ?3 where folder = ?1";
+    let sql = "update folders set files = files + ?2, bytes = bytes + ?3, \
+               latest = max(latest, ?4) where folder = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed("counting a version"))?;
     let files = signed(added.files) - signed(replaced.files);
     let bytes = signed(added.bytes) - signed(replaced.bytes);
     let changed =
-        statement.execute(params![number, files, bytes]).map_err(failed("counting a version"))?;
+        statement.execute(params![number, files, bytes, latest]).map_err(failed("counting a version"))?;
     // A folder that was just resolved is there; anything else is an error of ours.
     if changed == 1 { Ok(()) } else { folder(tx.connection, number).map(|_| ()) }
 }

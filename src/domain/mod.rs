@@ -13,6 +13,7 @@ pub mod id;
 pub mod keepsake;
 pub mod once;
 pub mod organization;
+pub mod overwrite;
 pub mod path;
 pub mod plans;
 pub mod random;

@@ -10,6 +10,7 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod change;
 pub mod deletion_records;
 pub mod error;
 pub mod inspection;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange};
 pub use self::deletion_records::{
     DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
 };
@@ -347,6 +349,7 @@ pub trait PurgeQueue: Send + Sync {
 pub trait Ledger:
     EntryLedger
     + TreeLedger
+    + ChangeLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -365,6 +368,7 @@ pub trait Ledger:
 impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
+        + ChangeLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger

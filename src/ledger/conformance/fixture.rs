@@ -23,6 +23,7 @@ use crate::domain::entry::{
 };
 use crate::domain::id::{CommandId, DeletionId, IdSource, KeyId};
 use crate::domain::organization::{DEFAULT_PLAN, Organization, OrganizationNumber, Realm};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::domain::random::SeededRandom;
 use crate::domain::usage::Usage;
@@ -142,7 +143,7 @@ impl Fixture {
         let title = path.name().map_or_else(String::new, |name| name.as_str().to_owned());
         NewVersion {
             entry: self.id(),
-            overwrite: true,
+            overwrite: Overwrite::Always,
             blob,
             content: BlobFacts { size, checksum: [u8::try_from(size % 251).unwrap(); 32] },
             attributes: attributes(&title),

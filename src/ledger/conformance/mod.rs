@@ -8,6 +8,7 @@ mod fixture;
 
 pub(crate) mod allowance;
 pub(crate) mod attach;
+pub(crate) mod change;
 pub(crate) mod commands;
 pub(crate) mod deletion_records;
 pub(crate) mod deletions;
@@ -66,6 +67,7 @@ macro_rules! every_check {
                 a_file_is_found_by_id_within_the_prefix_only,
                 a_folder_is_not_found_as_a_file,
                 an_empty_file_counts,
+                a_conditional_version_meets_what_it_wants_or_is_refused,
             }
             intents {
                 reserved_keys_are_fresh_and_rising,
@@ -327,6 +329,14 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            change {
+                entries_of_both_kinds_are_found_by_identity,
+                an_identity_is_found_where_the_realm_sees_it,
+                what_is_doomed_is_not_found_by_its_identity,
+                a_change_does_all_that_is_asked,
+                a_change_leaves_what_it_does_not_name,
+                a_refused_change_changes_nothing,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

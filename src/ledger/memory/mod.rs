@@ -18,6 +18,7 @@
 
 mod arrange;
 mod attach;
+mod change;
 mod commands;
 mod deletion_records;
 mod deletions;

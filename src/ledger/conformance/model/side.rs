@@ -137,7 +137,7 @@ impl Side {
         match operation {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
-                version.overwrite = *overwrite;
+                version.overwrite = (*overwrite).into();
                 version.origin = origin_of(*size).unwrap_or(version.origin);
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await

@@ -17,6 +17,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::disk::DiskBlobs;
 use crate::config::Settings;
 use crate::deletion::accept::Deleter;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::Purger;
 use crate::deletion::verify::Verification;
 use crate::domain::clock::{Clock, SystemClock};
@@ -27,7 +28,8 @@ use crate::http::connection::{self, ConnectionSettings, Patience};
 use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router;
 use crate::http::signing::Signer;
-use crate::http::state::Service;
+use crate::http::state::{Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::instance::{DataDirectory, InstanceLock, Reading};
 use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
@@ -92,7 +94,8 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin =
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
     let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
-    let service = parts.service(settings, Arc::clone(purging.purger())).await?;
+    let streams = Streams::until(stop.clone());
+    let service = parts.service(settings, Arc::clone(purging.purger()), streams).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
@@ -207,7 +210,12 @@ impl Parts {
         }
     }
 
-    async fn service(&self, settings: &Settings, purger: Arc<Purger>) -> anyhow::Result<Service> {
+    async fn service(
+        &self,
+        settings: &Settings,
+        purger: Arc<Purger>,
+        streams: Streams,
+    ) -> anyhow::Result<Service> {
         let http = settings.http();
         let limits =
             UploadLimits { bytes_max: http.upload_bytes_max, idle_max: http.body_idle_max };
@@ -215,8 +223,10 @@ impl Parts {
             (self.ledger(), Arc::clone(&self.blobs), Arc::clone(&self.clock));
         let url_secret = ledger.secret("url", self.random.secret()).await?;
         let token_secret = ledger.secret("token", self.random.secret()).await?;
-        Ok(Service {
+        Ok(Service::from(ServiceParts {
             deleter: Deleter::new(self.ledger(), purger, self.wakes.doomed.clone()),
+            progress: ProgressBoard::new(self.ledger(), Arc::clone(&clock)),
+            streams,
             uploader: Uploader::new(
                 self.ledger(),
                 Arc::clone(&blobs),
@@ -227,13 +237,13 @@ impl Parts {
             signer: Arc::new(Signer::new(url_secret, token_secret)),
             requests: Arc::new(Requests::new(Arc::clone(&clock))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
-            settings: Arc::new(http),
+            settings: http,
             ids: Arc::clone(&self.ids),
             random: Arc::clone(&self.random),
             ledger,
             blobs,
             clock,
-        })
+        }))
     }
 
     async fn purge_due(&self) -> anyhow::Result<u64> {

@@ -387,6 +387,8 @@ mod tests {
             ("[plans.gold]\nquota_bytes = -1", "quota_bytes"),
             ("[plans.gold]\nquota_files = 'many'", "quota_files"),
             ("[plans.gold]\nbacklog_bytes_max = -1", "backlog_bytes_max"),
+            ("[plans.gold]\nguard_files_max = -1", "guard_files_max"),
+            ("[plans.gold]\nguard_share_max = 101", "plans.gold.guard_share_max"),
             ("[plans.gold]\nmedia_types = ['image']", "plans.gold.media_types"),
             ("[plans.gold]\nmedia_types = ['*/*']", "plans.gold.media_types"),
             ("[plans.'two words']", "plans.two words"),

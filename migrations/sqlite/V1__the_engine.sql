@@ -46,6 +46,8 @@ create table keys (
     hash blob not null unique,
     scopes text not null,
     prefix text not null,
+    guard_files integer,
+    guard_share integer,
     created_at integer not null,
     expires_at integer,
     revoked_at integer,
@@ -59,7 +61,9 @@ create unique index keys_by_former_hash on keys (former_hash) where former_hash 
 -- A live folder leads to its organization's root. A doomed one has `doomed = 1`, and the root of
 -- a doomed tree has no parent, so that its name is free. Direct files whose sequence is not above
 -- `doomed_through` are doomed, in a live folder too. `files`, `bytes` and `locked_files` count the
--- live direct files; in a doomed folder they stay as they were.
+-- live direct files; in a doomed folder they stay as they were. `sequence` is drawn when a folder
+-- is made, moved, renamed, locked or unlocked; `latest` is not below that of any live direct file;
+-- `unlocked` is drawn when a lock on something in or below the folder is lifted.
 create table folders (
     folder integer primary key,
     organization integer not null,
@@ -68,6 +72,9 @@ create table folders (
     id blob not null,
     created_at integer not null,
     reserved integer not null default 0,
+    sequence integer not null,
+    latest integer not null default 0,
+    unlocked integer not null default 0,
     locked integer not null default 0,
     doomed integer not null default 0,
     doomed_through integer not null default 0,
@@ -196,7 +203,9 @@ create table deletions (
     bytes integer not null,
     folders integer not null,
     missing integer not null,
-    -- Single files: identity and size of each, packed.
+    -- What became of each selector, packed.
+    outcomes blob not null,
+    -- Single files of which the outcomes do not tell: identity and size of each, packed.
     items blob,
     -- A JSON list of paths.
     skipped text,
@@ -206,6 +215,8 @@ create table deletions (
     settled_at integer,
     primary key (organization, id)
 ) strict, without rowid;
+create unique index deletions_by_sequence on deletions (organization, sequence);
+create index deletions_unsettled on deletions (organization, sequence) where settled_at is null;
 
 create table missed_answers (
     organization integer not null,

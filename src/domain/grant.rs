@@ -1,6 +1,7 @@
 //! What one key may hand on to another: never more than it has itself.
 
 use super::clock::Timestamp;
+use super::guard::GuardLimits;
 use super::organization::{Key, Scope, Scopes};
 use super::path::EntryPath;
 
@@ -11,6 +12,8 @@ pub struct Grant {
     pub scopes: Scopes,
     /// It sees what lies at or beneath this path.
     pub prefix: EntryPath,
+    /// How much it deletes at once without a confirmation.
+    pub guard: GuardLimits,
     /// When it ends; `None`: never.
     pub expires_at: Option<Timestamp>,
 }
@@ -22,6 +25,8 @@ pub enum Excess {
     Scope(Scope),
     /// The sight of something that it does not see.
     Prefix,
+    /// More that goes without a confirmation.
+    Guard,
     /// Life beyond its own end.
     Lifetime,
 }
@@ -29,8 +34,8 @@ pub enum Excess {
 impl Grant {
     /// What this key has.
     pub fn of(key: &Key) -> Self {
-        let Key { scopes, prefix, expires_at, .. } = key;
-        Self { scopes: *scopes, prefix: prefix.clone(), expires_at: *expires_at }
+        let Key { scopes, prefix, guard, expires_at, .. } = key;
+        Self { scopes: *scopes, prefix: prefix.clone(), guard: *guard, expires_at: *expires_at }
     }
 
     /// Whether whoever has this may hand `other` on.
@@ -43,6 +48,9 @@ impl Grant {
         }
         if !self.prefix.contains(&other.prefix) {
             return Err(Excess::Prefix);
+        }
+        if self.guard.and(other.guard) != other.guard {
+            return Err(Excess::Guard);
         }
         let outlives =
             self.expires_at.is_some_and(|end| other.expires_at.is_none_or(|at| at > end));
@@ -58,8 +66,25 @@ mod tests {
         Grant {
             scopes: Scopes::parse(scopes).unwrap(),
             prefix: EntryPath::parse(prefix).unwrap(),
+            guard: GuardLimits::default(),
             expires_at: ends.map(Timestamp::from_millis),
         }
+    }
+
+    #[test]
+    fn a_guard_is_handed_on_as_tight_or_tighter() {
+        let guarded = |files_max, share_percent_max| Grant {
+            guard: GuardLimits { files_max, share_percent_max },
+            ..grant("read", "/", None)
+        };
+        let some = guarded(Some(10), None);
+        for good in [guarded(Some(10), None), guarded(Some(9), Some(50))] {
+            assert_eq!(some.covers(&good), Ok(()), "{good:?}");
+        }
+        for lax in [guarded(Some(11), None), guarded(None, None), guarded(None, Some(1))] {
+            assert_eq!(some.covers(&lax), Err(Excess::Guard), "{lax:?}");
+        }
+        assert_eq!(guarded(None, None).covers(&some), Ok(()));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod router;
 pub mod segment;
 pub mod signing;
 pub mod state;
+pub mod streams;
 pub mod usual;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What handlers hold: the engine's parts behind their traits, and the settings of the edge.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,17 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use super::streams::Streams;
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
@@ -25,15 +29,36 @@ use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::uploads::Uploader;
 
-/// The state of every handler. Cheap to clone.
+/// The state of every handler. Cheap to clone: it is cloned several times for each request.
 #[derive(Clone)]
-pub struct Service {
+pub struct Service(Arc<ServiceParts>);
+
+impl From<ServiceParts> for Service {
+    fn from(parts: ServiceParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Service {
+    type Target = ServiceParts;
+
+    fn deref(&self) -> &ServiceParts {
+        &self.0
+    }
+}
+
+/// What handlers work with.
+pub struct ServiceParts {
     /// Metadata.
     pub ledger: Arc<dyn Ledger>,
     /// Bytes, for reading.
     pub blobs: Arc<dyn BlobStore>,
     /// The one path of every delete.
     pub deleter: Deleter,
+    /// Whoever follows a deletion to its end.
+    pub progress: ProgressBoard,
+    /// Answers without an end of their own.
+    pub streams: Streams,
     /// The one path of every upload.
     pub uploader: Uploader,
     /// Time.
@@ -49,7 +74,7 @@ pub struct Service {
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
     /// What an operator configured.
-    pub settings: Arc<HttpSettings>,
+    pub settings: HttpSettings,
 }
 
 impl Service {
@@ -111,14 +136,28 @@ impl Service {
             key: caller.key,
             door,
             selectors,
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             once: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that
@@ -137,12 +176,20 @@ impl Service {
     }
 
     /// Why a request for a single thing was not accepted, as a kind of error. What is not there
-    /// comes before what is not empty, and that before what is locked.
+    /// comes before another version, that before what is not empty, and that before what is locked.
     pub fn declined(&self, declined: Declined) -> ApiError {
         match declined {
             Declined::Refused(refusal) => {
                 if !(refusal.missing.is_empty() && refusal.outside_prefix.is_empty()) {
                     return ApiError::NotFound;
+                }
+                if !refusal.precondition_failed.is_empty() {
+                    return ApiError::PreconditionFailed;
+                }
+                if let Some(files) = refusal.unconfirmed {
+                    let text =
+                        format!("{files} files would go: say confirm={files} if they are to");
+                    return ApiError::Conflict(text);
                 }
                 match refusal.not_empty.is_empty() {
                     true => {

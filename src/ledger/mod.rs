@@ -10,6 +10,8 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod change;
+pub mod deletion_records;
 pub mod error;
 pub mod inspection;
 pub mod keepsakes;
@@ -32,6 +34,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange};
+pub use self::deletion_records::{
+    DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
+};
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
@@ -158,8 +164,8 @@ pub trait EntryLedger: Send + Sync {
         ids: &[EntryId],
     ) -> Result<Vec<bool>, LedgerError>;
 
-    /// Locks or unlocks the entry at a path; false where there is none. Doing it again changes
-    /// nothing. A lock that was answered holds against every deletion that commits later (I11).
+    /// Locks or unlocks the entry at a path, which gets a new sequence; false where there is none.
+    /// Doing it again changes nothing. A lock that was answered holds against every deletion that commits later (I11).
     async fn set_lock(
         &self,
         realm: &Realm,
@@ -345,6 +351,7 @@ pub trait PurgeQueue: Send + Sync {
 pub trait Ledger:
     EntryLedger
     + TreeLedger
+    + ChangeLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -354,6 +361,7 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + DeletionRecordLedger
     + OnceLedger
     + ReportLedger
     + RegistryLedger
@@ -363,6 +371,7 @@ pub trait Ledger:
 impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
+        + ChangeLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger
@@ -372,6 +381,7 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+        + DeletionRecordLedger
         + OnceLedger
         + ReportLedger
         + RegistryLedger

@@ -27,7 +27,9 @@ impl Modify for Bearer {
     fn modify(&self, document: &mut Document) {
         let key = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key. An operator key names its organization by `?organization=`."))
+            .description(Some(
+                "An API key. An operator key names its organization by `?organization=`.",
+            ))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(key));
@@ -71,4 +73,13 @@ fn problem(text: &str) -> RefOr<utoipa::openapi::Response> {
         .content("application/problem+json", content)
         .build()
         .into()
+}
+
+/// The document with its paths as clients fill them in: for them the rest of a url is a parameter
+/// like any other.
+pub(super) fn finished(mut document: Document) -> Document {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document
 }

@@ -15,6 +15,14 @@
 //! | `GET /delenda/v1/keys` | 200, a page of keys, without their secrets |
 //! | `GET`, `DELETE /delenda/v1/keys/{id}` | 200, the key, which `DELETE` revokes |
 //! | `POST /delenda/v1/keys/{id}/rotate` | 200, the key with its new secret |
+//! | `/delenda/v1/deletions…`, `/delenda/v1/audit` | what `deletions/mod.rs` says |
+//! | `PUT /delenda/v1/files/{path}`, raw body | 201 where the file is new, 200 where it has a new version |
+//! | `GET`, `HEAD /delenda/v1/files/{path}` | 200 with the bytes; 206, 304 and 416 as usual |
+//! | `DELETE /delenda/v1/files/{path}` | 200, the deletion: a file, an empty folder, with `recursive=true` any |
+//! | `GET /delenda/v1/entries?path=&recursive=&tag=&cursor=&limit=` | 200, a page of a folder |
+//! | `GET`, `PATCH`, `DELETE /delenda/v1/entries/{id}` | 200, the entry; the entry as it became; the deletion |
+//! | `GET`, `HEAD /delenda/v1/entries/{id}/content` | 200 with the bytes |
+//! | `POST /delenda/v1/folders` | 201, the folder; 200 where it was there |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
@@ -29,7 +37,13 @@
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
 mod commands;
+mod deleting;
+mod deletions;
 mod document;
+mod entries;
+mod entry;
+mod files;
+mod folders;
 mod keys;
 mod limits;
 mod organizations;
@@ -76,7 +90,7 @@ impl Dialect for Native {
 /// The routes of the native API, and its document of them.
 pub fn routes() -> Router<Service> {
     let (router, document) = documented().split_for_parts();
-    let document = document.to_json().unwrap_or_default();
+    let document = document::finished(document).to_json().unwrap_or_default();
     let answer = ([(CONTENT_TYPE, "application/json; charset=utf-8")], document);
     router.route("/openapi.json", get(async move || answer))
 }
@@ -88,6 +102,10 @@ fn documented() -> OpenApiRouter<Service> {
         .merge(commands::routes())
         .merge(organizations::routes())
         .merge(keys::routes())
+        .merge(deletions::routes())
+        .routes(routes!(files::put, files::read, files::delete))
+        .merge(entries::documented())
+        .routes(routes!(folders::make))
         .routes(routes!(usage::usage))
         .routes(routes!(limits::limits))
 }

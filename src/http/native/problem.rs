@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::Response;
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,6 +51,29 @@ pub(super) fn render(error: &ApiError) -> Response {
         let until = limited.until.iso8601();
         problem.detail = Some(format!("The next request is accepted at {until}").into());
     }
+    json::render(status, "application/problem+json", &problem)
+}
+
+/// A kind of problem that only one resource has.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    r#type: &'static str,
+    title: &'static str,
+    status: StatusCode,
+}
+
+/// More streams than an organization may have at one time.
+pub(super) const TOO_MANY_STREAMS: Kind = Kind {
+    r#type: "/problems/too-many-streams",
+    title: "Too many streams",
+    status: StatusCode::TOO_MANY_REQUESTS,
+};
+
+/// The problem document of such a kind.
+pub(super) fn plain(kind: Kind, detail: &str) -> Response {
+    let Kind { r#type, title, status } = kind;
+    let detail = Some(Cow::Borrowed(detail));
+    let problem = Problem { r#type, title, status: status.as_u16(), detail, locked: None };
     json::render(status, "application/problem+json", &problem)
 }
 

@@ -18,8 +18,10 @@ use crate::blobs::faulty::FaultyBlobs;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
 use crate::deletion::expand::Expander;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
@@ -29,7 +31,8 @@ use crate::domain::usage::{Tally, Usage};
 use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router::router;
 use crate::http::signing::Signer;
-use crate::http::state::{HttpSettings, Service};
+use crate::http::state::{HttpSettings, Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::jobs::wake::Wake;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, NewKey, NewOrganization};
@@ -53,7 +56,6 @@ pub(super) struct TestApp {
     pub(super) theirs: Organization,
     pub(super) key: String,
     router: Router,
-    random: Arc<dyn Random>,
     queue: Wake,
     pub(super) stop: CancellationToken,
 }
@@ -131,19 +133,21 @@ impl TestApp {
             queue.clone(),
             limits,
         );
-        let service = Service {
+        let service = Service::from(ServiceParts {
             deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
+            progress: ProgressBoard::new(Arc::clone(&ledger), Arc::clone(&time)),
+            streams: Streams::until(stop.clone()),
             uploader,
             requests: Arc::new(Requests::new(Arc::clone(&time))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
-            settings: Arc::new(settings),
+            settings,
             clock: time,
             ids,
-            random: Arc::clone(&random),
+            random,
             blobs,
             ledger,
-        };
+        });
         let ours = organization(&service, "ours").await;
         let theirs = organization(&service, "theirs").await;
         let mut app = Self {
@@ -156,7 +160,6 @@ impl TestApp {
             model,
             ours,
             theirs,
-            random,
             queue,
             stop,
         };
@@ -190,13 +193,14 @@ impl TestApp {
         (scopes, prefix): (Scopes, &str),
         expires_at: Option<Timestamp>,
     ) -> (KeyId, String) {
-        let text = generate_key(self.random.as_ref()).expose_secret().to_owned();
+        let text = generate_key(self.service.random.as_ref()).expose_secret().to_owned();
         let new = NewKey {
             id: self.service.ids.next(),
             organization,
             hash: hash_key(&text),
             scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
+            guard: GuardLimits::default(),
             expires_at,
         };
         let key =

@@ -5,6 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::fixture::{Fixture, at};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::once::{IdempotencyKey, Once, OnceToken, Repeat, RequestDigest};
 use crate::domain::organization::{FormerSecret, Key, KeyHash, Organization, Realm, Scopes};
@@ -19,6 +20,7 @@ async fn key(fixture: &Fixture, owner: Option<OrganizationId>, prefix: &str, has
         hash: KeyHash([hash; 32]),
         scopes: Scopes::usual(),
         prefix: if prefix == "/" { EntryPath::root() } else { at(prefix) },
+        guard: GuardLimits::default(),
         expires_at: None,
     };
     fixture.ledger.create_key(new, None, fixture.now()).await.unwrap().unwrap()

@@ -18,7 +18,9 @@
 
 mod arrange;
 mod attach;
+mod change;
 mod commands;
+mod deletion_records;
 mod deletions;
 mod inspection;
 mod keepsakes;

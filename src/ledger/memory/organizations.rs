@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::tree::FolderRow;
 use super::{Holdings, MemoryLedger, State};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS, Sequence};
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{
@@ -36,7 +36,8 @@ impl State {
         let mut folders = BTreeMap::new();
         for (path, id) in std::iter::once(root).chain(reserved).zip(new.folders) {
             let number = FolderNumber(self.next_number());
-            folders.insert(path, FolderRow { id, number, created_at: now, locked: false });
+            let made = Sequence(self.next_number());
+            folders.insert(path, FolderRow::new(id, number, now, made));
         }
         let organization = Organization {
             number,
@@ -72,6 +73,7 @@ impl State {
             organization: row.new.organization.and_then(|id| self.organization(id)).cloned(),
             scopes: row.new.scopes,
             prefix: row.new.prefix.clone(),
+            guard: row.new.guard,
             created_at: row.created_at,
             expires_at: row.new.expires_at,
             revoked_at: row.revoked_at,

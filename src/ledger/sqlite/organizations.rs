@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{corrupt, failed, unsigned};
+use super::rows::{corrupt, failed, signed, unsigned};
 use super::writer::WriteTx;
 use super::{SqliteLedger, installation, once, tree};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{
@@ -20,7 +21,8 @@ pub(super) const ORGANIZATION_COLUMNS: &str =
     "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
 
 const KEY_COLUMNS: &str = "k.id, k.organization, k.scopes, k.prefix, k.created_at, \
-     k.expires_at, k.revoked_at, k.hash, k.former_hash, k.former_until";
+     k.expires_at, k.revoked_at, k.guard_files, k.guard_share, k.hash, k.former_hash, \
+     k.former_until";
 
 #[async_trait]
 impl OrganizationLedger for SqliteLedger {
@@ -169,15 +171,16 @@ fn create(
         .map_err(failed("making an organization"))?;
     let [root_id, reserved_ids @ ..] = new.folders;
     let none: Option<FolderNumber> = None;
-    let sql = "insert into folders (folder, organization, parent, name, id, created_at, reserved) \
-               values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sequence = tx.next_sequence();
+    let sql = "insert into folders (folder, organization, parent, name, id, created_at, reserved, \
+               sequence) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     tx.connection
-        .execute(sql, params![root, number, none, "", root_id, now, true])
+        .execute(sql, params![root, number, none, "", root_id, now, true, sequence])
         .map_err(failed("making a root"))?;
     for (name, id) in RESERVED_FOLDERS.into_iter().zip(reserved_ids) {
         let folder = tx.next_folder();
         tx.connection
-            .execute(sql, params![folder, number, root, name, id, now, true])
+            .execute(sql, params![folder, number, root, name, id, now, true, sequence])
             .map_err(failed("making a reserved folder"))?;
     }
     Ok(Ok(Organization {
@@ -211,9 +214,19 @@ fn create_key(
     let scopes = new.scopes.to_string();
     tx.connection
         .execute(
-            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![new.id, number, new.hash.0, scopes, new.prefix, now, new.expires_at],
+            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at, \
+             guard_files, guard_share) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                new.id,
+                number,
+                new.hash.0,
+                scopes,
+                new.prefix,
+                now,
+                new.expires_at,
+                new.guard.files_max.map(signed),
+                new.guard.share_percent_max
+            ],
         )
         .map_err(failed("making a key"))?;
     Ok(Ok(Key {
@@ -221,6 +234,7 @@ fn create_key(
         organization,
         scopes: new.scopes,
         prefix: new.prefix.clone(),
+        guard: new.guard,
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
@@ -256,17 +270,21 @@ pub(super) fn key_sql(rest: &str) -> String {
 pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     let bound: Option<OrganizationNumber> = row.get(1)?;
     let scopes: String = row.get(2)?;
-    let former: (Option<[u8; 32]>, Option<Timestamp>) = (row.get(8)?, row.get(9)?);
+    let former: (Option<[u8; 32]>, Option<Timestamp>) = (row.get(10)?, row.get(11)?);
     Ok(Key {
         id: row.get(0)?,
-        organization: bound.map(|_| organization(row, 10)).transpose()?,
+        organization: bound.map(|_| organization(row, 12)).transpose()?,
         // A key without a scope is written as an empty text.
         scopes: Scopes::parse(&scopes).unwrap_or_default(),
         prefix: row.get(3)?,
+        guard: GuardLimits {
+            files_max: row.get::<_, Option<i64>>(7)?.map(unsigned),
+            share_percent_max: row.get(8)?,
+        },
         created_at: row.get(4)?,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,
-        hash: KeyHash(row.get(7)?),
+        hash: KeyHash(row.get(9)?),
         former: former
             .0
             .zip(former.1)

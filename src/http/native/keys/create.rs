@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{REQUEST_BYTES_MAX, answer_with_secret, check_grant, require_keeper, secret};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
+use crate::domain::guard::{GuardLimits, SHARE_PERCENT_MAX};
 use crate::domain::id::KeyId;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Scope, Scopes};
@@ -33,13 +34,27 @@ struct Wanted {
     scopes: Option<Vec<Scope>>,
     /// It sees what lies at or beneath this path; `/` unless said.
     prefix: Option<String>,
+    /// Files that one request may delete without a confirmation. No laxer than the caller's own,
+    /// which is taken where nothing is said.
+    guard_files: Option<u64>,
+    /// The same as percent of the live files, up to 100.
+    #[schema(maximum = 100)]
+    guard_share: Option<u8>,
     /// When it ends, in ISO 8601 with its offset; never unless said.
     expires_at: Option<String>,
 }
 
 impl Wanted {
-    fn into_grant(self, now: Timestamp) -> Result<Grant, ApiError> {
-        let Self { scopes, prefix, expires_at } = self;
+    /// What is wanted, by a caller with this guard.
+    fn into_grant(self, own: GuardLimits, now: Timestamp) -> Result<Grant, ApiError> {
+        let Self { scopes, prefix, guard_files, guard_share, expires_at } = self;
+        if guard_share.is_some_and(|percent| percent > SHARE_PERCENT_MAX) {
+            return Err(unacceptable("guard_share: it is a percentage"));
+        }
+        let guard = GuardLimits {
+            files_max: guard_files.or(own.files_max),
+            share_percent_max: guard_share.or(own.share_percent_max),
+        };
         let expires_at = expires_at.map(|text| ends_at(&text, now)).transpose()?;
         let prefix = match prefix {
             None => EntryPath::root(),
@@ -49,7 +64,7 @@ impl Wanted {
             }
         };
         let scopes = scopes.map_or_else(|| Ok(Scopes::usual()), |words| scopes_of(&words))?;
-        Ok(Grant { scopes, prefix, expires_at })
+        Ok(Grant { scopes, prefix, guard, expires_at })
     }
 }
 
@@ -106,7 +121,7 @@ pub(in crate::http::native) async fn create(
         Posted::<Wanted>::read(&service, holder.key.id, request, REQUEST_BYTES_MAX).await?;
     let organization = holder.organization.as_ref().ok_or(ApiError::OrganizationRequired)?.id;
     let now = service.clock.now();
-    let grant = posted.body.unwrap_or_default().into_grant(now)?;
+    let grant = posted.body.unwrap_or_default().into_grant(holder.key.guard, now)?;
     require_keeper(&holder)?;
     check_grant(&holder, &grant)?;
     let (id, once) = (service.ids.next::<KeyId>(), posted.once.as_ref());
@@ -117,6 +132,7 @@ pub(in crate::http::native) async fn create(
         hash: hash_key(made_secret.expose_secret()),
         scopes: grant.scopes,
         prefix: grant.prefix,
+        guard: grant.guard,
         expires_at: grant.expires_at,
     };
     let (id, shown) = match service.ledger.create_key(new, posted.once.clone(), now).await? {
@@ -140,12 +156,18 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     fn read(text: &str) -> Result<Grant, ApiError> {
-        json::parse::<Wanted>(text.as_bytes()).and_then(|wanted| wanted.into_grant(NOW))
+        json::parse::<Wanted>(text.as_bytes())
+            .and_then(|wanted| wanted.into_grant(GuardLimits::default(), NOW))
     }
 
     #[test]
     fn what_is_left_out_is_usual() {
-        let usual = Grant { scopes: Scopes::usual(), prefix: EntryPath::root(), expires_at: None };
+        let usual = Grant {
+            scopes: Scopes::usual(),
+            prefix: EntryPath::root(),
+            guard: GuardLimits::default(),
+            expires_at: None,
+        };
         assert_eq!(read("{}").unwrap(), usual);
         let narrow = r#"{"scopes":["admin","read"],"prefix":"/a/","expires_at":"2030-01-31T13:00:00+01:00"}"#;
         let narrow = read(narrow).unwrap();
@@ -161,6 +183,7 @@ mod tests {
             r#"{"scopes":["read","read"]}"#,
             r#"{"prefix":"a"}"#,
             r#"{"prefix":"/a/../b"}"#,
+            r#"{"guard_share":101}"#,
             r#"{"expires_at":"soon"}"#,
             r#"{"expires_at":"2030-01-31"}"#,
             r#"{"expires_at":"2023-11-14T22:13:20Z"}"#,

@@ -58,6 +58,10 @@ struct Shown {
     scopes: Vec<&'static str>,
     /// It sees what lies at or beneath this path.
     prefix: String,
+    /// Files that one request deletes without a confirmation, at most; `null`: not limited.
+    guard_files: Option<u64>,
+    /// The same as percent of the live files.
+    guard_share: Option<u8>,
     created_at: String,
     /// `null`: never.
     expires_at: Option<String>,
@@ -77,6 +81,8 @@ impl Shown {
             organization: key.organization.as_ref().map(|owner| owner.id.to_string()),
             scopes: key.scopes.words(),
             prefix: key.prefix.to_string(),
+            guard_files: key.guard.files_max,
+            guard_share: key.guard.share_percent_max,
             created_at: key.created_at.iso8601(),
             expires_at: key.expires_at.map(Timestamp::iso8601),
             revoked_at: key.revoked_at.map(Timestamp::iso8601),
@@ -145,8 +151,11 @@ fn check_grant(holder: &Holder<Native>, grant: &Grant) -> Result<(), ApiError> {
     Grant::of(&holder.key).covers(grant).map_err(|excess| match excess {
         Excess::Scope(scope) => ApiError::Forbidden(scope),
         Excess::Prefix => ApiError::OutsidePrefix,
+        Excess::Guard => ApiError::Unprocessable(
+            "a key cannot delete more without a confirmation than the one that asks".to_owned(),
+        ),
         Excess::Lifetime => {
-            ApiError::Unprocessable("a key cannot outlive the one that makes it".to_owned())
+            ApiError::Unprocessable("a key cannot outlive the one that asks".to_owned())
         }
     })
 }

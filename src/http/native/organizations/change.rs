@@ -25,12 +25,15 @@ use crate::ledger::registry::OrganizationChange;
 struct Wanted {
     /// What its people call it: 1 to 255 bytes.
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     name: Option<String>,
     /// One of the configuration's. Its limits hold from the answer on.
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     plan: Option<String>,
     /// `true`: none of its keys works from then on; `false`: they do again.
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     disabled: Option<bool>,
 }
 

@@ -58,7 +58,8 @@ async fn an_admin_makes_a_key_whose_secret_is_shown_once() {
     let (id, secret) = (member(&made, "id"), member(&made, "key"));
     let expected = json!({
         "id": id, "key": secret, "organization": app.ours.id.to_string(),
-        "scopes": ["read", "admin"], "prefix": "/a", "created_at": app.iso_now(),
+        "scopes": ["read", "admin"], "prefix": "/a", "guard_files": null, "guard_share": null,
+        "created_at": app.iso_now(),
         "expires_at": "2024-01-01T00:00:00.000Z", "revoked_at": null, "former_works_until": null,
     });
     assert_eq!(made, expected);

@@ -11,6 +11,7 @@
 
 pub mod attach;
 pub mod error;
+pub mod gauges;
 pub mod inspection;
 pub mod keepsakes;
 pub mod organizations;
@@ -30,6 +31,7 @@ use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::gauges::{Gauges, GaugesLedger};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
@@ -68,6 +70,8 @@ impl std::fmt::Debug for LeaseToken {
 pub struct Lease {
     /// Whose it is.
     pub token: LeaseToken,
+    /// When it was given: what is condemned under it has been on the queue since then.
+    pub began_at: Timestamp,
     /// From then on others may take the batch.
     pub expires_at: Timestamp,
 }
@@ -338,6 +342,7 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + GaugesLedger
 {
 }
 
@@ -353,5 +358,6 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+        + GaugesLedger
 {
 }

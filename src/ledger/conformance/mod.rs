@@ -12,6 +12,7 @@ pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod folders;
+pub(crate) mod gauges;
 pub(crate) mod intents;
 pub(crate) mod isolation;
 pub(crate) mod keepsakes;
@@ -282,6 +283,12 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            gauges {
+                an_empty_ledger_reads_zero,
+                gauges_follow_a_deletion_to_its_end,
+                the_oldest_batch_is_as_old_as_its_condemnation,
+                a_ledger_that_can_write_says_so,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

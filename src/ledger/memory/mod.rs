@@ -20,6 +20,7 @@ mod arrange;
 mod attach;
 mod commands;
 mod deletions;
+mod gauges;
 mod inspection;
 mod keepsakes;
 mod organizations;

@@ -27,7 +27,7 @@ use crate::http::connection::{self, ConnectionSettings, Patience};
 use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router;
 use crate::http::signing::Signer;
-use crate::http::state::Service;
+use crate::http::state::{Service, ServiceParts};
 use crate::instance::{DataDirectory, InstanceLock, Reading};
 use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
@@ -215,7 +215,7 @@ impl Parts {
             (self.ledger(), Arc::clone(&self.blobs), Arc::clone(&self.clock));
         let url_secret = ledger.secret("url", self.random.secret()).await?;
         let token_secret = ledger.secret("token", self.random.secret()).await?;
-        Ok(Service {
+        Ok(Service::from(ServiceParts {
             deleter: Deleter::new(self.ledger(), purger, self.wakes.doomed.clone()),
             uploader: Uploader::new(
                 self.ledger(),
@@ -227,12 +227,12 @@ impl Parts {
             signer: Arc::new(Signer::new(url_secret, token_secret)),
             requests: Arc::new(Requests::new(Arc::clone(&clock))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
-            settings: Arc::new(http),
+            settings: http,
             ids: Arc::clone(&self.ids),
             ledger,
             blobs,
             clock,
-        })
+        }))
     }
 
     async fn purge_due(&self) -> anyhow::Result<u64> {

@@ -1,5 +1,6 @@
 //! What handlers hold: the engine's parts behind their traits, and the settings of the edge.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,26 @@ use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::{Ledger, MissedSubject};
 use crate::uploads::Uploader;
 
-/// The state of every handler. Cheap to clone.
+/// The state of every handler. Cheap to clone: it is cloned several times for each request.
 #[derive(Clone)]
-pub struct Service {
+pub struct Service(Arc<ServiceParts>);
+
+impl From<ServiceParts> for Service {
+    fn from(parts: ServiceParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Service {
+    type Target = ServiceParts;
+
+    fn deref(&self) -> &ServiceParts {
+        &self.0
+    }
+}
+
+/// What handlers work with.
+pub struct ServiceParts {
     /// Metadata.
     pub ledger: Arc<dyn Ledger>,
     /// Bytes, for reading.
@@ -45,7 +63,7 @@ pub struct Service {
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
     /// What an operator configured.
-    pub settings: Arc<HttpSettings>,
+    pub settings: HttpSettings,
 }
 
 impl Service {

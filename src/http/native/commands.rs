@@ -124,8 +124,7 @@ pub(super) async fn put_output(
     let stored = service.uploader.store_announced(realm, upload, bytes, body).await?;
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let organization = authenticated.caller.organization.id;
-    let answer =
-        OutputAnswer::of(&service, &headers, organization, &output_of(name, stored.file));
+    let answer = OutputAnswer::of(&service, &headers, organization, &output_of(name, stored.file));
     Ok(json::answer(status, &answer))
 }
 

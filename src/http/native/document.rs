@@ -27,7 +27,9 @@ impl Modify for Bearer {
     fn modify(&self, document: &mut Document) {
         let key = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key. An operator key names its organization by `?organization=`."))
+            .description(Some(
+                "An API key. An operator key names its organization by `?organization=`.",
+            ))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(key));

@@ -29,7 +29,7 @@ use crate::domain::usage::{Tally, Usage};
 use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router::router;
 use crate::http::signing::Signer;
-use crate::http::state::{HttpSettings, Service};
+use crate::http::state::{HttpSettings, Service, ServiceParts};
 use crate::jobs::wake::Wake;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, NewKey, NewOrganization};
@@ -131,18 +131,18 @@ impl TestApp {
             queue.clone(),
             limits,
         );
-        let service = Service {
+        let service = Service::from(ServiceParts {
             deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
             uploader,
             requests: Arc::new(Requests::new(Arc::clone(&time))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
-            settings: Arc::new(settings),
+            settings,
             clock: time,
             ids,
             blobs,
             ledger,
-        };
+        });
         let ours = organization(&service, "ours").await;
         let theirs = organization(&service, "theirs").await;
         let mut app = Self {

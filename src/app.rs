@@ -34,6 +34,7 @@ use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
 use crate::ledger::sqlite::{Access, SqliteLedger, SqliteSettings};
 use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
+use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 
 /// How long a server waits for an administrative command to give the data directory back.
@@ -79,6 +80,11 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     raise_file_limit(settings.connections_max);
 
+    // Before any part is made: each takes what it measures with when it is made.
+    let meters = Meters::new(SystemClock.now());
+    if !meters.install() {
+        bail!("somebody else measures this process");
+    }
     let parts = Parts::open(settings, &directory, READERS).await?;
     let office = parts.office();
     let unknown = office.unknown_plans().await?;
@@ -92,7 +98,8 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin =
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
     let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
-    let service = parts.service(settings, Arc::clone(purging.purger())).await?;
+    let keeping_up = tokio::spawn(meters.clone().keep_up(stop.clone()));
+    let service = parts.service(settings, Arc::clone(purging.purger()), meters).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
@@ -104,6 +111,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     if let Err(error) = administration.await {
         tracing::error!(%error, "administration broke off");
     }
+    keeping_up.abort();
     runner.stop().await;
     close(parts.ledger).await;
     drop(lock);
@@ -207,7 +215,12 @@ impl Parts {
         }
     }
 
-    async fn service(&self, settings: &Settings, purger: Arc<Purger>) -> anyhow::Result<Service> {
+    async fn service(
+        &self,
+        settings: &Settings,
+        purger: Arc<Purger>,
+        meters: Meters,
+    ) -> anyhow::Result<Service> {
         let http = settings.http();
         let limits =
             UploadLimits { bytes_max: http.upload_bytes_max, idle_max: http.body_idle_max };
@@ -227,6 +240,7 @@ impl Parts {
             signer: Arc::new(Signer::new(url_secret, token_secret)),
             requests: Arc::new(Requests::new(Arc::clone(&clock))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
+            meters,
             settings: http,
             ids: Arc::clone(&self.ids),
             ledger,

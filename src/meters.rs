@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::clock::Timestamp;
 
 /// How a metric is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Only grows; begins at zero with the process.
     Counter,

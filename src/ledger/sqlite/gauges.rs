@@ -71,7 +71,7 @@ fn usage(connection: &Connection) -> Result<[Tally; 3], LedgerError> {
          coalesce(sum(condemned_files), 0), coalesce(sum(condemned_bytes), 0) from organizations";
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
     let sums = statement.query_row([], |row| {
-        let tally = |at: usize| {
+        let tally = |at: usize| -> rusqlite::Result<Tally> {
             Ok(Tally { files: unsigned(row.get(at)?), bytes: unsigned(row.get(at + 1)?) })
         };
         Ok([tally(0)?, tally(2)?, tally(4)?])

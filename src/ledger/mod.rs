@@ -13,6 +13,7 @@ pub mod attach;
 pub mod change;
 pub mod deletion_records;
 pub mod error;
+pub mod gauges;
 pub mod inspection;
 pub mod keepsakes;
 pub mod once;
@@ -38,6 +39,7 @@ pub use self::deletion_records::{
     DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
 };
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::gauges::{Gauges, GaugesLedger};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::once::OnceLedger;
@@ -79,6 +81,8 @@ impl std::fmt::Debug for LeaseToken {
 pub struct Lease {
     /// Whose it is.
     pub token: LeaseToken,
+    /// When it was given: what is condemned under it has been on the queue since then.
+    pub began_at: Timestamp,
     /// From then on others may take the batch.
     pub expires_at: Timestamp,
 }
@@ -362,6 +366,7 @@ pub trait Ledger:
     + DeletionRecordLedger
     + OnceLedger
     + ReportLedger
+    + GaugesLedger
 {
 }
 
@@ -381,5 +386,6 @@ impl<L> Ledger for L where
         + DeletionRecordLedger
         + OnceLedger
         + ReportLedger
+        + GaugesLedger
 {
 }

@@ -160,7 +160,10 @@ create table condemned (
     files integer not null,
     bytes integer not null,
     blobs blob not null,
+    -- Condemned for so long; attempts in a row that failed, and since when.
+    condemned_at integer not null,
     attempts integer not null default 0,
+    failing_since integer,
     due_at integer not null,
     lease_token blob
 ) strict;

@@ -27,6 +27,7 @@ use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
+use crate::meters::Meters;
 use crate::uploads::Uploader;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
@@ -73,6 +74,8 @@ pub struct ServiceParts {
     pub requests: Arc<Requests>,
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
+    /// What is measured.
+    pub meters: Meters,
     /// What an operator configured.
     pub settings: HttpSettings,
 }
@@ -233,6 +236,8 @@ pub struct HttpSettings {
     pub body_bytes_per_second_min: u64,
     /// The plans of organizations.
     pub plans: Plans,
+    /// Whether anybody may read what is measured.
+    pub metrics_public: bool,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -258,6 +263,7 @@ impl Default for HttpSettings {
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
             plans: Plans::default(),
+            metrics_public: false,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod attach;
 pub mod change;
 pub mod deletion_records;
 pub mod error;
+pub mod gauges;
 pub mod inspection;
 pub mod keepsakes;
 pub mod once;
@@ -39,6 +40,7 @@ pub use self::deletion_records::{
     DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
 };
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::gauges::{Gauges, GaugesLedger};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::once::OnceLedger;
@@ -81,6 +83,8 @@ impl std::fmt::Debug for LeaseToken {
 pub struct Lease {
     /// Whose it is.
     pub token: LeaseToken,
+    /// When it was given: what is condemned under it has been on the queue since then.
+    pub began_at: Timestamp,
     /// From then on others may take the batch.
     pub expires_at: Timestamp,
 }
@@ -365,6 +369,7 @@ pub trait Ledger:
     + OnceLedger
     + ReportLedger
     + RegistryLedger
+    + GaugesLedger
 {
 }
 
@@ -385,5 +390,6 @@ impl<L> Ledger for L where
         + OnceLedger
         + ReportLedger
         + RegistryLedger
+        + GaugesLedger
 {
 }

@@ -25,6 +25,10 @@
 //! | `POST /delenda/v1/folders` | 201, the folder; 200 where it was there |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
+//! | `GET /healthz`, `GET /readyz` | 200 where the process serves; where it can do its work |
+//! | `GET /metrics` | 200, what is measured, for Prometheus |
+//! | `GET /problems/{type}` | 200, what a kind of problem means |
+//! | `GET /docs` | 200, a page that shows all documents |
 //! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
 //!
 //! An operator key names the organization that it means by `?organization=`. A key that is bound
@@ -44,10 +48,14 @@ mod entries;
 mod entry;
 mod files;
 mod folders;
+mod health;
 mod keys;
 mod limits;
+mod measured;
 mod organizations;
+mod page;
 mod problem;
+pub mod problems;
 mod usage;
 
 use axum::Router;
@@ -89,10 +97,14 @@ impl Dialect for Native {
 
 /// The routes of the native API, and its document of them.
 pub fn routes() -> Router<Service> {
-    let (router, document) = documented().split_for_parts();
-    let document = document::finished(document).to_json().unwrap_or_default();
+    let (router, mut document) = documented().split_for_parts();
+    document::complete(&mut document);
+    let document = document.to_json().unwrap_or_default();
     let answer = ([(CONTENT_TYPE, "application/json; charset=utf-8")], document);
-    router.route("/openapi.json", get(async move || answer))
+    router
+        .route("/openapi.json", get(async move || answer))
+        .route("/docs", get(page::page))
+        .route("/metrics", get(measured::metrics))
 }
 
 /// Each route with what its document says of it.
@@ -108,4 +120,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(folders::make))
         .routes(routes!(usage::usage))
         .routes(routes!(limits::limits))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(problems::problem))
 }

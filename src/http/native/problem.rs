@@ -16,7 +16,8 @@ use crate::http::usual::Usual;
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "the shape of what `render` writes, for the document")]
 pub(super) struct ProblemSchema {
-    /// Stable for its kind.
+    /// Stable for its kind: one of those that `/problems/{type}` explains.
+    #[schema(format = "uri-reference")]
     r#type: String,
     /// What its kind is called.
     title: String,
@@ -26,6 +27,8 @@ pub(super) struct ProblemSchema {
     detail: Option<String>,
     /// The topmost locked entries that stand against it.
     locked: Option<Vec<String>>,
+    /// The parts of the service that cannot do their work: `database`, `blobs`, `ballast`.
+    failing: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -37,13 +40,35 @@ struct Problem<'a> {
     detail: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locked: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing: Option<&'a [&'a str]>,
+}
+
+/// The problem document of a service of which these parts cannot do their work.
+pub(super) fn not_ready(failing: &[&str]) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let problem = Problem {
+        r#type: "/problems/not-ready",
+        title: "Not ready",
+        status: status.as_u16(),
+        detail: Some(format!("Not in order: {}", failing.join(", ")).into()),
+        locked: None,
+        failing: Some(failing),
+    };
+    json::render(status, "application/problem+json", &problem)
 }
 
 /// The problem document of an error.
 pub(super) fn render(error: &ApiError) -> Response {
     let Usual { status, title, detail } = Usual::of(error);
-    let mut problem =
-        Problem { r#type: type_of(error), title, status: status.as_u16(), detail, locked: None };
+    let mut problem = Problem {
+        r#type: type_of(error),
+        title,
+        status: status.as_u16(),
+        detail,
+        locked: None,
+        failing: None,
+    };
     if let ApiError::Locked(paths) = error {
         problem.locked = Some(paths.iter().map(ToString::to_string).collect());
     }

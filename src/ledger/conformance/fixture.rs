@@ -80,7 +80,8 @@ impl Fixture {
     pub(crate) fn lease(&self) -> Lease {
         let number = self.leases.fetch_add(1, Ordering::SeqCst) + 1;
         let token = LeaseToken(u128::from(number).to_be_bytes());
-        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+        let began_at = self.now();
+        Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
     pub(crate) fn id<Id: From<Uuid>>(&self) -> Id {

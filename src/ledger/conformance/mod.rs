@@ -14,6 +14,7 @@ pub(crate) mod deletion_records;
 pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod folders;
+pub(crate) mod gauges;
 pub(crate) mod guard;
 pub(crate) mod intents;
 pub(crate) mod isolation;
@@ -345,6 +346,12 @@ macro_rules! every_check {
                 a_change_does_all_that_is_asked,
                 a_change_leaves_what_it_does_not_name,
                 a_refused_change_changes_nothing,
+            }
+            gauges {
+                an_empty_ledger_reads_zero,
+                gauges_follow_a_deletion_to_its_end,
+                the_oldest_batch_is_as_old_as_its_condemnation,
+                a_ledger_that_can_write_says_so,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

@@ -22,6 +22,7 @@ mod change;
 mod commands;
 mod deletion_records;
 mod deletions;
+mod gauges;
 mod inspection;
 mod keepsakes;
 mod once;

@@ -87,7 +87,8 @@ impl Given {
 
     fn lease(&self) -> Lease {
         let token = LeaseToken(u128::try_from(self.deletions.len()).unwrap().to_be_bytes());
-        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+        let began_at = self.now();
+        Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
     /// An id that was offered earlier.

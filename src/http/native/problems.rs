@@ -169,6 +169,12 @@ pub const KINDS: &[Kind] = &[
         "Send less, or in parts where the route takes parts.",
     ),
     kind(
+        "too-many-streams",
+        &[429],
+        "More streams of events are open than the organization may have at one time.",
+        "Close one, or ask for the deletion itself from time to time.",
+    ),
+    kind(
         "unauthenticated",
         &[401],
         "There is no API key in `Authorization: Bearer KEY`, or one that does not work: unknown, \

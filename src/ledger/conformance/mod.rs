@@ -306,6 +306,7 @@ macro_rules! every_check {
                 a_command_is_made_once,
                 organizations_and_keys_are_made_once,
                 a_deletion_happens_once_and_a_refusal_is_no_effect,
+                a_folder_is_made_once,
                 of_repeats_at_once_one_has_its_effect,
                 old_effects_are_forgotten_in_steps,
             }

@@ -10,7 +10,7 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
-use super::streams::Streams;
+use super::streams::{Rhythm, Streams};
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
@@ -234,6 +234,8 @@ pub struct HttpSettings {
     pub body_idle_max: Duration,
     /// The slowest pace of a body, in bytes a second.
     pub body_bytes_per_second_min: u64,
+    /// When streams of events speak and end.
+    pub rhythm: Rhythm,
     /// The plans of organizations.
     pub plans: Plans,
     /// Whether anybody may read what is measured.
@@ -262,6 +264,7 @@ impl Default for HttpSettings {
             cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
+            rhythm: Rhythm::default(),
             plans: Plans::default(),
             metrics_public: false,
         }

@@ -36,6 +36,7 @@ fn upload(target: &'static str, malformed: &'static str) -> Route {
 fn routes() -> Vec<Route> {
     [
         routes_of_the_deletes(),
+        routes_of_deletions(),
         routes_of_the_tree(),
         routes_of_pages(),
         routes_of_commands(),
@@ -128,6 +129,36 @@ fn routes_of_pages() -> Vec<Route> {
     ]
 }
 
+/// Deletions as a resource.
+fn routes_of_deletions() -> Vec<Route> {
+    vec![
+        Route {
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/deletions", "/delenda/v1/deletions?limit=0")
+        },
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000?%zz",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/items",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/items?limit=0",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events?%zz",
+        ),
+        Route {
+            lesser: "read,delete",
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/audit", "/delenda/v1/audit?order=up")
+        },
+    ]
+}
+
 /// The deletes, and what they need to be tried.
 fn routes_of_the_deletes() -> Vec<Route> {
     let batch = "/v2/files/batch/delete";
@@ -172,6 +203,10 @@ fn routes_of_the_deletes() -> Vec<Route> {
         route(Method::POST, "/v2/files/unlock?filename=/no", "/v2/files/unlock?filename=no"),
         Route { body: "[]", ..upload("/delenda/v1/commands", "/delenda/v1/commands?%zz") },
         Route { absent: None, ..route(Method::GET, "/delenda/v1/usage", "/delenda/v1/usage?%zz") },
+        Route {
+            body: "{\"paths\":[\"/no\"]}",
+            ..route(Method::POST, "/delenda/v1/deletions", "/delenda/v1/deletions?x=1")
+        },
         route(
             Method::PUT,
             "/delenda/v1/commands/01890000-0000-7000-8000-000000000000/outputs/a",

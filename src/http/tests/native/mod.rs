@@ -1,6 +1,9 @@
 //! The native API: commands, outputs, usage, and its problem documents.
 
 mod commands;
+mod deletion_events;
+mod deletion_lists;
+mod deletions;
 mod entries;
 mod files;
 mod idempotency;

@@ -16,6 +16,7 @@ pub mod inspection;
 pub mod keepsakes;
 pub mod organizations;
 pub mod plans;
+pub mod resumable;
 pub mod sqlite;
 pub mod tree;
 pub mod walk;
@@ -36,6 +37,7 @@ pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::resumable::ResumableLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
@@ -332,6 +334,7 @@ pub trait Ledger:
     EntryLedger
     + TreeLedger
     + ChangeLedger
+    + ResumableLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -348,6 +351,7 @@ impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
         + ChangeLedger
+        + ResumableLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger

@@ -18,5 +18,6 @@ mod load;
 mod plans;
 mod power_cuts;
 mod real_tree;
+mod resuming;
 mod samples;
 mod starting;

@@ -11,6 +11,7 @@
 //! | `GET`, `PATCH`, `DELETE /delenda/v1/entries/{id}` | 200, the entry; the entry as it became; the deletion |
 //! | `GET`, `HEAD /delenda/v1/entries/{id}/content` | 200 with the bytes |
 //! | `POST /delenda/v1/folders` | 201, the folder; 200 where it was there |
+//! | `/delenda/v1/uploads` | tus 1.0.0 |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
@@ -30,6 +31,7 @@ mod files;
 mod folders;
 mod limits;
 mod problem;
+mod uploads;
 mod usage;
 
 use axum::Router;
@@ -86,6 +88,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(files::put, files::read, files::delete))
         .merge(entries::documented())
         .routes(routes!(folders::make))
+        .merge(uploads::documented())
         .routes(routes!(usage::usage))
         .routes(routes!(limits::limits))
 }

@@ -71,6 +71,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",
         ApiError::PreconditionFailed => "/problems/precondition-failed",
+        ApiError::ChecksumMismatch => "/problems/checksum-mismatch",
         ApiError::RangeNotSatisfiable { .. } => "/problems/range-not-satisfiable",
         ApiError::RateLimited(_) => "/problems/rate-limited",
         ApiError::Timeout => "/problems/timeout",

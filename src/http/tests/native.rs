@@ -2,6 +2,7 @@
 
 mod entries;
 mod files;
+mod uploads;
 
 use std::sync::Arc;
 

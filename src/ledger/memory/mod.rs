@@ -26,6 +26,7 @@ mod keepsakes;
 mod organizations;
 mod plans;
 mod purge;
+mod resumable;
 mod snapshot;
 mod tree;
 mod walk;
@@ -46,10 +47,11 @@ use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, UploadId};
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
+use crate::domain::upload::PartialUpload;
 use crate::domain::usage::{Tally, Usage};
 
 /// The model of a ledger.
@@ -102,6 +104,7 @@ struct Holdings {
     /// When requests were accepted, by what they were counted as.
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,
     missed: Vec<(MissedSubject, MissedAnswer)>,
+    uploads: BTreeMap<UploadId, PartialUpload>,
     uploaded: Tally,
     settled: Tally,
 }

@@ -26,6 +26,7 @@ mod locks;
 mod organizations;
 mod plans;
 mod readers;
+mod resumable;
 mod rows;
 mod snapshot;
 mod tree;

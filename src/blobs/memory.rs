@@ -137,6 +137,10 @@ impl BlobStore for MemoryBlobs {
         self.present().map(drop)
     }
 
+    async fn check(&self) -> Result<(), BlobError> {
+        self.present().map(drop)
+    }
+
     async fn inventory(&self) -> Result<Inventory, BlobError> {
         let state = self.present()?;
         let blobs = state.sizes().into_iter().collect();

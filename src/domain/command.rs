@@ -60,6 +60,40 @@ pub struct CommandReport {
     pub error_message: Option<String>,
 }
 
+/// What a worker reports anew. `None`: as it is. `Some(None)`: not known any more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReportChange {
+    /// How far it is.
+    pub status: Option<CommandStatus>,
+    /// Free.
+    pub metadata: Option<Option<Value>>,
+    /// Seconds in all.
+    pub total_processing_seconds: Option<Option<f64>>,
+    /// Seconds of the work proper.
+    pub ffmpeg_command_run_seconds: Option<Option<f64>>,
+    /// Why it failed, as a word.
+    pub error_status: Option<Option<String>>,
+    /// Why it failed, as a sentence.
+    pub error_message: Option<Option<String>>,
+}
+
+impl ReportChange {
+    /// Writes what is reported anew into `report`.
+    pub fn apply(&self, report: &mut CommandReport) {
+        fn replace<T: Clone>(field: &mut T, change: Option<&T>) {
+            if let Some(value) = change {
+                field.clone_from(value);
+            }
+        }
+        replace(&mut report.status, self.status.as_ref());
+        replace(&mut report.metadata, self.metadata.as_ref());
+        replace(&mut report.total_processing_seconds, self.total_processing_seconds.as_ref());
+        replace(&mut report.ffmpeg_command_run_seconds, self.ffmpeg_command_run_seconds.as_ref());
+        replace(&mut report.error_status, self.error_status.as_ref());
+        replace(&mut report.error_message, self.error_message.as_ref());
+    }
+}
+
 /// One output, whether its file is live or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {

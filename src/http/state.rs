@@ -10,18 +10,23 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use super::streams::Streams;
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
     Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
+use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::{Ledger, MissedSubject};
+use crate::meters::Meters;
 use crate::uploads::Uploader;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
@@ -50,6 +55,10 @@ pub struct ServiceParts {
     pub blobs: Arc<dyn BlobStore>,
     /// The one path of every delete.
     pub deleter: Deleter,
+    /// Whoever follows a deletion to its end.
+    pub progress: ProgressBoard,
+    /// Answers without an end of their own.
+    pub streams: Streams,
     /// The one path of every upload.
     pub uploader: Uploader,
     /// Time.
@@ -62,6 +71,8 @@ pub struct ServiceParts {
     pub requests: Arc<Requests>,
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
+    /// What is measured.
+    pub meters: Meters,
     /// What an operator configured.
     pub settings: HttpSettings,
 }
@@ -131,9 +142,22 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
+            once: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that
@@ -172,6 +196,10 @@ impl Service {
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
             }
+            Declined::Repeated(Repeat::OtherRequest) => ApiError::IdempotencyMismatch,
+            Declined::Repeated(Repeat::Of(_)) => {
+                ApiError::Conflict("the request was made before".to_owned())
+            }
         }
     }
 }
@@ -200,6 +228,8 @@ pub struct HttpSettings {
     pub body_bytes_per_second_min: u64,
     /// The plans of organizations.
     pub plans: Plans,
+    /// Whether anybody may read what is measured.
+    pub metrics_public: bool,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -225,6 +255,7 @@ impl Default for HttpSettings {
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
             plans: Plans::default(),
+            metrics_public: false,
         }
     }
 }

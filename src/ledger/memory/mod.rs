@@ -20,12 +20,16 @@ mod arrange;
 mod attach;
 mod change;
 mod commands;
+mod deletion_records;
 mod deletions;
+mod gauges;
 mod inspection;
 mod keepsakes;
+mod once;
 mod organizations;
 mod plans;
 mod purge;
+mod reports;
 mod resumable;
 mod snapshot;
 mod tree;
@@ -38,6 +42,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::commands::CommandRow;
 use self::deletions::Deletion;
 use self::keepsakes::Keepsake;
+use self::once::Remembered;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
@@ -48,6 +53,7 @@ use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, UploadId};
+use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
@@ -90,6 +96,8 @@ struct State {
     intents: BTreeMap<BlobKey, Timestamp>,
     queue: BTreeMap<BatchNumber, Batch>,
     plans: Plans,
+    /// What happened once, by whose it is and who asked.
+    effects: BTreeMap<(Option<OrganizationNumber>, OnceToken), Remembered>,
 }
 
 /// What belongs to one organization.
@@ -120,6 +128,7 @@ impl State {
             intents: BTreeMap::new(),
             queue: BTreeMap::new(),
             plans: Plans::default(),
+            effects: BTreeMap::new(),
         }
     }
 

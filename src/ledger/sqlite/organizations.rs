@@ -3,30 +3,33 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{corrupt, failed, unsigned};
+use super::rows::{corrupt, failed, signed, unsigned};
 use super::writer::WriteTx;
-use super::{SqliteLedger, installation, tree};
+use super::{SqliteLedger, installation, once, tree};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
 use crate::domain::usage::{Tally, Usage};
-use crate::ledger::{LedgerError, NewKey, NewOrganization, OrganizationLedger};
+use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
 const ORGANIZATION_COLUMNS: &str =
     "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
 
 const KEY_COLUMNS: &str = "k.id, k.organization, k.scopes, k.prefix, k.created_at, \
-     k.expires_at, k.revoked_at";
+     k.expires_at, k.revoked_at, k.guard_files, k.guard_share";
 
 #[async_trait]
 impl OrganizationLedger for SqliteLedger {
     async fn create_organization(
         &self,
         new: NewOrganization,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<Organization, LedgerError> {
-        self.writer()?.run(move |tx| create(tx, &new, now)).await
+    ) -> Result<Result<Organization, Repeat>, LedgerError> {
+        self.writer()?.run(move |tx| create(tx, &new, once.as_ref(), now)).await
     }
 
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError> {
@@ -65,8 +68,13 @@ impl OrganizationLedger for SqliteLedger {
         disabled
     }
 
-    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError> {
-        let made = self.writer()?.run(move |tx| create_key(tx, &new, now)).await;
+    async fn create_key(
+        &self,
+        new: NewKey,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<Key, KeyRefusal>, LedgerError> {
+        let made = self.writer()?.run(move |tx| create_key(tx, &new, once.as_ref(), now)).await;
         self.keys.forget();
         made
     }
@@ -148,8 +156,13 @@ impl OrganizationLedger for SqliteLedger {
 fn create(
     tx: &mut WriteTx<'_>,
     new: &NewOrganization,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Organization, LedgerError> {
+) -> Result<Result<Organization, Repeat>, LedgerError> {
+    if let Some(repeat) = once::repeat(tx.connection, None, once)? {
+        return Ok(Err(repeat));
+    }
+    once::remember(tx, None, once, new.id)?;
     let number = tx.next_organization();
     let root = tx.next_folder();
     tx.connection
@@ -173,42 +186,58 @@ fn create(
             .execute(sql, params![folder, number, root, name, id, now, true, sequence])
             .map_err(failed("making a reserved folder"))?;
     }
-    Ok(Organization {
+    Ok(Ok(Organization {
         number,
         id: new.id,
         name: new.name.clone(),
         plan: new.plan.clone(),
         created_at: now,
         disabled_at: None,
-    })
+    }))
 }
 
 fn create_key(
     tx: &mut WriteTx<'_>,
     new: &NewKey,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Option<Key>, LedgerError> {
+) -> Result<Result<Key, KeyRefusal>, LedgerError> {
     let organization = match new.organization {
         None => None,
         Some(id) => match organization_by_id(tx.connection, id)? {
             Some(found) => Some(found),
-            None => return Ok(None),
+            None => return Ok(Err(KeyRefusal::NoOrganization)),
         },
     };
     let number = organization.as_ref().map(|organization| organization.number);
+    if let Some(repeat) = once::repeat(tx.connection, number, once)? {
+        return Ok(Err(KeyRefusal::Repeated(repeat)));
+    }
+    once::remember(tx, number, once, new.id)?;
     let scopes = new.scopes.to_string();
     tx.connection
         .execute(
-            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![new.id, number, new.hash.0, scopes, new.prefix, now, new.expires_at],
+            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at, \
+             guard_files, guard_share) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                new.id,
+                number,
+                new.hash.0,
+                scopes,
+                new.prefix,
+                now,
+                new.expires_at,
+                new.guard.files_max.map(signed),
+                new.guard.share_percent_max
+            ],
         )
         .map_err(failed("making a key"))?;
-    Ok(Some(Key {
+    Ok(Ok(Key {
         id: new.id,
         organization,
         scopes: new.scopes,
         prefix: new.prefix.clone(),
+        guard: new.guard,
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
@@ -237,10 +266,14 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     let scopes: String = row.get(2)?;
     Ok(Key {
         id: row.get(0)?,
-        organization: bound.map(|_| organization(row, 7)).transpose()?,
+        organization: bound.map(|_| organization(row, 9)).transpose()?,
         // A key without a scope is written as an empty text.
         scopes: Scopes::parse(&scopes).unwrap_or_default(),
         prefix: row.get(3)?,
+        guard: GuardLimits {
+            files_max: row.get::<_, Option<i64>>(7)?.map(unsigned),
+            share_percent_max: row.get(8)?,
+        },
         created_at: row.get(4)?,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,

@@ -40,10 +40,22 @@ pub const KINDS: &[Kind] = &[
         "Nothing, or ask again: the removal goes on by itself.",
     ),
     kind(
+        "checksum-mismatch",
+        &[460],
+        "A piece of an upload is not what its `Upload-Checksum` says. Nothing of it counts.",
+        "Send the piece again, from the same offset.",
+    ),
+    kind(
         "conflict",
         &[409],
         "Something exists already, is closed, or is not empty. The detail says what.",
         "Look at what is there, and ask for something that fits it.",
+    ),
+    kind(
+        "deletion-refused",
+        &[403, 404, 409, 412, 423],
+        "Nothing was deleted: the listed items stood against it. What is not listed would have gone.",
+        "Ask without them, or with `atomic` false, which takes what can go and tells of the rest.",
     ),
     kind(
         "forbidden",
@@ -171,8 +183,8 @@ pub const KINDS: &[Kind] = &[
     kind(
         "too-many-streams",
         &[429],
-        "More streams of events are open than the organization may have at one time.",
-        "Close one, or ask for the deletion itself from time to time.",
+        "As many streams of events are open as an organization may have.",
+        "Close one, or read the deletion itself now and then.",
     ),
     kind(
         "unauthenticated",

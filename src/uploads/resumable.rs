@@ -17,6 +17,7 @@ use crate::blobs::{BlobAppender, BlobError, BlobErrorKind};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, FileRecord, UploadRefusal};
 use crate::domain::id::{EntryId, UploadId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
 use crate::domain::plans::{Announced, Target};
@@ -61,6 +62,8 @@ pub enum BeginError {
         /// Bytes.
         limit: u64,
     },
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
     /// The organization has as many unfinished uploads as it may have.
     TooMany,
     /// The ledger failed.
@@ -178,6 +181,7 @@ impl Uploader {
         &self,
         realm: &Realm,
         request: PartialRequest,
+        once: Option<Once>,
     ) -> Result<PartialUpload, BeginError> {
         let limit = self.limits.bytes_max;
         if request.length > limit {
@@ -194,10 +198,11 @@ impl Uploader {
         let expires_at = expiry(at, at);
         let new =
             NewUpload { id, path, entry, only_new, attributes, metadata, length, at, expires_at };
-        self.ledger.begin_upload(realm, new).await?.map_err(|refusal| match refusal {
+        self.ledger.begin_upload(realm, new, once).await?.map_err(|refusal| match refusal {
             BeginRefusal::OutsidePrefix => BeginError::Refused(UploadRefusal::OutsidePrefix),
             BeginRefusal::ReserveSpent => BeginError::Refused(UploadRefusal::ReserveSpent),
             BeginRefusal::TooMany => BeginError::TooMany,
+            BeginRefusal::Repeated(repeat) => BeginError::Repeated(repeat),
         })
     }
 

@@ -7,6 +7,7 @@ use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{NewVersion, Origin, Stored};
 use crate::domain::id::UploadId;
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::overwrite::Overwrite;
 use crate::domain::upload::PartialUpload;
@@ -20,7 +21,11 @@ impl State {
         &mut self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<&Once>,
     ) -> Result<PartialUpload, BeginRefusal> {
+        if let Some(repeat) = self.repeat(Some(realm.organization), once) {
+            return Err(BeginRefusal::Repeated(repeat));
+        }
         if !realm.sees(&new.path) {
             return Err(BeginRefusal::OutsidePrefix);
         }
@@ -34,6 +39,7 @@ impl State {
         self.intents.insert(blob, new.expires_at);
         let upload = new.begun(blob);
         self.holdings_mut(realm.organization).uploads.insert(upload.id, upload.clone());
+        self.remember(Some(realm.organization), once, upload.id);
         Ok(upload)
     }
 
@@ -93,8 +99,9 @@ impl ResumableLedger for MemoryLedger {
         &self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<Once>,
     ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
-        Ok(self.state().begin_upload(realm, new))
+        Ok(self.state().begin_upload(realm, new, once.as_ref()))
     }
 
     async fn partial_upload(

@@ -5,11 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{attributes_text, failed, read_json, signed, unsigned};
 use super::writer::WriteTx;
-use super::{SqliteLedger, intents, versions};
+use super::{SqliteLedger, intents, once, versions};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{NewVersion, Origin, Stored, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource, UploadId};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::overwrite::Overwrite;
 use crate::domain::upload::PartialUpload;
@@ -24,13 +25,14 @@ impl ResumableLedger for SqliteLedger {
         &self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<Once>,
     ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
         let writer = self.writer()?;
         if writer.is_ballast_spent() {
             return Ok(Err(BeginRefusal::ReserveSpent));
         }
         let (realm, ids) = (realm.clone(), self.ids.clone());
-        writer.run(move |tx| begin(tx, &ids, &realm, &new)).await
+        writer.run(move |tx| begin(tx, &ids, &realm, &new, once.as_ref())).await
     }
 
     async fn partial_upload(
@@ -136,7 +138,12 @@ fn begin(
     ids: &IdSource,
     realm: &Realm,
     new: &NewUpload,
+    once: Option<&Once>,
 ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
+    let owner = Some(realm.organization);
+    if let Some(repeat) = once::repeat(tx.connection, owner, once)? {
+        return Ok(Err(BeginRefusal::Repeated(repeat)));
+    }
     if !realm.sees(&new.path) {
         return Ok(Err(BeginRefusal::OutsidePrefix));
     }
@@ -151,6 +158,7 @@ fn begin(
     let blob = intents::reserve_lasting(tx, ids, new.expires_at)?;
     let upload = new.clone().begun(blob);
     insert(tx, realm, &upload)?;
+    once::remember(tx, owner, once, upload.id)?;
     Ok(Ok(upload))
 }
 

@@ -24,6 +24,7 @@ use crate::domain::plans::{
 };
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
+use crate::http::streams::Rhythm;
 
 /// What the names in the environment begin with.
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
@@ -214,6 +215,7 @@ impl Settings {
             },
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
             body_bytes_per_second_min: self.body_bytes_per_second_min,
+            rhythm: Rhythm::default(),
             plans: self.plans(),
             metrics_public: self.metrics_public,
         }

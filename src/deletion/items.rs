@@ -38,6 +38,8 @@ pub enum Fate {
     Missing,
     /// It is not the key's to see.
     Forbidden,
+    /// Its precondition does not hold.
+    PreconditionFailed,
     /// The item at this index took it.
     Within(u32),
     /// It had gone with this earlier deletion, whose answer the caller had missed.
@@ -69,19 +71,21 @@ pub fn of_outcomes(selectors: &[Selector], outcomes: &[Outcome]) -> Vec<Item> {
     let item = |(index, (selector, outcome)): (usize, (&Selector, &Outcome))| {
         let mut item = Item::of(index, selector, fate_of(outcome));
         match outcome {
-            Outcome::Deleted { counts, files } => {
-                item.counts = *counts;
+            Outcome::Deleted { files, .. } => {
                 if let (Named::Path(id), [(file, _)]) = (&mut item.named, files.as_slice()) {
                     *id = Some(*file);
                 }
             }
-            Outcome::Partly { counts, locked } => {
-                item.counts = *counts;
-                item.keep(locked.iter(), &mut paths_left);
-            }
-            Outcome::Locked(locked) => item.keep(locked.iter(), &mut paths_left),
-            Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {}
+            Outcome::Partly { .. }
+            | Outcome::Locked(_)
+            | Outcome::Missing
+            | Outcome::Forbidden
+            | Outcome::PreconditionFailed
+            | Outcome::Within(_)
+            | Outcome::Joined(_) => {}
         }
+        item.counts = outcome.counts();
+        item.keep(outcome.locked().iter(), &mut paths_left);
         item
     };
     pairs.map(item).collect()
@@ -101,6 +105,8 @@ pub fn of_refusal(selectors: &[Selector], refusal: &Refusal) -> Vec<Item> {
             Fate::Missing
         } else if refusal.outside_prefix.binary_search(&index).is_ok() {
             Fate::Forbidden
+        } else if refusal.precondition_failed.binary_search(&index).is_ok() {
+            Fate::PreconditionFailed
         } else if own.is_empty() {
             continue;
         } else {
@@ -116,13 +122,23 @@ pub fn of_refusal(selectors: &[Selector], refusal: &Refusal) -> Vec<Item> {
 impl Item {
     fn of(index: usize, selector: &Selector, fate: Fate) -> Self {
         let named = match selector {
-            Selector::File(id) => Named::Id(*id),
+            Selector::File(id) | Selector::Entry(id) => Named::Id(*id),
             Selector::Path(_) => Named::Path(None),
             Selector::Outputs(id) => Named::Command(*id),
             Selector::Unmatchable => Named::Nothing,
         };
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         Self { index, named, fate, counts: Counts::default(), locked: Vec::new(), locked_count: 0 }
+    }
+
+    /// Whether it tells identity and size of the single file that it took.
+    pub fn tells_its_file(&self) -> bool {
+        let is_single = self.counts.files == 1 && self.counts.folders == 0;
+        let names_it = match self.named {
+            Named::Id(_) | Named::Path(Some(_)) => true,
+            Named::Path(None) | Named::Command(_) | Named::Nothing => false,
+        };
+        self.fate == Fate::Deleted && is_single && names_it
     }
 
     fn keep<'a>(&mut self, locked: impl Iterator<Item = &'a EntryPath>, paths_left: &mut usize) {
@@ -142,6 +158,8 @@ fn fate_of(outcome: &Outcome) -> Fate {
         Outcome::Partly { .. } => Fate::Partly,
         Outcome::Locked(_) => Fate::Locked,
         Outcome::Missing => Fate::Missing,
+        Outcome::Forbidden => Fate::Forbidden,
+        Outcome::PreconditionFailed => Fate::PreconditionFailed,
         Outcome::Within(other) => Fate::Within(u32::try_from(*other).unwrap_or(u32::MAX)),
         Outcome::Joined(answer) => Fate::Joined(answer.deletion),
     }

@@ -10,7 +10,7 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
-use super::streams::Streams;
+use super::streams::{Rhythm, Streams};
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
@@ -25,6 +25,7 @@ use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
+use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
 use crate::uploads::Uploader;
@@ -65,6 +66,8 @@ pub struct ServiceParts {
     pub clock: Arc<dyn Clock>,
     /// Identities.
     pub ids: Arc<IdSource>,
+    /// Where the secrets of keys come from.
+    pub random: Arc<dyn Random>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
     /// All requests of each organization.
@@ -186,6 +189,11 @@ impl Service {
                 if !refusal.precondition_failed.is_empty() {
                     return ApiError::PreconditionFailed;
                 }
+                if let Some(files) = refusal.unconfirmed {
+                    let text =
+                        format!("{files} files would go: say confirm={files} if they are to");
+                    return ApiError::Conflict(text);
+                }
                 match refusal.not_empty.is_empty() {
                     true => {
                         ApiError::Locked(refusal.locked.into_iter().map(|(_, path)| path).collect())
@@ -226,6 +234,8 @@ pub struct HttpSettings {
     pub body_idle_max: Duration,
     /// The slowest pace of a body, in bytes a second.
     pub body_bytes_per_second_min: u64,
+    /// When streams of events speak and end.
+    pub rhythm: Rhythm,
     /// The plans of organizations.
     pub plans: Plans,
     /// Whether anybody may read what is measured.
@@ -254,6 +264,7 @@ impl Default for HttpSettings {
             cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
+            rhythm: Rhythm::default(),
             plans: Plans::default(),
             metrics_public: false,
         }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +11,30 @@ use crate::domain::organization::OrganizationNumber;
 
 /// Streams of one organization at one time.
 pub const STREAMS_PER_ORGANIZATION_MAX: usize = 64;
+
+/// When a stream of events speaks, and when it ends though there would be more.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// The least time between two events.
+    pub event_interval_min: Duration,
+    /// How often a comment tells that the stream is alive, where nothing else does.
+    pub keep_alive_interval: Duration,
+    /// How often it is looked whether the key still works.
+    pub key_look_interval: Duration,
+    /// How long a stream lasts at most: whoever wants more comes back.
+    pub duration_max: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            event_interval_min: Duration::from_millis(250),
+            keep_alive_interval: Duration::from_secs(15),
+            key_look_interval: Duration::from_secs(30),
+            duration_max: Duration::from_hours(1),
+        }
+    }
+}
 
 type Open = Arc<Mutex<HashMap<OrganizationNumber, usize>>>;
 

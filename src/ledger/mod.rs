@@ -19,6 +19,7 @@ pub mod keepsakes;
 pub mod once;
 pub mod organizations;
 pub mod plans;
+pub mod registry;
 pub mod reports;
 pub mod resumable;
 pub mod sqlite;
@@ -46,6 +47,7 @@ pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::once::OnceLedger;
 pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
 pub use self::tree::TreeLedger;
@@ -369,6 +371,7 @@ pub trait Ledger:
     + DeletionRecordLedger
     + OnceLedger
     + ReportLedger
+    + RegistryLedger
     + GaugesLedger
 {
 }
@@ -390,6 +393,7 @@ impl<L> Ledger for L where
         + DeletionRecordLedger
         + OnceLedger
         + ReportLedger
+        + RegistryLedger
         + GaugesLedger
 {
 }

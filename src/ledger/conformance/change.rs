@@ -245,10 +245,10 @@ pub(crate) async fn a_refused_change_changes_nothing(fixture: Fixture) {
 /// Of requests under one idempotency key one makes the folder, and the others learn which.
 pub(crate) async fn a_folder_is_made_once(fixture: Fixture) {
     let realm = fixture.realm().await;
-    let make = |path: &str, asked: &Option<Once>| {
+    let make = |path: &str, asked: &Once| {
         let path = at(path);
         let (ledger, asked, realm, now) = (&fixture.ledger, asked.clone(), &realm, fixture.now());
-        async move { ledger.make_folder_once(realm, &path, asked, now).await.unwrap() }
+        async move { ledger.make_folder_once(realm, &path, Some(asked), now).await.unwrap() }
     };
     let first = once(&fixture, "1", "request");
     let made = make("/a/b", &first).await.unwrap();

@@ -207,9 +207,9 @@ pub(crate) async fn unfinished_uploads_are_bounded_in_number(fixture: Fixture) {
 pub(crate) async fn an_upload_is_begun_once(fixture: Fixture) {
     let realm = fixture.realm().await;
     let first = once(&fixture, "1", "request");
-    let begin = |asked: &Option<Once>| {
+    let begin = |asked: &Once| {
         let new = fixture.new_upload("/a", 1);
-        fixture.ledger.begin_upload(&realm, new, asked.clone())
+        fixture.ledger.begin_upload(&realm, new, Some(asked.clone()))
     };
     let begun = begin(&first).await.unwrap().unwrap();
     let repeated = BeginRefusal::Repeated(Repeat::Of(begun.id.into()));

@@ -1,7 +1,6 @@
 //! `POST /delenda/v1/deletions`.
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,11 +13,13 @@ use crate::deletion::items;
 use crate::deletion::record::Declined;
 use crate::deletion::request::{DeleteRequest, Door};
 use crate::domain::id::DeletionId;
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Caller, Realm, Scope};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json::{self, BodyLimits};
+use crate::http::idempotency::Posted;
+use crate::http::json;
 use crate::http::native::Native;
 use crate::http::state::Service;
 
@@ -36,6 +37,7 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
     tag = "deletions",
     request_body = NewDeletion,
     params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeats harmless"),
         ("Prefer" = Option<String>, Header, description = "`respond-async`, `wait=N` (seconds)"),
     ),
     responses(
@@ -60,8 +62,13 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
             status = 409, description = "Nothing was deleted, for several reasons",
             body = Refused, content_type = "application/problem+json",
         ),
+        (
+            status = 412, description = "Nothing was deleted: a version is another",
+            body = Refused, content_type = "application/problem+json",
+        ),
         (status = 413, description = "The request is too large"),
         (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "Another request was made with this idempotency key"),
         (
             status = 423, description = "Nothing was deleted: something is locked",
             body = Refused, content_type = "application/problem+json",
@@ -71,40 +78,47 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
 pub(super) async fn create(
     State(service): State<Service>,
     authenticated: Authenticated<Native>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, DialectError<Native>> {
     authenticated.query.only(&["organization"])?;
-    let limits =
-        BodyLimits { bytes_max: REQUEST_BYTES_MAX, idle_max: service.settings.body_idle_max };
-    let new: Option<NewDeletion> = json::read(&headers, body, limits).await?;
-    let asked = new.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?.read()?;
+    let caller = &authenticated.caller;
+    let posted =
+        Posted::<NewDeletion>::read(&service, caller.key, request, REQUEST_BYTES_MAX).await?;
+    let asked = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let asked = asked.read()?;
     authenticated.require(Scope::Delete)?;
     if asked.dry_run {
-        return Ok(preview(&service, &authenticated.caller, asked).await?);
+        return Ok(preview(&service, caller, asked).await?);
     }
     let selectors = asked.selectors.clone();
-    let request = request_of(&service, &authenticated.caller, asked);
-    match service.deleter.delete(request).await? {
-        Ok(committed) => Ok(commit(&service, &authenticated, committed.id, &headers).await?),
+    let request = request_of(&service, caller, asked, posted.once);
+    let id = match service.deleter.delete(request).await? {
+        Ok(committed) => committed.id,
+        Err(Declined::Repeated(Repeat::Of(made))) => DeletionId::from(made),
         Err(Declined::Refused(refused)) => {
-            Ok(refusal::render(&items::of_refusal(&selectors, &refused)))
+            return Ok(refusal::render(&items::of_refusal(&selectors, &refused)));
         }
-        Err(over_allowance @ Declined::OverAllowance(_)) => {
-            Err(service.declined(over_allowance).into())
+        Err(declined @ (Declined::OverAllowance(_) | Declined::Repeated(Repeat::OtherRequest))) => {
+            return Err(service.declined(declined).into());
         }
-    }
+    };
+    Ok(answer(&service, &authenticated, id, &posted.headers).await?)
 }
 
-fn request_of(service: &Service, caller: &Caller, asked: Asked) -> DeleteRequest {
-    let Asked { selectors, missing, locked, dry_run: _ } = asked;
+fn request_of(
+    service: &Service,
+    caller: &Caller,
+    asked: Asked,
+    once: Option<Once>,
+) -> DeleteRequest {
+    let Asked { selectors, preconditions, atomicity, missing, locked, dry_run: _ } = asked;
     let request = service.delete_request(caller, Door::Native, selectors);
-    DeleteRequest { missing, locked, ..request }
+    DeleteRequest { preconditions, atomicity, missing, locked, once, ..request }
 }
 
 async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Response, ApiError> {
     let selectors = asked.selectors.clone();
-    match service.deleter.preview(request_of(service, caller, asked)).await? {
+    match service.deleter.preview(request_of(service, caller, asked, None)).await? {
         Ok(plan) => {
             let items = items::of_outcomes(&selectors, &plan.outcomes);
             let answer = DryRunAnswer {
@@ -120,7 +134,7 @@ async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Res
 }
 
 /// The answer to a request that is committed, after the wait that the client prefers.
-async fn commit(
+async fn answer(
     service: &Service,
     authenticated: &Authenticated<Native>,
     id: DeletionId,

@@ -67,7 +67,7 @@ pub(super) struct ItemAnswer {
     #[schema(nullable = false)]
     id: Option<String>,
     /// `deleted`, `partly` (something locked stayed), `locked`, `missing`, `forbidden` (not the
-    /// key's to see), `within` (another item took it) or `joined` (an earlier deletion took it).
+    /// key's to see), `precondition_failed`, `within` (another item took it) or `joined` (an earlier deletion took it).
     outcome: &'static str,
     /// Files that went.
     files: u64,
@@ -159,7 +159,12 @@ impl From<&Item> for ItemAnswer {
         match item.fate {
             Fate::Within(other) => within = Some(other),
             Fate::Joined(earlier) => deletion = Some(earlier.to_string()),
-            Fate::Deleted | Fate::Partly | Fate::Locked | Fate::Missing | Fate::Forbidden => {}
+            Fate::Deleted
+            | Fate::Partly
+            | Fate::Locked
+            | Fate::Missing
+            | Fate::Forbidden
+            | Fate::PreconditionFailed => {}
         }
         Self {
             index: item.index,
@@ -178,8 +183,16 @@ impl From<&Item> for ItemAnswer {
 }
 
 /// The words for outcomes, as a query may ask for them.
-pub(super) const OUTCOMES: [&str; 7] =
-    ["deleted", "partly", "locked", "missing", "forbidden", "within", "joined"];
+pub(super) const OUTCOMES: [&str; 8] = [
+    "deleted",
+    "partly",
+    "locked",
+    "missing",
+    "forbidden",
+    "precondition_failed",
+    "within",
+    "joined",
+];
 
 /// The word for what became of an item.
 pub(super) const fn outcome_word(fate: Fate) -> &'static str {
@@ -189,7 +202,8 @@ pub(super) const fn outcome_word(fate: Fate) -> &'static str {
         Fate::Locked => OUTCOMES[2],
         Fate::Missing => OUTCOMES[3],
         Fate::Forbidden => OUTCOMES[4],
-        Fate::Within(_) => OUTCOMES[5],
-        Fate::Joined(_) => OUTCOMES[6],
+        Fate::PreconditionFailed => OUTCOMES[5],
+        Fate::Within(_) => OUTCOMES[6],
+        Fate::Joined(_) => OUTCOMES[7],
     }
 }

@@ -22,9 +22,9 @@ use crate::http::state::Service;
 #[schema(as = AuditTrail)]
 pub(super) struct Page {
     entries: Vec<Entry>,
-    /// The cursor of the next page; `null` at the end of the trail. A page may be shorter than it
+    /// Where the next page begins; `null` at the end of the trail. A page may be shorter than it
     /// could be, also empty, where much had to be passed over.
-    next: Option<String>,
+    cursor: Option<String>,
 }
 
 /// Who deleted what, when, and through which door.
@@ -82,9 +82,9 @@ pub(super) async fn audit(
 ) -> Result<Response, DialectError<Native>> {
     const ROUTE: &str = "/delenda/v1/audit";
     let may = |authenticated: &Authenticated<Native>| authenticated.require(Scope::Admin);
-    let (page, next) = page_of(&service, &authenticated, ROUTE, may).await?;
+    let (page, cursor) = page_of(&service, &authenticated, ROUTE, may).await?;
     let entries = page.records.iter().map(Entry::from).collect();
-    Ok(json::answer(StatusCode::OK, &Page { entries, next }))
+    Ok(json::answer(StatusCode::OK, &Page { entries, cursor }))
 }
 
 impl From<&DeletionRecord> for Entry {

@@ -5,8 +5,6 @@
 //! any time, and is told what it has not seen. A client that reads slowly misses the events in
 //! between and never the last one.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -28,16 +26,8 @@ use crate::http::error::ApiError;
 use crate::http::native::{Native, problem};
 use crate::http::segment::Segment;
 use crate::http::state::Service;
-use crate::http::streams::{OpenStream, STREAMS_PER_ORGANIZATION_MAX};
+use crate::http::streams::{OpenStream, Rhythm, STREAMS_PER_ORGANIZATION_MAX};
 
-/// The least time between two events.
-const EVENT_INTERVAL_MIN: Duration = Duration::from_millis(250);
-/// How often a comment tells that the stream is alive, where nothing else does.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// How often it is looked whether the key still works.
-const KEY_LOOK_INTERVAL: Duration = Duration::from_secs(30);
-/// How long a stream lasts at most. Whoever wants more comes back with the last event's id.
-const STREAM_DURATION_MAX: Duration = Duration::from_hours(1);
 /// How long a client waits before it comes back, in milliseconds.
 const RETRY_MILLIS: u32 = 2000;
 /// When a client may try again that has too many streams: some may have ended by then.
@@ -139,6 +129,7 @@ struct Teller {
     open: OpenStream,
     /// The id of the last event that the client has.
     told: Option<u64>,
+    rhythm: Rhythm,
     began: bool,
     ended: bool,
     quiet_until: Instant,
@@ -154,19 +145,20 @@ impl Teller {
         open: OpenStream,
         told: Option<u64>,
     ) -> Self {
-        let now = Instant::now();
+        let (now, rhythm) = (Instant::now(), service.settings.rhythm);
         Self {
             service,
             caller,
             following,
             open,
             told,
+            rhythm,
             began: false,
             ended: false,
             quiet_until: now,
-            keep_alive_at: now + KEEP_ALIVE_INTERVAL,
-            key_look_at: now + KEY_LOOK_INTERVAL,
-            ends_at: now + STREAM_DURATION_MAX,
+            keep_alive_at: now + rhythm.keep_alive_interval,
+            key_look_at: now + rhythm.key_look_interval,
+            ends_at: now + rhythm.duration_max,
         }
     }
 
@@ -193,10 +185,10 @@ impl Teller {
                     if !key_works(&self.service, &self.caller).await {
                         return None;
                     }
-                    self.key_look_at = Instant::now() + KEY_LOOK_INTERVAL;
+                    self.key_look_at = Instant::now() + self.rhythm.key_look_interval;
                 }
                 () = sleep_until(self.keep_alive_at) => {
-                    self.keep_alive_at = Instant::now() + KEEP_ALIVE_INTERVAL;
+                    self.keep_alive_at = Instant::now() + self.rhythm.keep_alive_interval;
                     return Some(Bytes::from_static(b": still there\n\n"));
                 }
                 is_followed = changed => {
@@ -219,8 +211,8 @@ impl Teller {
         self.told = Some(id);
         self.ended = progress.is_settled();
         let now = Instant::now();
-        (self.quiet_until, self.keep_alive_at) =
-            (now + EVENT_INTERVAL_MIN, now + KEEP_ALIVE_INTERVAL);
+        self.quiet_until = now + self.rhythm.event_interval_min;
+        self.keep_alive_at = now + self.rhythm.keep_alive_interval;
         Some(rendered(id, &progress))
     }
 }

@@ -24,9 +24,9 @@ use crate::ledger::DeletionPage;
 #[schema(as = Deletions)]
 pub(super) struct Page {
     deletions: Vec<DeletionAnswer>,
-    /// The cursor of the next page; `null` at the end of the list. A page may be shorter than it
+    /// Where the next page begins; `null` at the end of the list. A page may be shorter than it
     /// could be, also empty, where much had to be passed over.
-    next: Option<String>,
+    cursor: Option<String>,
 }
 
 /// A page of items.
@@ -34,8 +34,8 @@ pub(super) struct Page {
 #[schema(as = DeletionItems)]
 pub(super) struct Items {
     items: Vec<ItemAnswer>,
-    /// The cursor of the next page; `null` at the end of the list.
-    next: Option<String>,
+    /// Where the next page begins; `null` at the end of the list.
+    cursor: Option<String>,
 }
 
 /// Lists deletions, the latest first
@@ -63,9 +63,9 @@ pub(super) async fn deletions(
     authenticated: Authenticated<Native>,
 ) -> Result<Response, DialectError<Native>> {
     const ROUTE: &str = "/delenda/v1/deletions";
-    let (page, next) = page_of(&service, &authenticated, ROUTE, may_see).await?;
+    let (page, cursor) = page_of(&service, &authenticated, ROUTE, may_see).await?;
     let deletions = page.records.iter().map(DeletionAnswer::from).collect();
-    Ok(json::answer(StatusCode::OK, &Page { deletions, next }))
+    Ok(json::answer(StatusCode::OK, &Page { deletions, cursor }))
 }
 
 /// A page of the list behind a route, with the cursor of the next one.
@@ -143,9 +143,9 @@ pub(super) async fn items(
     let all = service.ledger.deletion_items(realm, named(&id)?).await?;
     let all = all.ok_or(ApiError::NotFound)?;
     let (page, next) = cut(&all, outcome, (begin, usize::try_from(asked.limit).unwrap_or(1)));
-    let next = next.map(|index| list.cursor(&service.signer, &index.to_be_bytes()));
+    let cursor = next.map(|index| list.cursor(&service.signer, &index.to_be_bytes()));
     let items = page.into_iter().map(ItemAnswer::from).collect();
-    Ok(json::answer(StatusCode::OK, &Items { items, next }))
+    Ok(json::answer(StatusCode::OK, &Items { items, cursor }))
 }
 
 fn outcome_of(authenticated: &Authenticated<Native>) -> Result<Option<&str>, ApiError> {

@@ -43,6 +43,8 @@ fn status_of(items: &[Item]) -> StatusCode {
         StatusCode::FORBIDDEN
     } else if all(Fate::Locked) {
         StatusCode::LOCKED
+    } else if all(Fate::PreconditionFailed) {
+        StatusCode::PRECONDITION_FAILED
     } else {
         StatusCode::CONFLICT
     }
@@ -68,6 +70,7 @@ mod tests {
             (&[Fate::Missing, Fate::Missing][..], 404),
             (&[Fate::Locked], 423),
             (&[Fate::Forbidden], 403),
+            (&[Fate::PreconditionFailed], 412),
             (&[Fate::Missing, Fate::Locked], 409),
             (&[Fate::Missing, Fate::Forbidden], 409),
             (&[], 409),

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use crate::deletion::request::{LockedPolicy, MissingPolicy, SELECTORS_MAX, Selector};
-use crate::domain::id::{CommandId, EntryId};
+use crate::deletion::request::{
+    Atomicity, LockedPolicy, MissingPolicy, Precondition, SELECTORS_MAX, Selector,
+};
+use crate::domain::id::{BlobId, CommandId, EntryId};
 use crate::domain::path::EntryPath;
 use crate::http::error::ApiError;
 
@@ -14,14 +16,14 @@ use crate::http::error::ApiError;
 #[serde(deny_unknown_fields)]
 #[schema(as = NewDeletion)]
 pub(super) struct NewDeletion {
-    /// Files, by their ids.
+    /// Files, or folders with all below them, by their ids.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
-    ids: Option<Vec<String>>,
+    ids: Option<Vec<ById>>,
     /// Files, or folders with all below them, by their paths.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
-    paths: Option<Vec<String>>,
+    paths: Option<Vec<ByPath>>,
     /// Commands, all of whose outputs are to go.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
@@ -43,6 +45,42 @@ pub(super) struct NewDeletion {
     /// Decide and tell, and delete nothing.
     #[serde(default)]
     dry_run: bool,
+}
+
+/// An id by itself; or with the `ETag` of the one version that may go.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected an id, or an object with 'id' and 'if_match'")]
+#[schema(as = EntryById)]
+enum ById {
+    Id(String),
+    Version(VersionById),
+}
+
+/// A file by its id, if its version is still this one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VersionById {
+    id: String,
+    /// An `ETag` as an answer gave it, with its quotes.
+    if_match: String,
+}
+
+/// A path by itself; or with the `ETag` of the one version that may go.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected a path, or an object with 'path' and 'if_match'")]
+#[schema(as = EntryByPath)]
+enum ByPath {
+    Path(String),
+    Version(VersionByPath),
+}
+
+/// A file by its path, if its version is still this one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VersionByPath {
+    path: String,
+    /// An `ETag` as an answer gave it, with its quotes.
+    if_match: String,
 }
 
 /// A member that may be left out; where it is there, it is no `null`.
@@ -74,6 +112,8 @@ enum Locked {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) selectors: Vec<Selector>,
+    pub(super) preconditions: Vec<Precondition>,
+    pub(super) atomicity: Atomicity,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
     pub(super) dry_run: bool,
@@ -84,7 +124,13 @@ impl NewDeletion {
     pub(super) fn read(self) -> Result<Asked, ApiError> {
         let (missing, locked) = self.policies()?;
         let dry_run = self.dry_run;
-        Ok(Asked { selectors: self.selectors()?, missing, locked, dry_run })
+        let atomicity = match self.atomic {
+            true => Atomicity::AllOrNone,
+            false => Atomicity::BestEffort,
+        };
+        self.check_lists()?;
+        let (selectors, preconditions) = self.selectors()?;
+        Ok(Asked { selectors, preconditions, atomicity, missing, locked, dry_run })
     }
 
     fn policies(&self) -> Result<(MissingPolicy, LockedPolicy), ApiError> {
@@ -105,34 +151,56 @@ impl NewDeletion {
         Ok((missing, locked))
     }
 
-    fn selectors(self) -> Result<Vec<Selector>, ApiError> {
-        let lists = [("ids", &self.ids), ("paths", &self.paths), ("commands", &self.commands)];
-        let empty = lists.iter().find(|(_, list)| list.as_ref().is_some_and(Vec::is_empty));
-        if let Some((name, _)) = empty {
+    /// Something is selected, no list is empty, and there are not too many.
+    fn check_lists(&self) -> Result<(), ApiError> {
+        let lists = [
+            ("ids", self.ids.as_ref().map(Vec::len)),
+            ("paths", self.paths.as_ref().map(Vec::len)),
+            ("commands", self.commands.as_ref().map(Vec::len)),
+        ];
+        if let Some((name, _)) = lists.iter().find(|(_, length)| *length == Some(0)) {
             return Err(invalid(&format!("'{name}' must not be empty")));
         }
-        let count: usize = lists.iter().filter_map(|(_, list)| list.as_ref()).map(Vec::len).sum();
-        if count == 0 {
-            return Err(invalid("nothing is selected: 'ids', 'paths' or 'commands' is needed"));
+        match lists.iter().filter_map(|(_, length)| *length).sum() {
+            0 => Err(invalid("nothing is selected: 'ids', 'paths' or 'commands' is needed")),
+            1..=SELECTORS_MAX => Ok(()),
+            _more => Err(invalid(&format!("at most {SELECTORS_MAX} things can be selected"))),
         }
-        if count > SELECTORS_MAX {
-            return Err(invalid(&format!("at most {SELECTORS_MAX} things can be selected")));
+    }
+
+    fn selectors(self) -> Result<(Vec<Selector>, Vec<Precondition>), ApiError> {
+        let (mut selectors, mut preconditions) = (Vec::new(), Vec::new());
+        for by_id in self.ids.into_iter().flatten() {
+            let (id, tag) = match by_id {
+                ById::Id(id) => (id, None),
+                ById::Version(VersionById { id, if_match }) => (id, Some(if_match)),
+            };
+            preconditions.extend(tag.map(|tag| precondition(selectors.len(), &tag)));
+            selectors.push(EntryId::parse(&id).map_or(Selector::Unmatchable, Selector::Entry));
         }
-        let ids = self.ids.into_iter().flatten();
-        let ids = ids.map(|id| EntryId::parse(&id).map_or(Selector::Unmatchable, Selector::File));
-        let mut selectors: Vec<Selector> = ids.collect();
-        for (index, path) in self.paths.into_iter().flatten().enumerate() {
-            selectors.push(by_path(index, &path)?);
+        for (index, by_path) in self.paths.into_iter().flatten().enumerate() {
+            let (path, tag) = match by_path {
+                ByPath::Path(path) => (path, None),
+                ByPath::Version(VersionByPath { path, if_match }) => (path, Some(if_match)),
+            };
+            preconditions.extend(tag.map(|tag| precondition(selectors.len(), &tag)));
+            selectors.push(at_path(index, &path)?);
         }
         let commands = self.commands.into_iter().flatten();
         let outputs =
             |id: String| CommandId::parse(&id).map_or(Selector::Unmatchable, Selector::Outputs);
         selectors.extend(commands.map(outputs));
-        Ok(selectors)
+        Ok((selectors, preconditions))
     }
 }
 
-fn by_path(index: usize, path: &str) -> Result<Selector, ApiError> {
+/// A tag that is none of ours names no version: nothing meets it.
+fn precondition(selector: usize, tag: &str) -> Precondition {
+    let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    Precondition { selector, versions: tag.and_then(BlobId::parse).into_iter().collect() }
+}
+
+fn at_path(index: usize, path: &str) -> Result<Selector, ApiError> {
     match EntryPath::parse_written(path) {
         Ok(written) if written.path.is_root() => Err(invalid("'/' cannot be deleted")),
         Ok(written) => Ok(Selector::Path(written)),
@@ -157,7 +225,7 @@ mod tests {
             other => panic!("unexpected {other:?}"),
         })?;
         let shown = |selector: &Selector| match selector {
-            Selector::File(id) => format!("id {id}"),
+            Selector::File(id) | Selector::Entry(id) => format!("id {id}"),
             Selector::Path(path) if path.says_folder => format!("{}/", path.path),
             Selector::Path(path) => path.path.to_string(),
             Selector::Outputs(id) => format!("command {id}"),
@@ -180,8 +248,25 @@ mod tests {
     }
 
     #[test]
+    fn a_precondition_belongs_to_its_selector_and_names_a_version_or_none() {
+        let body = format!(
+            "{{\"paths\":[\"/a\",{{\"path\":\"/b\",\"if_match\":\"\\\"{ID}\\\"\"}}],\
+             \"ids\":[{{\"id\":\"{ID}\",\"if_match\":\"W/\\\"{ID}\\\"\"}}]}}"
+        );
+        let asked = parse::<NewDeletion>(body.as_bytes()).and_then(NewDeletion::read).unwrap();
+        let versions = vec![BlobId::parse(ID).unwrap()];
+        let expected = [
+            Precondition { selector: 0, versions: Vec::new() },
+            Precondition { selector: 2, versions },
+        ];
+        assert_eq!(asked.preconditions, expected);
+        assert_eq!(asked.atomicity, Atomicity::AllOrNone);
+    }
+
+    #[test]
     fn policies_follow_from_atomic_where_they_are_not_given() {
         for (given, expected) in [
+            ("\"atomic\":true,\"dry_run\":false,", "(Refuse, Refuse, false)"),
             ("", "(Refuse, Refuse, false)"),
             ("\"atomic\":true,", "(Refuse, Refuse, false)"),
             ("\"atomic\":false,", "(Count, Skip, false)"),
@@ -229,6 +314,12 @@ mod tests {
             "{\"paths\":[\"/a//b\"]}",
             "{\"paths\":[\"/a\\u0000\"]}",
             "{\"dry_run\":true}",
+            "{\"ids\":[{\"id\":\"x\"}]}",
+            "{\"ids\":[{\"path\":\"/a\",\"if_match\":\"x\"}]}",
+            "{\"paths\":[{\"path\":\"/a\",\"if_match\":null}]}",
+            "{\"paths\":[{\"path\":\"/a\",\"if_match\":\"x\",\"if_match\":\"y\"}]}",
+            "{\"paths\":[{\"path\":\"/a\",\"if_match\":\"x\",\"version\":1}]}",
+            "{\"commands\":[{\"id\":\"x\",\"if_match\":\"x\"}]}",
         ] {
             assert!(check(body).is_err(), "{body}");
         }

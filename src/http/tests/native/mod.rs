@@ -1,9 +1,14 @@
 //! The native API: commands, outputs, usage, and its problem documents.
 
 mod commands;
+mod deletion_events;
+mod deletion_lists;
+mod deletions;
 mod entries;
 mod files;
 mod idempotency;
+mod keys;
+mod organizations;
 mod uploads;
 
 use std::sync::Arc;
@@ -28,6 +33,12 @@ async fn put(app: &TestApp, target: &str, headers: &[(&str, &str)], body: &str) 
     let mut all = vec![("authorization", bearer.as_str())];
     all.extend_from_slice(headers);
     app.call(Method::PUT, target, &all, body.to_owned()).await
+}
+
+/// Sends a request with this key.
+async fn ask(app: &TestApp, key: &str, (method, target): (Method, &str), body: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    app.call(method, target, &[("authorization", &bearer)], body.to_owned()).await
 }
 
 /// Status and document of an error.

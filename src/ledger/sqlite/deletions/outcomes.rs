@@ -37,6 +37,7 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
             push_number(other.into(), packed);
         }
         Fate::Joined(deletion) => push_identity(6, deletion.as_bytes(), packed),
+        Fate::PreconditionFailed => packed.push(7),
     }
     if has_locked(item.fate) {
         push_number(item.locked_count, packed);
@@ -51,9 +52,12 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
 const fn has_locked(fate: Fate) -> bool {
     match fate {
         Fate::Partly | Fate::Locked => true,
-        Fate::Deleted | Fate::Missing | Fate::Forbidden | Fate::Within(_) | Fate::Joined(_) => {
-            false
-        }
+        Fate::Deleted
+        | Fate::Missing
+        | Fate::Forbidden
+        | Fate::PreconditionFailed
+        | Fate::Within(_)
+        | Fate::Joined(_) => false,
     }
 }
 
@@ -114,6 +118,7 @@ impl Rest<'_> {
             4 => Fate::Forbidden,
             5 => Fate::Within(u32::try_from(self.number()?).ok()?),
             6 => Fate::Joined(DeletionId::from_bytes(self.identity()?)),
+            7 => Fate::PreconditionFailed,
             _ => return None,
         };
         let (mut locked, mut locked_count) = (Vec::new(), 0);
@@ -181,6 +186,7 @@ mod tests {
             Just(Fate::Locked),
             Just(Fate::Missing),
             Just(Fate::Forbidden),
+            Just(Fate::PreconditionFailed),
             any::<u32>().prop_map(Fate::Within),
             any::<[u8; 16]>().prop_map(|id| Fate::Joined(DeletionId::from_bytes(id))),
         ]

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::super::rows::{corrupt, failed, read_json, signed, unsigned};
 use super::super::writer::WriteTx;
 use super::outcomes;
-use crate::deletion::items;
+use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{Counts, DeletionRecord, DeletionState, Outcome};
 use crate::deletion::request::{DeleteRequest, Door};
@@ -29,6 +29,7 @@ pub(super) fn write(
     trees: u64,
 ) -> Result<(), LedgerError> {
     let settled_at = (trees == 0 && plan.files.is_empty()).then_some(request.at);
+    let items = items::of_outcomes(&request.selectors, &plan.outcomes);
     let skipped = skipped(plan);
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
@@ -50,8 +51,8 @@ pub(super) fn write(
             signed(plan.counts.bytes),
             signed(plan.counts.folders),
             signed(plan.missing),
-            outcomes::pack(&items::of_outcomes(&request.selectors, &plan.outcomes)),
-            files(plan),
+            outcomes::pack(&items),
+            files(plan, &items),
             skipped,
             signed(trees),
             settled_at
@@ -61,17 +62,9 @@ pub(super) fn write(
 }
 
 /// Identity and size of each single file, where the items do not tell of each of them already.
-fn files(plan: &Plan) -> Option<Vec<u8>> {
-    let is_single = |outcome: &&Outcome| match outcome {
-        Outcome::Deleted { files, .. } => files.len() == 1,
-        Outcome::Partly { .. }
-        | Outcome::Locked(_)
-        | Outcome::Missing
-        | Outcome::Within(_)
-        | Outcome::Joined(_) => false,
-    };
-    let singles = plan.outcomes.iter().filter(is_single).count();
-    if plan.files.len() == singles || plan.files.len() > FILES_MAX {
+fn files(plan: &Plan, items: &[Item]) -> Option<Vec<u8>> {
+    let told = items.iter().filter(|item| item.tells_its_file()).count();
+    if plan.files.len() == told || plan.files.len() > FILES_MAX {
         return None;
     }
     let mut packed = Vec::with_capacity(plan.files.len() * 24);

@@ -98,7 +98,8 @@ pub(super) const TOO_MANY_STREAMS: Kind = Kind {
 pub(super) fn plain(kind: Kind, detail: &str) -> Response {
     let Kind { r#type, title, status } = kind;
     let detail = Some(Cow::Borrowed(detail));
-    let problem = Problem { r#type, title, status: status.as_u16(), detail, locked: None };
+    let problem =
+        Problem { r#type, title, status: status.as_u16(), detail, locked: None, failing: None };
     json::render(status, "application/problem+json", &problem)
 }
 

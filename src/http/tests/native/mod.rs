@@ -44,13 +44,14 @@ async fn ask(app: &TestApp, key: &str, (method, target): (Method, &str), body: &
 /// Status and document of an error.
 fn problem(answer: &Answer) -> (u16, Value) {
     assert_eq!(answer.header("content-type"), "application/problem+json");
-    (answer.status.as_u16(), answer.json())
+    let (status, document) = (answer.status.as_u16(), answer.json());
+    assert_eq!(document["status"], status, "{document}");
+    (status, document)
 }
 
 /// Status and type of an error.
-fn refusal(answer: &Answer) -> (u16, String) {
+fn kind_of(answer: &Answer) -> (u16, String) {
     let (status, document) = problem(answer);
-    assert_eq!(document["status"], status, "{document}");
     (status, document["type"].as_str().unwrap().to_owned())
 }
 

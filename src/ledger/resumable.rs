@@ -23,7 +23,8 @@ pub const PARTIAL_UPLOADS_MAX: u64 = 256;
 #[async_trait]
 pub trait ResumableLedger: Send + Sync {
     /// Records an upload, with an intent for its bytes that lasts as long, or tells what is known of
-    /// it where it was to be begun once. Whether there is room for the bytes is not asked here.
+    /// it where it was to be begun once. The plan is asked for all of its bytes, and again when it is
+    /// finished.
     async fn begin_upload(
         &self,
         realm: &Realm,
@@ -114,16 +115,14 @@ impl NewUpload {
 }
 
 /// Why an upload was not begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BeginRefusal {
     /// It was asked for before, under the same idempotency key.
     Repeated(Repeat),
-    /// The path is not the caller's to see.
-    OutsidePrefix,
     /// The organization has [`PARTIAL_UPLOADS_MAX`] unfinished ones.
     TooMany,
-    /// The disk's reserve is spent: what is left is for deleting.
-    ReserveSpent,
+    /// There is no room for it, or the path is not the caller's to see.
+    Refused(UploadRefusal),
 }
 
 /// Why an upload did not become a version.

@@ -106,7 +106,7 @@ pub(crate) async fn an_upload_in_pieces_is_seen_where_its_path_is(fixture: Fixtu
         let new = fixture.new_upload("/a/b", 1);
         if other != &stranger {
             let refused = fixture.ledger.begin_upload(other, new, None).await.unwrap();
-            assert_eq!(refused, Err(BeginRefusal::OutsidePrefix));
+            assert_eq!(refused, Err(BeginRefusal::Refused(UploadRefusal::OutsidePrefix)));
         }
     }
     assert_eq!(fixture.partial(&realm, upload.id).await, Some(upload));

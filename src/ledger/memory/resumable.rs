@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use super::{MemoryLedger, State};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{NewVersion, Origin, Stored};
+use crate::domain::entry::{NewVersion, Origin, Stored, UploadRefusal};
 use crate::domain::id::UploadId;
 use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::overwrite::Overwrite;
+use crate::domain::plans::Incoming;
 use crate::domain::upload::PartialUpload;
 use crate::ledger::LedgerError;
 use crate::ledger::resumable::{
@@ -27,8 +28,14 @@ impl State {
             return Err(BeginRefusal::Repeated(repeat));
         }
         if !realm.sees(&new.path) {
-            return Err(BeginRefusal::OutsidePrefix);
+            return Err(BeginRefusal::Refused(UploadRefusal::OutsidePrefix));
         }
+        let incoming = Incoming {
+            bytes: new.length,
+            content_type: &new.attributes.content_type,
+            replaces: self.replaced(realm.organization, &new.path),
+        };
+        self.admit(realm.organization, &incoming).map_err(BeginRefusal::Refused)?;
         let uploads = self.holdings(realm.organization).uploads.values();
         let unfinished =
             |upload: &&PartialUpload| upload.file.is_none() && upload.expires_at > new.at;

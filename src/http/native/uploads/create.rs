@@ -1,6 +1,5 @@
 //! What of the protocol is spoken, and how an upload begins.
 
-use axum::body::BodyDataStream;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -24,7 +23,7 @@ use crate::http::error::ApiError;
 use crate::http::idempotency::once;
 use crate::http::json::check_encoding;
 use crate::http::state::Service;
-use crate::uploads::{BeginError, PartialRequest, Piece, Progress, Proof};
+use crate::uploads::{BeginError, PartialRequest, Piece, Proof};
 
 /// Tells what of tus is spoken
 #[utoipa::path(
@@ -85,7 +84,7 @@ pub(super) async fn create(
     let once = once(&service, authenticated.caller.key, &head, &first.asked())?;
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
-    let sends_piece = first.sends_piece;
+    let (sends_piece, is_found_again) = (first.sends_piece, once.is_some());
     let upload = match service.uploader.begin_partial(realm, first.request, once).await {
         Err(BeginError::Repeated(Repeat::Of(made))) => {
             let before = service.uploader.partial(realm, UploadId::from(made)).await?;
@@ -97,7 +96,11 @@ pub(super) async fn create(
     headers::insert(&mut response, LOCATION, &format!("/delenda/v1/uploads/{}", upload.id));
     if sends_piece || upload.length == 0 {
         let piece = Piece { offset: 0, body: body.into_data_stream(), proof: first.proof };
-        let progress = append_first(&service, realm, &upload, piece).await?;
+        let appended = service.uploader.append(realm, upload.id, piece).await;
+        if appended.is_err() && !is_found_again {
+            end(&service, realm, &upload).await;
+        }
+        let progress = appended?;
         headers::write_offset(&mut response, progress.received);
         headers::write_expiry(&mut response, progress.expires_at);
         if let Some(file) = &progress.file {
@@ -161,19 +164,10 @@ impl First {
     }
 }
 
-/// Takes the piece that came with the beginning. Where that fails, nobody learns where the upload
-/// is: so it ends.
-async fn append_first(
-    service: &Service,
-    realm: &Realm,
-    upload: &PartialUpload,
-    piece: Piece<BodyDataStream>,
-) -> Result<Progress, ApiError> {
-    let appended = service.uploader.append(realm, upload.id, piece).await;
-    if appended.is_err()
-        && let Err(error) = service.uploader.give_up(realm, upload.id).await
-    {
+/// Gives an upload up whose first piece failed together with its beginning. Nobody learns where it
+/// is, but for whoever has an idempotency key to ask with.
+async fn end(service: &Service, realm: &Realm, upload: &PartialUpload) {
+    if let Err(error) = service.uploader.give_up(realm, upload.id).await {
         tracing::warn!(%error, "an upload that failed at its beginning waits for the sweep");
     }
-    Ok(appended?)
 }

@@ -388,5 +388,14 @@ async fn an_upload_is_begun_once_however_often_it_is_asked_for() {
     assert_eq!(kind_of(&other), (422, "/problems/idempotency-mismatch".to_owned()));
     ask(&native, (Method::DELETE, &target), &[], "").await;
     assert_eq!(kind_of(&create(&native, "/a", "4", &once).await).0, 404);
+    // One whose first piece broke off is found again by its key.
+    let said = metadata(&[("path", "/b")]);
+    let own = [("upload-length", "4"), ("upload-metadata", said.as_str()), PIECE];
+    let own = [&own[..], &[("idempotency-key", "three")]].concat();
+    let broke = ask(&native, (Method::POST, UPLOADS), &own, broken("01")).await;
+    assert_eq!(kind_of(&broke).0, 400);
+    let again = ask(&native, (Method::POST, UPLOADS), &own, "0123").await;
+    assert_eq!((again.status.as_u16(), again.header("upload-offset")), (201, "2"));
+    assert_eq!(patch(&native, again.header("location"), 2, "23").await.status, 204);
     assert_eq!(create(&native, "/a", "4", &[("idempotency-key", "two")]).await.status, 201);
 }

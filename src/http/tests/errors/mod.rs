@@ -241,6 +241,7 @@ async fn every_kind_of_error_in_the_shape_of_templated() {
         412 {"error":"The precondition does not hold"}
         403 {"error":"Only an operator key may do this"}
         422 {"error":"Another request was made with the same idempotency key"}
+        460 {"error":"The body is not what its checksum says"}
     "#]]).await;
 }
 

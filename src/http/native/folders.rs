@@ -19,6 +19,7 @@ use crate::http::error::ApiError;
 use crate::http::idempotency::Posted;
 use crate::http::state::Service;
 use crate::ledger::tree::TreeRefusal;
+use crate::ledger::{FolderRefusal, Walked};
 
 /// Bytes of a body at most: a path with every letter written as an escape.
 const BODY_BYTES_MAX: u64 = 16_384;
@@ -42,6 +43,7 @@ struct NewFolder {
     responses(
         (status = 200, description = "The folder, which was there", body = EntryAnswer),
         (status = 201, description = "The folder", body = EntryAnswer),
+        (status = 404, description = "It was made by this idempotency key, and is gone"),
         (status = 409, description = "A file is there, or where a folder above would have to be"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
@@ -60,19 +62,27 @@ pub(super) async fn make(
     let written = EntryPath::parse_written(&wanted.path)?;
     authenticated.require(Scope::Write)?;
     let (realm, now) = (&caller.realm, service.clock.now());
-    let made = service.ledger.make_folder(realm, &written.path, posted.once, now).await?;
-    let (status, folder) = match made {
-        Ok(folder) => (StatusCode::CREATED, folder),
-        Err(TreeRefusal::Exists) => match service.ledger.entry_at(realm, &written).await? {
-            Some(Entry::Folder(folder)) => (StatusCode::OK, folder),
-            Some(Entry::File(_)) | None => return Err(ApiError::from(TreeRefusal::Exists).into()),
-        },
-        Err(TreeRefusal::Repeated(Repeat::Of(made))) => {
-            let found = service.ledger.entry(realm, EntryId::from(made)).await?;
-            let found = found.ok_or(ApiError::NotFound)?;
-            return Ok(EntryAnswer::of(&found.path, &found.entry).answer(StatusCode::CREATED));
+    let made = service.ledger.make_folder_once(realm, &written.path, posted.once, now).await?;
+    let (status, path, folder) = match made {
+        Ok(folder) => (StatusCode::CREATED, written.path, folder),
+        Err(FolderRefusal::Tree(TreeRefusal::Exists)) => {
+            let Some(Entry::Folder(folder)) = service.ledger.entry_at(realm, &written).await?
+            else {
+                return Err(ApiError::from(TreeRefusal::Exists).into());
+            };
+            (StatusCode::OK, written.path, folder)
         }
-        Err(refusal) => return Err(ApiError::from(refusal).into()),
+        Err(FolderRefusal::Repeated(Repeat::Of(made))) => {
+            let found = service.ledger.entry(realm, EntryId::from(made)).await?;
+            let Some(Walked { path, entry: Entry::Folder(folder) }) = found else {
+                return Err(ApiError::NotFound.into());
+            };
+            (StatusCode::CREATED, path, folder)
+        }
+        Err(FolderRefusal::Repeated(Repeat::OtherRequest)) => {
+            return Err(ApiError::IdempotencyMismatch.into());
+        }
+        Err(FolderRefusal::Tree(refusal)) => return Err(ApiError::from(refusal).into()),
     };
-    Ok(EntryAnswer::of_folder(&written.path, &folder).answer(status))
+    Ok(EntryAnswer::of_folder(&path, &folder).answer(status))
 }

@@ -87,9 +87,9 @@ async fn metrics_tell_of_requests_by_route_and_of_what_waits_and_name_nobody() {
         "delenda_purge_blobs_removed_total 1",
         "delenda_purge_lag_seconds_count 1",
         "delenda_ballast_spent 0",
-        "delenda_request_duration_seconds_count{route=\"/api/uploads/files/{fileId}\",\
+        "delenda_request_duration_seconds_count{route=\"/api/uploads/files/{file}\",\
          method=\"DELETE\",dialect=\"swiftia\",status=\"2xx\"} 1",
-        "delenda_request_duration_seconds_count{route=\"/api/uploads/files/{fileId}\",\
+        "delenda_request_duration_seconds_count{route=\"/api/uploads/files/{file}\",\
          method=\"DELETE\",dialect=\"swiftia\",status=\"4xx\"} 1",
         "delenda_request_duration_seconds_count{route=\"(none)\",method=\"(other)\",\
          dialect=\"native\",status=\"4xx\"} 1",

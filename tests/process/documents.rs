@@ -22,6 +22,10 @@ const TOKEN_SECONDS: u64 = 3600;
 /// Holds the server against the document that it serves for this dialect. `header` makes the
 /// header with which a request proves who asks.
 async fn hold(dialect: &str, header: impl AsyncFnOnce(&Client) -> String) {
+    hold_document(&format!("/openapi/{dialect}.json"), header).await;
+}
+
+async fn hold_document(document: &str, header: impl AsyncFnOnce(&Client) -> String) {
     let home = TempDir::new().unwrap();
     let server = Server::start_configured(&home.path().join("data"), CONFIGURATION);
     let member = server.member("documents");
@@ -29,13 +33,13 @@ async fn hold(dialect: &str, header: impl AsyncFnOnce(&Client) -> String) {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/schemathesis.toml");
     let run = Command::new(python())
         .args(["-m", "schemathesis.cli", "--config-file", config.to_str().unwrap(), "run"])
-        .arg(format!("{}/openapi/{dialect}.json", server.base()))
+        .arg(format!("{}{document}", server.base()))
         .args(["--no-color", "--header", &header(&member.client).await])
         .envs([("ORGANIZATION", &member.organization), ("COMMAND", &command)])
         .current_dir(home.path())
         .output();
     let run = run.unwrap_or_else(|error| panic!("{} is needed: {error}", python()));
-    assert!(run.status.success(), "{dialect}: {}{}", text(&run.stdout), text(&run.stderr));
+    assert!(run.status.success(), "{document}: {}{}", text(&run.stdout), text(&run.stderr));
     server.terminate();
 }
 
@@ -65,6 +69,11 @@ fn every_example_in_a_document_is_of_its_schema() {
     let run = run.unwrap_or_else(|error| panic!("{} is needed: {error}", python()));
     let printed = format!("{}{}", text(&run.stdout), text(&run.stderr));
     assert!(run.status.success() && printed.ends_with(" examples\n"), "{printed}");
+}
+
+#[tokio::test]
+async fn the_native_api_answers_as_its_document_says() {
+    hold_document("/openapi.json", bearer).await;
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ use super::error::ApiError;
 use super::query::Query;
 use super::state::Service;
 
+/// What the paths of resources begin with.
+const PREFIX: &str = "/delenda/v1";
+
 /// The native API.
 pub struct Native;
 

@@ -61,15 +61,14 @@ pub(super) fn not_ready(failing: &[&str]) -> Response {
 /// The problem document of an error.
 pub(super) fn render(error: &ApiError) -> Response {
     let Usual { status, title, detail } = Usual::of(error);
-    let mut problem =
-        Problem {
-            r#type: type_of(error),
-            title,
-            status: status.as_u16(),
-            detail,
-            locked: None,
-            failing: None,
-        };
+    let mut problem = Problem {
+        r#type: type_of(error),
+        title,
+        status: status.as_u16(),
+        detail,
+        locked: None,
+        failing: None,
+    };
     if let ApiError::Locked(paths) = error {
         problem.locked = Some(paths.iter().map(ToString::to_string).collect());
     }

@@ -77,6 +77,33 @@ async fn the_document_names_every_type_of_problem() {
     }
 }
 
+fn links_in<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+    for (name, member) in value.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "links" => found.extend(member.as_object().unwrap().values()),
+            _ => links_in(member, found),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_call_of_the_document_has_a_name_of_its_own() {
+    let app = TestApp::new().await;
+    let document = get(&app, "/openapi.json").await.json();
+    let calls =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
+    let names: Vec<&str> = calls.map(|(_, call)| call["operationId"].as_str().unwrap()).collect();
+    let apart: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(apart.len(), names.len());
+    assert!(apart.contains("put_commands_id_outputs_name"), "{apart:?}");
+    let mut links = Vec::new();
+    links_in(&document["paths"], &mut links);
+    assert!(!links.is_empty());
+    for link in links {
+        assert!(apart.contains(link["operationId"].as_str().unwrap()), "{link}");
+    }
+}
+
 #[tokio::test]
 async fn every_call_of_the_document_says_how_each_refusal_looks() {
     let app = TestApp::new().await;

@@ -17,6 +17,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::disk::DiskBlobs;
 use crate::config::Settings;
 use crate::deletion::accept::Deleter;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::Purger;
 use crate::deletion::verify::Verification;
 use crate::domain::clock::{Clock, SystemClock};
@@ -28,6 +29,7 @@ use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router;
 use crate::http::signing::Signer;
 use crate::http::state::{Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::instance::{DataDirectory, InstanceLock, Reading};
 use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
@@ -98,8 +100,10 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin =
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
     let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
+    let streams = Streams::until(stop.clone());
     let keeping_up = tokio::spawn(meters.clone().keep_up(stop.clone()));
-    let service = parts.service(settings, Arc::clone(purging.purger()), meters).await?;
+    let purger = Arc::clone(purging.purger());
+    let service = parts.service(settings, purger, (streams, meters)).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
@@ -219,7 +223,7 @@ impl Parts {
         &self,
         settings: &Settings,
         purger: Arc<Purger>,
-        meters: Meters,
+        (streams, meters): (Streams, Meters),
     ) -> anyhow::Result<Service> {
         let http = settings.http();
         let limits =
@@ -230,6 +234,8 @@ impl Parts {
         let token_secret = ledger.secret("token", self.random.secret()).await?;
         Ok(Service::from(ServiceParts {
             deleter: Deleter::new(self.ledger(), purger, self.wakes.doomed.clone()),
+            progress: ProgressBoard::new(self.ledger(), Arc::clone(&clock)),
+            streams,
             uploader: Uploader::new(
                 self.ledger(),
                 Arc::clone(&blobs),
@@ -243,6 +249,7 @@ impl Parts {
             meters,
             settings: http,
             ids: Arc::clone(&self.ids),
+            random: Arc::clone(&self.random),
             ledger,
             blobs,
             clock,

@@ -24,6 +24,7 @@ use crate::domain::plans::{
 };
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
+use crate::http::streams::Rhythm;
 
 /// What the names in the environment begin with.
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
@@ -214,6 +215,7 @@ impl Settings {
             },
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
             body_bytes_per_second_min: self.body_bytes_per_second_min,
+            rhythm: Rhythm::default(),
             plans: self.plans(),
             metrics_public: self.metrics_public,
         }
@@ -392,6 +394,8 @@ mod tests {
             ("[plans.gold]\nquota_bytes = -1", "quota_bytes"),
             ("[plans.gold]\nquota_files = 'many'", "quota_files"),
             ("[plans.gold]\nbacklog_bytes_max = -1", "backlog_bytes_max"),
+            ("[plans.gold]\nguard_files_max = -1", "guard_files_max"),
+            ("[plans.gold]\nguard_share_max = 101", "plans.gold.guard_share_max"),
             ("[plans.gold]\nmedia_types = ['image']", "plans.gold.media_types"),
             ("[plans.gold]\nmedia_types = ['*/*']", "plans.gold.media_types"),
             ("[plans.'two words']", "plans.two words"),

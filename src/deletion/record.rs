@@ -7,6 +7,7 @@ use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::id::{DeletionId, EntryId, KeyId};
+use crate::domain::once::Repeat;
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
 
@@ -62,10 +63,55 @@ pub enum Outcome {
     Locked(Vec<EntryPath>),
     /// It was not there.
     Missing,
-    /// Another selector of the request took it.
-    Within,
+    /// It is not the key's to see.
+    Forbidden,
+    /// Its precondition does not hold.
+    PreconditionFailed,
+    /// Another selector of the request, the one at this index, took it: its fate is that one's.
+    Within(usize),
     /// It had gone with an earlier deletion, whose answer this caller missed.
     Joined(super::snapshot::MissedAnswer),
+}
+
+impl Outcome {
+    /// What went.
+    pub const fn counts(&self) -> Counts {
+        match self {
+            Self::Deleted { counts, .. } | Self::Partly { counts, .. } => *counts,
+            Self::Locked(_)
+            | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => Counts { files: 0, bytes: 0, folders: 0 },
+        }
+    }
+
+    /// The topmost locked entries that stayed.
+    pub fn locked(&self) -> &[EntryPath] {
+        match self {
+            Self::Partly { locked, .. } | Self::Locked(locked) => locked,
+            Self::Deleted { .. }
+            | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => &[],
+        }
+    }
+
+    /// Whether nothing was found that the key may see.
+    pub const fn is_missing(&self) -> bool {
+        match self {
+            Self::Missing | Self::Forbidden => true,
+            Self::Deleted { .. }
+            | Self::Partly { .. }
+            | Self::Locked(_)
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => false,
+        }
+    }
 }
 
 /// Why nothing at all was deleted. The indexes are those of the request's selectors.
@@ -75,11 +121,16 @@ pub struct Refusal {
     pub missing: Vec<usize>,
     /// The organization's, but not the key's to see.
     pub outside_prefix: Vec<usize>,
+    /// Their preconditions do not hold.
+    pub precondition_failed: Vec<usize>,
     /// Folders that hold something, where only empty ones may go. Of these it is not looked at
     /// whether something is locked.
     pub not_empty: Vec<usize>,
     /// Locked, by the topmost lock of each.
     pub locked: Vec<(usize, EntryPath)>,
+    /// So many files would go, which is more than the guard lets go unasked. Judged where nothing
+    /// else refuses the request, so that the number is exact.
+    pub unconfirmed: Option<u64>,
 }
 
 /// The state of an allowance, for the headers of an answer.
@@ -101,6 +152,9 @@ pub enum Declined {
     Refused(Refusal),
     /// The organization has used up its allowance.
     OverAllowance(AllowanceState),
+    /// It was made before, under the same idempotency key: it is a deletion already, or another
+    /// request was. Nothing has changed now.
+    Repeated(Repeat),
 }
 
 /// What a commit decided, durable from then on.
@@ -150,7 +204,7 @@ pub struct DeletionRecord {
     pub doomed: Counts,
     /// What of it is durably gone.
     pub purged: Tally,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
     /// The topmost locked entries that stayed.
     pub skipped: Vec<EntryPath>,

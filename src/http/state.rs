@@ -10,17 +10,22 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use super::streams::{Rhythm, Streams};
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
+use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
+use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
 use crate::uploads::Uploader;
@@ -51,12 +56,18 @@ pub struct ServiceParts {
     pub blobs: Arc<dyn BlobStore>,
     /// The one path of every delete.
     pub deleter: Deleter,
+    /// Whoever follows a deletion to its end.
+    pub progress: ProgressBoard,
+    /// Answers without an end of their own.
+    pub streams: Streams,
     /// The one path of every upload.
     pub uploader: Uploader,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Identities.
     pub ids: Arc<IdSource>,
+    /// Where the secrets of keys come from.
+    pub random: Arc<dyn Random>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
     /// All requests of each organization.
@@ -128,13 +139,28 @@ impl Service {
             key: caller.key,
             door,
             selectors,
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
+            once: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that
@@ -153,12 +179,20 @@ impl Service {
     }
 
     /// Why a request for a single thing was not accepted, as a kind of error. What is not there
-    /// comes before what is not empty, and that before what is locked.
+    /// comes before another version, that before what is not empty, and that before what is locked.
     pub fn declined(&self, declined: Declined) -> ApiError {
         match declined {
             Declined::Refused(refusal) => {
                 if !(refusal.missing.is_empty() && refusal.outside_prefix.is_empty()) {
                     return ApiError::NotFound;
+                }
+                if !refusal.precondition_failed.is_empty() {
+                    return ApiError::PreconditionFailed;
+                }
+                if let Some(files) = refusal.unconfirmed {
+                    let text =
+                        format!("{files} files would go: say confirm={files} if they are to");
+                    return ApiError::Conflict(text);
                 }
                 match refusal.not_empty.is_empty() {
                     true => {
@@ -169,6 +203,10 @@ impl Service {
             }
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
+            }
+            Declined::Repeated(Repeat::OtherRequest) => ApiError::IdempotencyMismatch,
+            Declined::Repeated(Repeat::Of(_)) => {
+                ApiError::Conflict("the request was made before".to_owned())
             }
         }
     }
@@ -196,6 +234,8 @@ pub struct HttpSettings {
     pub body_idle_max: Duration,
     /// The slowest pace of a body, in bytes a second.
     pub body_bytes_per_second_min: u64,
+    /// When streams of events speak and end.
+    pub rhythm: Rhythm,
     /// The plans of organizations.
     pub plans: Plans,
     /// Whether anybody may read what is measured.
@@ -224,6 +264,7 @@ impl Default for HttpSettings {
             cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
+            rhythm: Rhythm::default(),
             plans: Plans::default(),
             metrics_public: false,
         }

@@ -10,12 +10,17 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod change;
+pub mod deletion_records;
 pub mod error;
 pub mod gauges;
 pub mod inspection;
 pub mod keepsakes;
+pub mod once;
 pub mod organizations;
 pub mod plans;
+pub mod registry;
+pub mod reports;
 pub mod sqlite;
 pub mod tree;
 pub mod walk;
@@ -30,12 +35,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange};
+pub use self::deletion_records::{
+    DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
+};
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::gauges::{Gauges, GaugesLedger};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
-pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
+pub use self::once::OnceLedger;
+pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::registry::RegistryLedger;
+pub use self::reports::ReportLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
@@ -49,6 +61,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport};
 use crate::domain::entry::{Entry, FileRecord, NewVersion, Stored, UploadRefusal};
 use crate::domain::id::{CommandId, DeletionId, EntryId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::WrittenPath;
 
@@ -155,8 +168,8 @@ pub trait EntryLedger: Send + Sync {
         ids: &[EntryId],
     ) -> Result<Vec<bool>, LedgerError>;
 
-    /// Locks or unlocks the entry at a path; false where there is none. Doing it again changes
-    /// nothing. A lock that was answered holds against every deletion that commits later (I11).
+    /// Locks or unlocks the entry at a path, which gets a new sequence; false where there is none.
+    /// Doing it again changes nothing. A lock that was answered holds against every deletion that commits later (I11).
     async fn set_lock(
         &self,
         realm: &Realm,
@@ -217,18 +230,27 @@ pub struct FilePage {
 /// Commands and their outputs.
 #[async_trait]
 pub trait CommandLedger: Send + Sync {
-    /// Makes a command.
+    /// Makes a command, or tells what is known of it where it was to be made once.
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError>;
+    ) -> Result<Result<(), Repeat>, LedgerError>;
 
     /// The command with all its outputs; `None` also where one of its live outputs lies outside
     /// the realm's prefix.
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError>;
+}
+
+/// A command to be made.
+#[derive(Clone, Debug)]
+pub struct NewCommand {
+    /// Its identity.
+    pub id: CommandId,
+    /// What is reported of it.
+    pub report: CommandReport,
 }
 
 /// Deletions: the one durable path of every delete.
@@ -333,6 +355,7 @@ pub trait PurgeQueue: Send + Sync {
 pub trait Ledger:
     EntryLedger
     + TreeLedger
+    + ChangeLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -342,6 +365,10 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + DeletionRecordLedger
+    + OnceLedger
+    + ReportLedger
+    + RegistryLedger
     + GaugesLedger
 {
 }
@@ -349,6 +376,7 @@ pub trait Ledger:
 impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
+        + ChangeLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger
@@ -358,6 +386,10 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+        + DeletionRecordLedger
+        + OnceLedger
+        + ReportLedger
+        + RegistryLedger
         + GaugesLedger
 {
 }

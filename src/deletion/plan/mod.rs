@@ -11,9 +11,10 @@
 use std::collections::HashSet;
 
 use super::record::{Counts, Outcome, Refusal};
-use super::request::{DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
+use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
 use crate::domain::entry::FolderNumber;
+use crate::domain::guard::Guard;
 use crate::domain::id::CommandId;
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
@@ -37,7 +38,7 @@ pub struct Plan {
     pub closed: Vec<CommandId>,
     /// All outcomes together.
     pub counts: Counts,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
 
@@ -85,10 +86,14 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             }
             Found::OutsidePrefix => {
                 refusal.outside_prefix.push(index);
-                Outcome::Missing
+                Outcome::Forbidden
+            }
+            Found::OtherVersion => {
+                refusal.precondition_failed.push(index);
+                Outcome::PreconditionFailed
             }
             Found::Missed(answer) => Outcome::Joined(*answer),
-            Found::Within(_) => Outcome::Within,
+            Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
             Found::File(file) => plan_files(std::slice::from_ref(file), &mut plan),
             Found::Outputs(outputs) => plan_outputs(outputs, &mut plan),
             Found::Folder(folder) if must_stay_whole(request, folder) => {
@@ -101,6 +106,9 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         note_outcome(index, &outcome, &mut plan, &mut refusal);
         plan.outcomes.push(outcome);
     }
+    if request.atomicity == Atomicity::BestEffort {
+        refusal.precondition_failed.clear();
+    }
     if request.missing == MissingPolicy::Count {
         refusal.missing.clear();
         refusal.outside_prefix.clear();
@@ -108,10 +116,30 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     if request.locked == LockedPolicy::Skip {
         refusal.locked.clear();
     }
+    let may_go = refusal == Refusal::default();
+    refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
     match refusal == Refusal::default() {
         true => Ok(plan),
         false => Err(refusal),
     }
+}
+
+/// The selector that takes, in the end, what the one at `index` seemed to: a folder that is named
+/// may lie in another that is.
+fn last_taker(found: &[Found], index: usize) -> usize {
+    let next = |index: &usize| match found.get(*index) {
+        Some(Found::Within(other)) => Some(*other),
+        _ => None,
+    };
+    // No chain is longer than the list.
+    std::iter::successors(Some(index), next).take(found.len().max(1)).last().unwrap_or(index)
+}
+
+/// How many files would go, where the guard wants that confirmed.
+fn unconfirmed(request: &DeleteRequest, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
+    let (doomed, live) = (plan.counts.files, snapshot.live.files);
+    let stops = |guard: Guard| !guard.admits(doomed, live);
+    request.guard.is_some_and(stops).then_some(doomed)
 }
 
 /// Whether the request spares this folder because something is in it.
@@ -123,23 +151,9 @@ fn must_stay_whole(request: &DeleteRequest, folder: &FoundFolder) -> bool {
 }
 
 fn note_outcome(index: usize, outcome: &Outcome, plan: &mut Plan, refusal: &mut Refusal) {
-    let locked = match outcome {
-        Outcome::Deleted { counts, .. } => {
-            plan.counts += *counts;
-            return;
-        }
-        Outcome::Missing => {
-            plan.missing += 1;
-            return;
-        }
-        Outcome::Within | Outcome::Joined(_) => return,
-        Outcome::Partly { counts, locked } => {
-            plan.counts += *counts;
-            locked
-        }
-        Outcome::Locked(locked) => locked,
-    };
-    refusal.locked.extend(locked.iter().map(|path| (index, path.clone())));
+    plan.counts += outcome.counts();
+    plan.missing += u64::from(outcome.is_missing());
+    refusal.locked.extend(outcome.locked().iter().map(|path| (index, path.clone())));
 }
 
 fn plan_files(files: &[FoundFile], plan: &mut Plan) -> Outcome {

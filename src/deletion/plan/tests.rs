@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::deletion::request::{Door, Selector};
+use crate::deletion::request::{Atomicity, Door, Selector};
 use crate::deletion::snapshot::{MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::{Guard, GuardLimits};
 use crate::domain::id::{BlobId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::{OrganizationNumber, Realm};
 
@@ -22,21 +23,37 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         door: Door::Native,
         // The plan reads what was found, never what was selected.
         selectors: vec![Selector::Unmatchable],
+        preconditions: Vec::new(),
+        atomicity: Atomicity::AllOrNone,
         missing,
         locked,
         folders: FoldersPolicy::Whole,
         joins_missed: false,
+        guard: None,
         allowance: None,
+        once: None,
         at: Timestamp::from_millis(0),
     }
 }
 
+fn snapshot_of(found: Vec<Found>) -> Snapshot {
+    Snapshot { found, ..Snapshot::default() }
+}
+
 fn strict(found: Vec<Found>) -> Result<Plan, Refusal> {
-    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &Snapshot { found })
+    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &snapshot_of(found))
+}
+
+/// A request that takes what it can.
+fn taking() -> DeleteRequest {
+    DeleteRequest {
+        atomicity: Atomicity::BestEffort,
+        ..request(MissingPolicy::Count, LockedPolicy::Skip)
+    }
 }
 
 fn lenient(found: Vec<Found>) -> Plan {
-    plan(&request(MissingPolicy::Count, LockedPolicy::Skip), &Snapshot { found }).unwrap()
+    plan(&taking(), &snapshot_of(found)).unwrap()
 }
 
 /// A file of `size` bytes, covered by the lock at `lock`.
@@ -109,10 +126,7 @@ fn kept(names: &[&str]) -> Vec<String> {
 }
 
 fn locked_of(plan: &Plan) -> Vec<String> {
-    let paths = plan.outcomes.iter().flat_map(|outcome| match outcome {
-        Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.clone(),
-        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => vec![],
-    });
+    let paths = plan.outcomes.iter().flat_map(Outcome::locked);
     paths.map(|path| path.as_str().to_owned()).collect()
 }
 
@@ -132,7 +146,42 @@ fn nothing_found_is_refused_or_counted() {
     assert_eq!(strict(found()), Err(refusal));
     let plan = lenient(found());
     assert_eq!((plan.missing, plan.counts), (2, files(1, 1)));
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Missing));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Forbidden));
+}
+
+#[test]
+fn a_guard_judges_what_would_go_where_nothing_else_refuses() {
+    let guard = |files_max, confirmed| {
+        let limits = GuardLimits { files_max: Some(files_max), share_percent_max: None };
+        Some(Guard { limits, confirmed })
+    };
+    let found = || vec![Found::File(file(1, 1, None)), Found::Folder(tree(&["/t 1 2", "/t/a! 3"]))];
+    let decided = |request: DeleteRequest, guard| {
+        plan(&DeleteRequest { guard, ..request }, &snapshot_of(found())).map(|plan| plan.counts)
+    };
+    let counts = Counts { files: 3, bytes: 4, folders: 0 };
+    let refused = Refusal { unconfirmed: Some(3), ..Refusal::default() };
+    assert_eq!(decided(taking(), guard(3, None)), Ok(counts));
+    assert_eq!(decided(taking(), guard(2, None)), Err(refused.clone()));
+    assert_eq!(decided(taking(), guard(2, Some(2))), Err(refused));
+    assert_eq!(decided(taking(), guard(2, Some(3))), Ok(counts));
+    let locked = Refusal { locked: vec![(1, at("/t/a"))], ..Refusal::default() };
+    let strict = request(MissingPolicy::Refuse, LockedPolicy::Refuse);
+    assert_eq!(decided(strict, guard(0, None)), Err(locked));
+}
+
+/// A precondition that does not hold refuses the whole, unless what can be done is to be done:
+/// whatever becomes of what is missing or locked.
+#[test]
+fn a_failed_precondition_is_refused_or_spared() {
+    let found = || vec![Found::OtherVersion, Found::File(file(1, 1, None))];
+    let refusal = Refusal { precondition_failed: vec![0], ..Refusal::default() };
+    assert_eq!(strict(found()), Err(refusal.clone()));
+    let counting = request(MissingPolicy::Count, LockedPolicy::Skip);
+    assert_eq!(plan(&counting, &snapshot_of(found())), Err(refusal));
+    let plan = lenient(found());
+    assert_eq!(plan.outcomes[0], Outcome::PreconditionFailed);
+    assert_eq!((plan.missing, plan.counts), (0, files(1, 1)));
 }
 
 #[test]
@@ -158,14 +207,14 @@ fn a_refusal_carries_everything_that_is_wrong() {
     ];
     let locked = vec![(1, at("/a")), (3, at("/t/x")), (3, at("/t/y/5")), (3, at("/t/y/6"))];
     let refusal =
-        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, not_empty: vec![] };
+        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, ..Refusal::default() };
     assert_eq!(strict(found), Err(refusal));
 }
 
 #[test]
 fn each_policy_forgives_its_own_fault_only() {
     let found = vec![Found::Nothing, Found::OutsidePrefix, Found::File(file(1, 1, Some("/l")))];
-    let snapshot = Snapshot { found };
+    let snapshot = snapshot_of(found);
     let locked = Refusal { locked: vec![(2, at("/l"))], ..Refusal::default() };
     let counting = request(MissingPolicy::Count, LockedPolicy::Refuse);
     assert_eq!(plan(&counting, &snapshot), Err(locked));
@@ -178,8 +227,15 @@ fn each_policy_forgives_its_own_fault_only() {
 fn what_another_selector_takes_is_neither_counted_nor_missing() {
     let found = vec![Found::Within(1), Found::Folder(tree(&["/t 1 2"])), Found::Within(1)];
     let plan = strict(found).unwrap();
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within, &Outcome::Within));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within(1), &Outcome::Within(1)));
     assert_eq!((plan.missing, plan.counts), (0, Counts { files: 2, bytes: 3, folders: 1 }));
+}
+
+#[test]
+fn what_is_taken_by_what_is_taken_is_the_last_takers() {
+    let found = vec![Found::Within(1), Found::Within(2), Found::Folder(tree(&["/t 1 2"]))];
+    let plan = strict(found).unwrap();
+    assert_eq!(plan.outcomes[..2], [Outcome::Within(2), Outcome::Within(2)]);
 }
 
 #[test]
@@ -302,7 +358,7 @@ fn empty_only(found: Vec<Found>, locked: LockedPolicy) -> Result<Plan, Refusal> 
         folders: FoldersPolicy::EmptyOnly,
         ..request(MissingPolicy::Refuse, locked)
     };
-    plan(&request, &Snapshot { found })
+    plan(&request, &snapshot_of(found))
 }
 
 #[test]
@@ -397,6 +453,7 @@ fn any_found() -> impl Strategy<Value = Found> {
     prop_oneof![
         1 => Just(Found::Nothing),
         1 => Just(Found::OutsidePrefix),
+        1 => Just(Found::OtherVersion),
         1 => Just(Found::Within(0)),
         3 => some_file.clone().prop_map(Found::File),
         2 => prop::collection::vec(some_file, 0..4)
@@ -433,18 +490,13 @@ proptest! {
     /// folder by folder.
     #[test]
     fn a_plan_is_the_sum_of_its_outcomes(found in prop::collection::vec(any_found(), 0..6)) {
-        let snapshot = Snapshot { found };
-        let request = request(MissingPolicy::Count, LockedPolicy::Skip);
+        let snapshot = snapshot_of(found);
+        let request = taking();
         let planned = plan(&request, &snapshot).unwrap();
         prop_assert_eq!(&Ok(planned.clone()), &plan(&request, &snapshot));
         let mut sum = Counts::default();
         for (outcome, found) in planned.outcomes.iter().zip(&snapshot.found) {
-            let counts = match outcome {
-                Outcome::Deleted { counts, .. } | Outcome::Partly { counts, .. } => *counts,
-                Outcome::Locked(_) | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {
-                    Counts::default()
-                }
-            };
+            let counts = outcome.counts();
             if let Found::Folder(folder) = found {
                 prop_assert_eq!(counts, gone_by_the_rule(folder));
             }
@@ -463,12 +515,8 @@ proptest! {
         found in prop::collection::vec(any_found(), 0..6),
     ) {
         let left: Vec<(usize, EntryPath)> = lenient(found.clone()).outcomes.iter().enumerate()
-            .flat_map(|(index, outcome)| match outcome {
-                Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                    locked.iter().map(|path| (index, path.clone())).collect()
-                }
-                Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within
-                | Outcome::Joined(_) => Vec::new(),
+            .flat_map(|(index, outcome)| {
+                outcome.locked().iter().map(move |path| (index, path.clone()))
             })
             .collect();
         let indexes = |what: Found| -> Vec<usize> {
@@ -476,7 +524,14 @@ proptest! {
         };
         let missing = indexes(Found::Nothing);
         let outside_prefix = indexes(Found::OutsidePrefix);
-        let refusal = Refusal { missing, outside_prefix, locked: left, not_empty: vec![] };
+        let precondition_failed = indexes(Found::OtherVersion);
+        let refusal = Refusal {
+            missing,
+            outside_prefix,
+            precondition_failed,
+            locked: left,
+            ..Refusal::default()
+        };
         match strict(found.clone()) {
             Ok(planned) => prop_assert_eq!((refusal, planned), (Refusal::default(), lenient(found))),
             Err(refused) => prop_assert_eq!(refused, refusal),

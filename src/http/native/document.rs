@@ -64,6 +64,10 @@ const USUAL_WITH_KEY: [(&str, &str); 4] = [
 /// Adds what is the same for every call, once all calls are there: the usual refusals, the shape
 /// of every refusal, and the types of problems.
 pub(super) fn complete(document: &mut Document) {
+    // For clients the rest of a url is a parameter like any other.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for (path, item) in &mut document.paths.paths {
         let calls = [
             ("get", &mut item.get),

@@ -79,12 +79,35 @@ pub(super) fn render(error: &ApiError) -> Response {
     json::render(status, "application/problem+json", &problem)
 }
 
+/// A kind of problem that only one resource has.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    r#type: &'static str,
+    title: &'static str,
+    status: StatusCode,
+}
+
+/// More streams than an organization may have at one time.
+pub(super) const TOO_MANY_STREAMS: Kind = Kind {
+    r#type: "/problems/too-many-streams",
+    title: "Too many streams",
+    status: StatusCode::TOO_MANY_REQUESTS,
+};
+
+/// The problem document of such a kind.
+pub(super) fn plain(kind: Kind, detail: &str) -> Response {
+    let Kind { r#type, title, status } = kind;
+    let detail = Some(Cow::Borrowed(detail));
+    let problem = Problem { r#type, title, status: status.as_u16(), detail, locked: None };
+    json::render(status, "application/problem+json", &problem)
+}
+
 fn type_of(error: &ApiError) -> &'static str {
     match error {
         ApiError::Unauthenticated | ApiError::OrganizationGone => "/problems/unauthenticated",
         ApiError::OrganizationRequired => "/problems/organization-required",
         ApiError::OrganizationMismatch => "/problems/organization-mismatch",
-        ApiError::Forbidden(_) => "/problems/forbidden",
+        ApiError::Forbidden(_) | ApiError::OperatorsOnly => "/problems/forbidden",
         ApiError::OutsidePrefix => "/problems/outside-prefix",
         ApiError::SignatureRefused => "/problems/signature-refused",
         ApiError::NotFound => "/problems/not-found",
@@ -93,6 +116,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::Unprocessable(_) => "/problems/unprocessable",
         ApiError::Conflict(_) => "/problems/conflict",
         ApiError::Locked(_) => "/problems/locked",
+        ApiError::IdempotencyMismatch => "/problems/idempotency-mismatch",
         ApiError::TooLarge { .. } => "/problems/too-large",
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",

@@ -31,8 +31,7 @@ pub(crate) async fn gauges_follow_a_deletion_to_its_end(fixture: Fixture) {
     for realm in &realms {
         fixture.delete_path(realm, "/t").await;
     }
-    let doomed =
-        Gauges { doomed: six, expansions: 2, unsettled_deletions: 2, ..Gauges::default() };
+    let doomed = Gauges { doomed: six, expansions: 2, unsettled_deletions: 2, ..Gauges::default() };
     assert_eq!(gauges(&fixture).await, doomed);
     fixture.expand(100).await;
     let condemned = Gauges {

@@ -8,11 +8,14 @@ mod fixture;
 
 pub(crate) mod allowance;
 pub(crate) mod attach;
+pub(crate) mod change;
 pub(crate) mod commands;
+pub(crate) mod deletion_records;
 pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod folders;
 pub(crate) mod gauges;
+pub(crate) mod guard;
 pub(crate) mod intents;
 pub(crate) mod isolation;
 pub(crate) mod keepsakes;
@@ -20,14 +23,18 @@ pub(crate) mod listing;
 pub(crate) mod locks;
 pub(crate) mod model;
 pub(crate) mod moves;
+pub(crate) mod once;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod plans;
+pub(crate) mod preconditions;
 pub(crate) mod purge;
+pub(crate) mod registry;
+pub(crate) mod reports;
 pub(crate) mod trees;
 pub(crate) mod walk;
 
-pub(crate) use self::fixture::Fixture;
+pub(crate) use self::fixture::{Fixture, report};
 
 /// Every check, as one test each, for the ledger that `$fixture` makes: an expression of type
 /// [`Fixture`], evaluated anew in each test. With `ignore = "reason"` the tests are reported as
@@ -62,6 +69,7 @@ macro_rules! every_check {
                 a_file_is_found_by_id_within_the_prefix_only,
                 a_folder_is_not_found_as_a_file,
                 an_empty_file_counts,
+                a_conditional_version_meets_what_it_wants_or_is_refused,
             }
             intents {
                 reserved_keys_are_fresh_and_rising,
@@ -77,6 +85,7 @@ macro_rules! every_check {
             }
             locks {
                 a_lock_is_set_and_lifted,
+                a_lock_is_a_change_of_the_file,
                 only_what_resolves_can_be_locked,
                 a_locked_file_is_not_overwritten,
                 a_locked_folder_takes_new_files_and_keeps_the_old,
@@ -112,6 +121,14 @@ macro_rules! every_check {
                 a_record_is_seen_from_its_prefix_upwards,
                 a_key_may_delete_the_folder_of_its_prefix,
             }
+            deletion_records {
+                deletions_are_listed_in_the_order_of_their_commits,
+                a_list_of_deletions_stands_while_others_are_committed,
+                deletions_are_listed_by_what_they_are,
+                deletions_are_listed_to_whoever_may_see_them,
+                what_became_of_each_selector_is_kept,
+                a_thousand_items_are_kept,
+            }
             overlaps {
                 a_file_named_twice_counts_once,
                 a_folder_takes_what_is_named_below_it,
@@ -120,6 +137,24 @@ macro_rules! every_check {
                 what_is_not_there_does_not_overlap,
                 an_output_named_twice_counts_once,
                 a_folder_takes_the_outputs_below_it,
+            }
+            preconditions {
+                an_entry_goes_by_its_identity,
+                an_identity_that_names_nothing_live_is_missing,
+                an_identity_opens_no_lock,
+                identities_and_paths_overlap,
+                what_lies_outside_the_prefix_is_forbidden,
+                another_version_refuses_the_whole_request,
+                another_version_is_spared_by_a_best_effort,
+                a_precondition_holds_for_a_files_version_only,
+                a_failed_precondition_leaves_the_file_to_other_selectors,
+            }
+            guard {
+                a_request_beyond_the_guard_changes_nothing,
+                a_guarded_request_goes_with_its_very_count,
+                a_share_is_of_the_files_that_live,
+                a_guard_counts_what_would_go,
+                a_guard_speaks_last,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,
@@ -267,6 +302,26 @@ macro_rules! every_check {
                 a_secret_stays_what_it_was,
                 usage_beneath_a_prefix_is_what_lives_there,
             }
+            once {
+                a_command_is_made_once,
+                organizations_and_keys_are_made_once,
+                a_deletion_happens_once_and_a_refusal_is_no_effect,
+                of_repeats_at_once_one_has_its_effect,
+                old_effects_are_forgotten_in_steps,
+            }
+            registry {
+                organizations_come_by_pages,
+                an_organization_changes_where_it_is_given,
+                keys_come_by_pages_as_the_realm_sees_them,
+                a_rotated_key_has_another_secret_and_one_that_ends,
+                a_key_is_rotated_once_and_not_after_its_end,
+            }
+            reports {
+                commands_come_by_pages_and_none_twice,
+                pages_of_a_status_are_full_of_what_the_realm_sees,
+                a_report_changes_where_it_is_given,
+                a_report_is_not_changed_from_outside,
+            }
             attach {
                 many_files_become_live_together,
                 one_file_that_is_refused_spares_the_tree_all_others,
@@ -283,6 +338,14 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            change {
+                entries_of_both_kinds_are_found_by_identity,
+                an_identity_is_found_where_the_realm_sees_it,
+                what_is_doomed_is_not_found_by_its_identity,
+                a_change_does_all_that_is_asked,
+                a_change_leaves_what_it_does_not_name,
+                a_refused_change_changes_nothing,
             }
             gauges {
                 an_empty_ledger_reads_zero,

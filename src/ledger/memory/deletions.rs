@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::tree::sized;
 use super::{Holdings, MemoryLedger, State};
+use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
@@ -27,7 +28,8 @@ use crate::ledger::{
 /// A deletion with what is still to be expanded of it.
 pub(super) struct Deletion {
     pub(super) record: DeletionRecord,
-    sequence: Sequence,
+    pub(super) items: Vec<Item>,
+    pub(super) sequence: Sequence,
     /// The prefix of the key that asked.
     pub(super) prefix: EntryPath,
     /// Files of doomed trees and survivors that are not on the queue yet.
@@ -113,7 +115,7 @@ impl Holdings {
             let subject = match selector {
                 Selector::File(id) => MissedSubject::File(*id),
                 Selector::Outputs(id) => MissedSubject::Outputs(*id),
-                Selector::Path(_) | Selector::Unmatchable => continue,
+                Selector::Entry(_) | Selector::Path(_) | Selector::Unmatchable => continue,
             };
             if matches!(outcome, Outcome::Joined(_)) {
                 self.missed.retain(|(about, _)| *about != subject);
@@ -124,15 +126,7 @@ impl Holdings {
 
 /// The locked entries that stay, each once.
 fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
-    let mut paths: Vec<EntryPath> = Vec::new();
-    for outcome in outcomes {
-        match outcome {
-            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                paths.extend_from_slice(locked);
-            }
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {}
-        }
-    }
+    let mut paths: Vec<EntryPath> = outcomes.iter().flat_map(Outcome::locked).cloned().collect();
     paths.sort();
     paths.dedup();
     paths
@@ -159,6 +153,9 @@ impl State {
         lease: Lease,
     ) -> Result<Committed, Declined> {
         let organization = request.realm.organization;
+        if let Some(repeat) = self.repeat(Some(organization), request.once.as_ref()) {
+            return Err(Declined::Repeated(repeat));
+        }
         let holdings = self.holdings_mut(organization);
         if let Some(allowance) = request.allowance {
             let state = holdings.allowance_state(allowance, request.at);
@@ -181,6 +178,7 @@ impl State {
         }
         let allowance =
             request.allowance.map(|allowance| holdings.allowance_state(allowance, request.at));
+        self.remember(Some(organization), request.once.as_ref(), request.id);
         let sequence = Sequence(self.next_number());
         let batches = self.doom(request, &plan, sequence, lease);
         Ok(Committed {
@@ -237,7 +235,9 @@ impl State {
             settled_at: is_done.then_some(request.at),
         };
         let prefix = request.realm.prefix.clone();
-        let deletion = Deletion { record, sequence, prefix, doomed, in_survivors, expanding };
+        let items = items::of_outcomes(&request.selectors, &plan.outcomes);
+        let deletion =
+            Deletion { record, items, sequence, prefix, doomed, in_survivors, expanding };
         holdings.deletions.insert(request.id, deletion);
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)

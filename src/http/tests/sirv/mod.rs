@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::app::{Answer, Part, TestApp};
 use crate::blobs::faulty::{Call, Failing};
 use crate::deletion::request::{
-    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::attach::Attach;
 use crate::domain::clock::Clock;
@@ -91,11 +91,15 @@ impl Sirv {
             key: self.key.id,
             door: Door::Merple,
             selectors: vec![Selector::Path(EntryPath::parse_written(path).unwrap())],
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Count,
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
+            once: None,
             at: self.app.clock.now(),
         };
         service.deleter.delete(request).await.unwrap().unwrap().id.simple()

@@ -11,7 +11,8 @@ async fn the_page_of_documents_needs_nobody_else() {
     assert_eq!(page.status.as_u16(), 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let text = page.text();
-    for foreign in ["://", "\"//", "'//", "`//", "@import", "url(", "import(", "eval(", "innerHTML"] {
+    for foreign in ["://", "\"//", "'//", "`//", "@import", "url(", "import(", "eval(", "innerHTML"]
+    {
         assert!(!text.contains(foreign), "the page has {foreign}");
     }
     for loading in ["<link", "<img", "<iframe", " src=", "<object", "<embed", "<base"] {

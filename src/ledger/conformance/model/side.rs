@@ -9,7 +9,7 @@ use super::operations::{Operation, PAUSES_SECONDS, PLACES, PLANS, Pick, WORDS, W
 use super::together::PARTS_MAX;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
-use crate::deletion::request::{Allowance, DeleteRequest, Selector};
+use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::attach::CopySource;
 use crate::domain::blob::{BlobKey, SizedBlob};
@@ -20,14 +20,14 @@ use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::plans::{Announced, PlanLimits, Plans, Target};
 use crate::domain::random::SeededRandom;
 use crate::ledger::conformance::fixture::{
-    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, by_path, report,
-    written,
+    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, report, written,
 };
 use crate::ledger::{
-    FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
+    DeletionQuery, FileQuery, Lease, LeaseToken, MissedSubject, NewCommand, Page, Settlement,
+    Standing, StepLimits,
 };
 
-const THREE_A_MINUTE: Allowance =
+pub(super) const THREE_A_MINUTE: Allowance =
     Allowance { bucket: "model", limit: 3, window: Duration::from_mins(1) };
 /// Steps after which expanding must have ended.
 const STEPS_MAX: usize = 1000;
@@ -36,7 +36,7 @@ const STEPS_MAX: usize = 1000;
 pub(super) struct Given {
     ids: IdSource,
     clock: Arc<ManualClock>,
-    commands: [CommandId; 2],
+    pub(super) commands: [CommandId; 2],
     /// Ids that were offered for entries, and those of the deletions; the last is for the next.
     entries: Vec<EntryId>,
     deletions: Vec<DeletionId>,
@@ -81,7 +81,7 @@ impl Given {
         *self.entries.last().expect("an operation was prepared")
     }
 
-    fn deletion(&self) -> DeletionId {
+    pub(super) fn deletion(&self) -> DeletionId {
         *self.deletions.last().expect("an operation was prepared")
     }
 
@@ -92,18 +92,8 @@ impl Given {
     }
 
     /// An id that was offered earlier.
-    fn offered(&self, back: usize) -> EntryId {
+    pub(super) fn offered(&self, back: usize) -> EntryId {
         self.entries[(self.entries.len() - 1).saturating_sub(back)]
-    }
-
-    fn selector(&self, pick: &Pick) -> Selector {
-        match pick {
-            Pick::Place(place, true) => by_path(&format!("{}/", PLACES[*place])),
-            Pick::Place(place, false) => by_path(PLACES[*place]),
-            Pick::Id(back) => Selector::File(self.offered(*back)),
-            Pick::Outputs(command) => Selector::Outputs(self.commands[*command]),
-            Pick::Unmatchable => Selector::Unmatchable,
-        }
     }
 }
 
@@ -129,7 +119,12 @@ impl Side {
         let (one, other) = (fixture.realm().await, fixture.realm().await);
         let narrow = beneath(&one, "/a");
         for id in given.commands {
-            fixture.ledger.create_command(&one, id, report(), given.now()).await.unwrap();
+            fixture
+                .ledger
+                .create_command(&one, NewCommand { id, report: report() }, None, given.now())
+                .await
+                .unwrap()
+                .unwrap();
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -143,7 +138,7 @@ impl Side {
         match operation {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
-                version.overwrite = *overwrite;
+                version.overwrite = (*overwrite).into();
                 version.origin = origin_of(*size).unwrap_or(version.origin);
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await
@@ -178,7 +173,7 @@ impl Side {
                 format!("{found}")
             }
             Operation::Delete(wish) => self.delete(wish, given).await,
-            Operation::Preview(wish) => self.preview(self.request(wish, given)).await,
+            Operation::Preview(wish) => self.preview(self.request(wish, given).await).await,
             Operation::Miss { pick, files } => self.miss(pick, *files, given).await,
             Operation::List { who, tag, text, offset, limit } => {
                 let query = FileQuery {
@@ -268,23 +263,9 @@ impl Side {
         format!("{room:?}")
     }
 
-    fn request(&self, wish: &Wish, given: &Given) -> DeleteRequest {
-        let selectors = wish.picks.iter().map(|pick| given.selector(pick)).collect();
-        DeleteRequest {
-            id: given.deletion(),
-            missing: wish.missing,
-            locked: wish.locked,
-            folders: wish.folders,
-            joins_missed: wish.joins_missed,
-            allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
-            at: given.now(),
-            ..self.fixture.request(&self.realms[wish.who], selectors)
-        }
-    }
-
     async fn delete(&mut self, wish: &Wish, given: &Given) -> String {
         let lease = given.lease();
-        let request = self.request(wish, given);
+        let request = self.request(wish, given).await;
         let decided = self.fixture.ledger.commit_deletion(request, plan, lease).await.unwrap();
         match decided {
             Ok(committed) => {
@@ -295,6 +276,7 @@ impl Side {
             }
             Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
             Err(Declined::OverAllowance(state)) => format!("{state:?}"),
+            Err(Declined::Repeated(repeat)) => format!("{repeat:?}"),
         }
     }
 
@@ -302,7 +284,7 @@ impl Side {
         let subject = match pick {
             Pick::Id(back) => MissedSubject::File(given.offered(*back)),
             Pick::Outputs(command) => MissedSubject::Outputs(given.commands[*command]),
-            Pick::Place(..) | Pick::Unmatchable => return String::new(),
+            Pick::Place(..) | Pick::Entry(_) | Pick::Unmatchable => return String::new(),
         };
         let answer = MissedAnswer { deletion: given.deletions[0], files };
         let realm = &self.realms[0];
@@ -407,8 +389,10 @@ impl Side {
                 let is_settled = record.settled_at.take().is_some();
                 record.skipped.sort();
                 record.skipped.dedup();
-                writeln!(text, "{record:?} {is_settled}").unwrap();
+                let items = ledger.deletion_items(realm, *id).await.unwrap();
+                writeln!(text, "{record:?} {is_settled} {items:?}").unwrap();
             }
+            self.write_deletions(realm, &mut text).await;
         }
         self.write_inspection(&mut text).await;
         text
@@ -422,6 +406,20 @@ impl Side {
         let commands = self.fixture.ledger.commands(realm, None, page).await.unwrap();
         let commands: Vec<CommandId> = commands.into_iter().map(|command| command.id).collect();
         writeln!(text, "{commands:?}").unwrap();
+    }
+
+    /// The list of deletions, in pages.
+    async fn write_deletions(&self, realm: &Realm, text: &mut String) {
+        let mut query = DeletionQuery { limit: 2, ..DeletionQuery::default() };
+        loop {
+            let page = self.fixture.ledger.deletions(realm, &query).await.unwrap();
+            let ids: Vec<_> = page.records.iter().map(|record| record.id).collect();
+            writeln!(text, "{ids:?}").unwrap();
+            query.after = page.next;
+            if page.next.is_none() {
+                return;
+            }
+        }
     }
 
     async fn write_inspection(&self, text: &mut String) {

@@ -101,8 +101,11 @@ pub(super) fn complete(document: &mut Document) {
 
 /// Where the answer of one call has what another call needs: the first call, its status, the other
 /// call, the parameter, and where its value stands in the answer.
-const LINKS: &[(&str, &str, &str, &str, &str)] =
-    &[("post_commands", "201", "put_commands_id_outputs_name", "id", "$response.body#/command_id")];
+const LINKS: &[(&str, &str, &str, &str, &str)] = &[
+    ("post_commands", "201", "put_commands_id_outputs_name", "id", "$response.body#/command_id"),
+    ("post_commands", "201", "get_commands_id", "id", "$response.body#/command_id"),
+    ("post_commands", "201", "delete_commands_id_outputs", "id", "$response.body#/command_id"),
+];
 
 fn link(document: &mut Document) {
     let calls = document.paths.paths.values_mut().flat_map(|item| {

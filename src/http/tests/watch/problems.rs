@@ -12,6 +12,7 @@ use super::get;
 use crate::http::dialect::DialectError;
 use crate::http::native::Native;
 use crate::http::native::problems::{KINDS, table};
+use crate::http::native::refine::{MEMBERS, WITHOUT_NULL};
 
 /// The types that stand in the source of whatever renders problems.
 fn rendered() -> BTreeSet<&'static str> {
@@ -74,6 +75,24 @@ async fn the_document_names_every_type_of_problem() {
     let described = document["info"]["description"].as_str().unwrap();
     for kind in KINDS {
         assert!(described.contains(kind.meaning), "{}", kind.name);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_members_beside_their_types_is_said_of_members_that_there_are() {
+    let app = TestApp::new().await;
+    let document = get(&app, "/openapi.json").await.json();
+    let schema = |name: &str| &document["components"]["schemas"][name];
+    for (name, member, more) in MEMBERS {
+        let more: Value = serde_json::from_str(more).unwrap();
+        let there = &schema(name)["properties"][member];
+        for (word, value) in more.as_object().unwrap() {
+            assert_eq!(&there[word], value, "{name}.{member}");
+        }
+    }
+    for name in WITHOUT_NULL {
+        let members = schema(name)["properties"].as_object().unwrap();
+        assert!(members.values().all(|member| !member.to_string().contains("\"null\"")), "{name}");
     }
 }
 

@@ -66,6 +66,7 @@ async fn hold_document(held: &Held, client: &Client, asked: &[String], header: &
         .envs([("ORGANIZATION", &held.organization), ("COMMAND", &command)])
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", clients)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(held.home.path())
         .output();
     let run = run.unwrap_or_else(|error| panic!("{} is needed: {error}", python()));

@@ -396,6 +396,12 @@ pub(crate) async fn what_was_not_acknowledged_is_cut_off(fixture: &impl Fixture)
     let facts = last.finish().await.unwrap();
     assert_eq!(facts.checksum, *blake3::hash(&bytes).as_bytes());
     let read = get(store, key(1), 0..facts.size).await.unwrap();
+    assert!(read == Some(bytes.clone()));
+    // Finished in vain: its end comes again.
+    let mut again = store.reopen(key(1), 20).await.unwrap();
+    again.write(bytes.slice(20..)).await.unwrap();
+    assert_eq!(again.finish().await.unwrap(), facts);
+    let read = get(store, key(1), 0..facts.size).await.unwrap();
     assert!(read == Some(bytes));
 }
 

@@ -91,14 +91,18 @@ impl BlobStore for MemoryBlobs {
     async fn reopen(&self, key: BlobKey, offset: u64) -> Result<Box<dyn BlobAppender>, BlobError> {
         let mut state = self.present()?;
         let offset = usize::try_from(offset).expect("memory is addressable");
-        let mut bytes = state.begun.get(&key).cloned().unwrap_or_default();
-        if state.finished.contains_key(&key) || bytes.len() < offset {
-            return Err(BlobErrorKind::Corrupt.because("no blob of that key goes on there"));
-        }
-        if !state.writing.insert(key) {
+        if state.writing.contains(&key) {
             return Err(BlobErrorKind::Unavailable.because("the blob is being written"));
         }
+        if state.sizes().get(&key).copied().unwrap_or(0) < offset as u64 {
+            return Err(BlobErrorKind::Corrupt.because("a blob is shorter than it must be"));
+        }
+        if let Some(bytes) = state.finished.remove(&key) {
+            state.begun.insert(key, BytesMut::from(bytes));
+        }
+        let mut bytes = state.begun.get(&key).cloned().unwrap_or_default();
         bytes.truncate(offset);
+        state.writing.insert(key);
         Ok(Box::new(MemoryWriter { store: self.clone(), key, bytes }))
     }
 

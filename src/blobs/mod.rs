@@ -65,8 +65,8 @@ pub trait BlobStore: Send + Sync {
 
     /// Begins a blob that comes in pieces, or goes on with one: whatever lies behind its first
     /// `offset` bytes, which [`BlobAppender::sync`] acknowledged, is cut off. With fewer bytes
-    /// there it is an error. While it is open it cannot be opened again. Only for a key whose blob
-    /// was never finished, which the store cannot tell: the caller's row does.
+    /// there it is an error. While it is open it cannot be opened again. Only for a key that no
+    /// live row names, which the store cannot tell; so also for one that was finished in vain.
     async fn reopen(&self, key: BlobKey, offset: u64) -> Result<Box<dyn BlobAppender>, BlobError>;
 
     /// The bytes of `range`, which must lie within the blob; `None` where the blob is positively

@@ -2,6 +2,7 @@
 
 use super::error::{ApiError, Source};
 use super::pace::is_too_slow;
+use crate::domain::once::Repeat;
 use crate::uploads::{BeginError, PieceError};
 
 impl From<BeginError> for ApiError {
@@ -12,6 +13,9 @@ impl From<BeginError> for ApiError {
             BeginError::TooMany => {
                 Self::Conflict("too many uploads are not finished; end or finish some".to_owned())
             }
+            BeginError::Repeated(Repeat::OtherRequest) => Self::IdempotencyMismatch,
+            // What it made is told by the route; here it is gone.
+            BeginError::Repeated(Repeat::Of(_)) => Self::NotFound,
             BeginError::Ledger(error) => error.into(),
         }
     }

@@ -1,4 +1,5 @@
-//! Entries of both kinds by their identities: read, and changed in one transaction.
+//! Entries of both kinds by their identities: read, and changed in one transaction. And folders
+//! that are made once.
 //!
 //! An identity is looked up from below: a folder above that is doomed hides what is in it, also
 //! where its tree is not wholly marked yet.
@@ -8,8 +9,9 @@ use async_trait::async_trait;
 use super::tree::{LookLimits, TreeRefusal};
 use super::{LedgerError, Walked};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{Entry, TAGS_MAX, TagChange};
+use crate::domain::entry::{Entry, FolderRecord, TAGS_MAX, TagChange};
 use crate::domain::id::{BlobId, EntryId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath};
 
@@ -29,6 +31,25 @@ pub trait ChangeLedger: Send + Sync {
         realm: &Realm,
         change: &EntryChange,
     ) -> Result<Result<Walked, ChangeRefusal>, LedgerError>;
+
+    /// Makes a folder as [`super::TreeLedger::make_folder`] does, or tells what is known of it
+    /// where it was to be made once.
+    async fn make_folder_once(
+        &self,
+        realm: &Realm,
+        path: &EntryPath,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<FolderRecord, FolderRefusal>, LedgerError>;
+}
+
+/// Why a folder was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FolderRefusal {
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
+    /// The tree forbids it.
+    Tree(TreeRefusal),
 }
 
 /// What is to become of an entry. What is not said stays.

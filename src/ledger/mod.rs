@@ -36,7 +36,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
-pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange};
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange, FolderRefusal};
 pub use self::deletion_records::{
     DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
 };

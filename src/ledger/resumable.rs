@@ -7,10 +7,11 @@
 use async_trait::async_trait;
 
 use super::LedgerError;
-use crate::domain::blob::BlobFacts;
+use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, Stored, UploadRefusal};
 use crate::domain::id::{EntryId, UploadId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
 use crate::domain::upload::PartialUpload;
@@ -21,12 +22,14 @@ pub const PARTIAL_UPLOADS_MAX: u64 = 256;
 /// Uploads that come in pieces. Whoever sees the path of one sees it.
 #[async_trait]
 pub trait ResumableLedger: Send + Sync {
-    /// Records an upload, with an intent for its bytes that lasts as long. Whether there is room
-    /// for the bytes is not asked here.
+    /// Records an upload, with an intent for its bytes that lasts as long, or tells what is known of
+    /// it where it was to be begun once. The plan is asked for all of its bytes, and again when it is
+    /// finished.
     async fn begin_upload(
         &self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<Once>,
     ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError>;
 
     /// The upload with this identity, finished or not; `None` from its expiry on.
@@ -92,7 +95,7 @@ pub struct NewUpload {
 
 impl NewUpload {
     /// The upload that this becomes, before any of its bytes.
-    pub fn begun(self, blob: crate::domain::blob::BlobKey) -> PartialUpload {
+    pub fn begun(self, blob: BlobKey) -> PartialUpload {
         let Self { id, path, entry, only_new, attributes, metadata, length, at, expires_at } = self;
         PartialUpload {
             id,
@@ -112,14 +115,14 @@ impl NewUpload {
 }
 
 /// Why an upload was not begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BeginRefusal {
-    /// The path is not the caller's to see.
-    OutsidePrefix,
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
     /// The organization has [`PARTIAL_UPLOADS_MAX`] unfinished ones.
     TooMany,
-    /// The disk's reserve is spent: what is left is for deleting.
-    ReserveSpent,
+    /// There is no room for it, or the path is not the caller's to see.
+    Refused(UploadRefusal),
 }
 
 /// Why an upload did not become a version.

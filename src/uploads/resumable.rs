@@ -17,9 +17,9 @@ use crate::blobs::{BlobAppender, BlobError, BlobErrorKind};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, FileRecord, UploadRefusal};
 use crate::domain::id::{EntryId, UploadId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
-use crate::domain::plans::{Announced, Target};
 use crate::domain::upload::PartialUpload;
 use crate::jobs::uninterrupted::to_the_end;
 use crate::ledger::LedgerError;
@@ -61,6 +61,8 @@ pub enum BeginError {
         /// Bytes.
         limit: u64,
     },
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
     /// The organization has as many unfinished uploads as it may have.
     TooMany,
     /// The ledger failed.
@@ -178,26 +180,21 @@ impl Uploader {
         &self,
         realm: &Realm,
         request: PartialRequest,
+        once: Option<Once>,
     ) -> Result<PartialUpload, BeginError> {
         let limit = self.limits.bytes_max;
         if request.length > limit {
             return Err(BeginError::TooLarge { limit });
         }
-        let announced = Announced {
-            bytes: request.length,
-            content_type: request.attributes.content_type.clone(),
-            target: Target::At(request.path.clone()),
-        };
-        self.ledger.room(realm, &announced).await?.map_err(BeginError::Refused)?;
         let PartialRequest { id, entry, path, only_new, attributes, metadata, length } = request;
         let at = self.clock.now();
         let expires_at = expiry(at, at);
         let new =
             NewUpload { id, path, entry, only_new, attributes, metadata, length, at, expires_at };
-        self.ledger.begin_upload(realm, new).await?.map_err(|refusal| match refusal {
-            BeginRefusal::OutsidePrefix => BeginError::Refused(UploadRefusal::OutsidePrefix),
-            BeginRefusal::ReserveSpent => BeginError::Refused(UploadRefusal::ReserveSpent),
+        self.ledger.begin_upload(realm, new, once).await?.map_err(|refusal| match refusal {
+            BeginRefusal::Refused(refusal) => BeginError::Refused(refusal),
             BeginRefusal::TooMany => BeginError::TooMany,
+            BeginRefusal::Repeated(repeat) => BeginError::Repeated(repeat),
         })
     }
 

@@ -39,12 +39,14 @@ pub(super) struct Asked {
     folders: FoldersPolicy,
     /// One of these, if any are named; whatever is found is a version for `If-Match: *`.
     versions: Option<Vec<BlobId>>,
+    /// How many files the caller says are meant to go.
+    confirmed: Option<u64>,
 }
 
 impl Asked {
-    /// Reads `recursive` and the conditions; refuses every other parameter.
+    /// Reads `recursive`, `confirm` and the conditions; refuses every other parameter.
     pub(super) fn read(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
-        query.only(&["organization", "recursive"])?;
+        query.only(&["organization", "recursive", "confirm"])?;
         let folders = match query.single("recursive")? {
             None | Some("false") => FoldersPolicy::EmptyOnly,
             Some("true") => FoldersPolicy::Whole,
@@ -56,7 +58,12 @@ impl Asked {
             None | Some(Wanted::Any) => None,
             Some(Wanted::Versions(versions)) => Some(versions),
         };
-        Ok(Self { folders, versions })
+        let confirmed = match query.single("confirm")? {
+            None => None,
+            Some("") => return Err(ApiError::Invalid("confirm is a number of files".to_owned())),
+            Some(_) => Some(query.number("confirm", 0, 0..=u64::MAX)?),
+        };
+        Ok(Self { folders, versions, confirmed })
     }
 }
 
@@ -70,7 +77,8 @@ pub(super) async fn delete(
     let request = service.delete_request(caller, Door::Native, vec![selector]);
     let preconditions = asked.versions.map(|versions| Precondition { selector: 0, versions });
     let preconditions = preconditions.into_iter().collect();
-    let request = DeleteRequest { folders: asked.folders, preconditions, ..request };
+    let guard = service.guard(caller, asked.confirmed)?;
+    let request = DeleteRequest { folders: asked.folders, preconditions, guard, ..request };
     let decided = service.deleter.delete(request).await?;
     let committed = decided.map_err(|declined| service.declined(declined))?;
     Ok(DeletedEntry::of(&committed))

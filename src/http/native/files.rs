@@ -116,12 +116,13 @@ pub(super) async fn read(
     params(
         ("path" = String, Path, description = "The path; with a trailing `/`, of a folder"),
         ("recursive" = Option<bool>, Query, description = "Whether a folder goes with all below it"),
+        ("confirm" = Option<u64>, Query, description = "How many files are meant to go, where a limit asks for it"),
         ("If-Match" = Option<String>, Header, description = "Versions of which one must lie there"),
     ),
     responses(
         (status = 200, description = "What went", body = DeletedEntry),
         (status = 404, description = "Nothing there"),
-        (status = 409, description = "The folder holds something, and `recursive` was not asked for"),
+        (status = 409, description = "The folder holds something and `recursive` was not asked for, or `confirm` is missing"),
         (status = 412, description = "Another version lies there"),
         (status = 423, description = "Something of it is locked: nothing went"),
     )

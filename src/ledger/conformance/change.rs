@@ -2,12 +2,14 @@
 
 use super::fixture::{Fixture, at, beneath, written};
 use super::moves::plan_in_steps;
+use super::once::once;
 use crate::domain::entry::{Entry, FileRecord, TAGS_MAX, TagChange};
 use crate::domain::id::EntryId;
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryName;
 use crate::ledger::tree::{LookLimits, TreeRefusal};
-use crate::ledger::{ChangeRefusal, EntryChange, Walked};
+use crate::ledger::{ChangeRefusal, EntryChange, FolderRefusal, Walked};
 
 impl Fixture {
     /// Where an entry lies that is found by its identity.
@@ -238,4 +240,28 @@ pub(crate) async fn a_refused_change_changes_nothing(fixture: Fixture) {
             .map(|entry| { matches!(entry, Entry::File(file) if file.locked) }),
         Some(true)
     );
+}
+
+/// Of requests under one idempotency key one makes the folder, and the others learn which.
+pub(crate) async fn a_folder_is_made_once(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let make = |path: &str, asked: &Once| {
+        let path = at(path);
+        let (ledger, asked, realm, now) = (&fixture.ledger, asked.clone(), &realm, fixture.now());
+        async move { ledger.make_folder_once(realm, &path, Some(asked), now).await.unwrap() }
+    };
+    let first = once(&fixture, "1", "request");
+    let made = make("/a/b", &first).await.unwrap();
+    assert_eq!(fixture.folder_at(&realm, "/a/b").await, Some(made.clone()));
+    let repeated = Err(FolderRefusal::Repeated(Repeat::Of(made.id.into())));
+    assert_eq!(make("/a/b", &first).await, repeated);
+    let other = once(&fixture, "1", "other");
+    let repeated = Err(FolderRefusal::Repeated(Repeat::OtherRequest));
+    assert_eq!(make("/a/c", &other).await, repeated);
+    // A refusal is not remembered.
+    let later = once(&fixture, "2", "request");
+    let exists = Err(FolderRefusal::Tree(TreeRefusal::Exists));
+    assert_eq!(make("/a/b", &later).await, exists);
+    assert!(make("/a/c", &later).await.is_ok());
+    fixture.assert_sound().await;
 }

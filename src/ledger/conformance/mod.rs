@@ -347,6 +347,7 @@ macro_rules! every_check {
                 an_upload_that_is_given_up_is_condemned,
                 an_upload_in_pieces_expires,
                 unfinished_uploads_are_bounded_in_number,
+                an_upload_is_begun_once,
             }
             change {
                 entries_of_both_kinds_are_found_by_identity,
@@ -355,6 +356,7 @@ macro_rules! every_check {
                 a_change_does_all_that_is_asked,
                 a_change_leaves_what_it_does_not_name,
                 a_refused_change_changes_nothing,
+                a_folder_is_made_once,
             }
             gauges {
                 an_empty_ledger_reads_zero,

@@ -20,7 +20,7 @@ use crate::ledger::{KeyRefusal, NewCommand, NewKey, NewOrganization};
 const ASKERS: usize = 16;
 
 /// A request with the idempotency key `key` that asks for `what`.
-fn once(fixture: &Fixture, key: &str, what: &str) -> Once {
+pub(super) fn once(fixture: &Fixture, key: &str, what: &str) -> Once {
     let key = IdempotencyKey::parse(key.as_bytes()).unwrap();
     let token = OnceToken::of(KeyId::from_bytes([7; 16]), &key);
     Once { token, request: RequestDigest::of(&[what.as_bytes()]), at: fixture.now() }

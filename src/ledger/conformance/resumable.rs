@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::fixture::{Fixture, INTENT_LIFETIME, at, attributes, beneath};
+use super::once::once;
 use crate::domain::blob::BlobFacts;
 use crate::domain::entry::{Stored, UploadRefusal};
 use crate::domain::id::UploadId;
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::upload::PartialUpload;
 use crate::domain::usage::Tally;
@@ -30,7 +32,7 @@ impl Fixture {
     }
 
     async fn begun(&self, realm: &Realm, path: &str, length: u64) -> PartialUpload {
-        let begun = self.ledger.begin_upload(realm, self.new_upload(path, length)).await;
+        let begun = self.ledger.begin_upload(realm, self.new_upload(path, length), None).await;
         self.assert_sound().await;
         begun.unwrap().unwrap()
     }
@@ -103,8 +105,8 @@ pub(crate) async fn an_upload_in_pieces_is_seen_where_its_path_is(fixture: Fixtu
         assert_eq!(given_up.unwrap(), GivenUp::Missing);
         let new = fixture.new_upload("/a/b", 1);
         if other != &stranger {
-            let refused = fixture.ledger.begin_upload(other, new).await.unwrap();
-            assert_eq!(refused, Err(BeginRefusal::OutsidePrefix));
+            let refused = fixture.ledger.begin_upload(other, new, None).await.unwrap();
+            assert_eq!(refused, Err(BeginRefusal::Refused(UploadRefusal::OutsidePrefix)));
         }
     }
     assert_eq!(fixture.partial(&realm, upload.id).await, Some(upload));
@@ -115,7 +117,7 @@ pub(crate) async fn a_refused_upload_in_pieces_can_be_finished_later(fixture: Fi
     let realm = fixture.realm().await;
     let upload = fixture.begun(&realm, "/a/file", 10).await;
     let only_new = NewUpload { only_new: true, ..fixture.new_upload("/a/file", 3) };
-    let only_new = fixture.ledger.begin_upload(&realm, only_new).await.unwrap().unwrap();
+    let only_new = fixture.ledger.begin_upload(&realm, only_new, None).await.unwrap().unwrap();
     fixture.upload(&realm, "/a/file", 1).await;
     fixture.lock(&realm, &["/a/file"]).await;
     let refused = |refusal| Err(FinishRefusal::Refused(refusal));
@@ -183,11 +185,11 @@ pub(crate) async fn unfinished_uploads_are_bounded_in_number(fixture: Fixture) {
     let mut begun = Vec::new();
     for number in 0..PARTIAL_UPLOADS_MAX {
         let new = fixture.new_upload(&format!("/{number}"), 1);
-        begun.push(fixture.ledger.begin_upload(&realm, new).await.unwrap().unwrap());
+        begun.push(fixture.ledger.begin_upload(&realm, new, None).await.unwrap().unwrap());
     }
     let more = async |realm: &Realm| {
         let new = fixture.new_upload("/more", 1);
-        fixture.ledger.begin_upload(realm, new).await.unwrap().map(drop)
+        fixture.ledger.begin_upload(realm, new, None).await.unwrap().map(drop)
     };
     assert_eq!(more(&realm).await, Err(BeginRefusal::TooMany));
     assert_eq!(more(&stranger).await, Ok(()));
@@ -199,4 +201,21 @@ pub(crate) async fn unfinished_uploads_are_bounded_in_number(fixture: Fixture) {
     assert_eq!(more(&realm).await, Err(BeginRefusal::TooMany));
     fixture.clock.advance(INTENT_LIFETIME);
     assert_eq!(more(&realm).await, Ok(()));
+}
+
+/// Of requests under one idempotency key one begins an upload, and the others learn which.
+pub(crate) async fn an_upload_is_begun_once(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let first = once(&fixture, "1", "request");
+    let begin = |asked: &Once| {
+        let new = fixture.new_upload("/a", 1);
+        fixture.ledger.begin_upload(&realm, new, Some(asked.clone()))
+    };
+    let begun = begin(&first).await.unwrap().unwrap();
+    let repeated = BeginRefusal::Repeated(Repeat::Of(begun.id.into()));
+    assert_eq!(begin(&first).await.unwrap(), Err(repeated));
+    let other = once(&fixture, "1", "other");
+    let repeated = BeginRefusal::Repeated(Repeat::OtherRequest);
+    assert_eq!(begin(&other).await.unwrap(), Err(repeated));
+    assert!(begin(&once(&fixture, "2", "request")).await.unwrap().is_ok());
 }

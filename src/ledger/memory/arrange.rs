@@ -120,6 +120,18 @@ impl Holdings {
 }
 
 impl State {
+    pub(super) fn make_folder(
+        &mut self,
+        realm: &Realm,
+        path: &EntryPath,
+        now: Timestamp,
+    ) -> Result<FolderRecord, TreeRefusal> {
+        self.holdings(realm.organization).check_vacant(realm, path)?;
+        self.folder_made(realm.organization, path, now);
+        let made = self.holdings(realm.organization).folder_record(path);
+        Ok(made.expect("the folder was made"))
+    }
+
     pub(super) fn move_entry(
         &mut self,
         realm: &Realm,
@@ -178,14 +190,7 @@ impl TreeLedger for MemoryLedger {
         path: &EntryPath,
         now: Timestamp,
     ) -> Result<Result<FolderRecord, TreeRefusal>, LedgerError> {
-        let mut state = self.state();
-        let organization = realm.organization;
-        if let Err(refusal) = state.holdings(organization).check_vacant(realm, path) {
-            return Ok(Err(refusal));
-        }
-        state.folder_made(organization, path, now);
-        let made = state.holdings(organization).folder_record(path);
-        Ok(Ok(made.expect("the folder was made")))
+        Ok(self.state().make_folder(realm, path, now))
     }
 
     async fn move_entry(

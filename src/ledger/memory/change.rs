@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 
 use super::{Holdings, MemoryLedger, State};
-use crate::domain::entry::Entry;
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::{Entry, FolderRecord};
 use crate::domain::id::EntryId;
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
-use crate::domain::path::WrittenPath;
+use crate::domain::path::{EntryPath, WrittenPath};
 use crate::ledger::tree::MoveRequest;
-use crate::ledger::{ChangeLedger, ChangeRefusal, EntryChange, LedgerError, Walked};
+use crate::ledger::{ChangeLedger, ChangeRefusal, EntryChange, FolderRefusal, LedgerError, Walked};
 
 impl Holdings {
     fn entry_by_id(&self, realm: &Realm, id: EntryId) -> Option<Walked> {
@@ -59,5 +61,24 @@ impl ChangeLedger for MemoryLedger {
         change: &EntryChange,
     ) -> Result<Result<Walked, ChangeRefusal>, LedgerError> {
         Ok(self.state().change_entry(realm, change))
+    }
+
+    async fn make_folder_once(
+        &self,
+        realm: &Realm,
+        path: &EntryPath,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<FolderRecord, FolderRefusal>, LedgerError> {
+        let mut state = self.state();
+        let owner = Some(realm.organization);
+        if let Some(repeat) = state.repeat(owner, once.as_ref()) {
+            return Ok(Err(FolderRefusal::Repeated(repeat)));
+        }
+        let made = state.make_folder(realm, path, now);
+        if let Ok(folder) = &made {
+            state.remember(owner, once.as_ref(), folder.id);
+        }
+        Ok(made.map_err(FolderRefusal::Tree))
     }
 }

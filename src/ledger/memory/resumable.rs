@@ -5,10 +5,12 @@ use async_trait::async_trait;
 use super::{MemoryLedger, State};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{NewVersion, Origin, Stored};
+use crate::domain::entry::{NewVersion, Origin, Stored, UploadRefusal};
 use crate::domain::id::UploadId;
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::overwrite::Overwrite;
+use crate::domain::plans::Incoming;
 use crate::domain::upload::PartialUpload;
 use crate::ledger::LedgerError;
 use crate::ledger::resumable::{
@@ -20,10 +22,20 @@ impl State {
         &mut self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<&Once>,
     ) -> Result<PartialUpload, BeginRefusal> {
-        if !realm.sees(&new.path) {
-            return Err(BeginRefusal::OutsidePrefix);
+        if let Some(repeat) = self.repeat(Some(realm.organization), once) {
+            return Err(BeginRefusal::Repeated(repeat));
         }
+        if !realm.sees(&new.path) {
+            return Err(BeginRefusal::Refused(UploadRefusal::OutsidePrefix));
+        }
+        let incoming = Incoming {
+            bytes: new.length,
+            content_type: &new.attributes.content_type,
+            replaces: self.replaced(realm.organization, &new.path),
+        };
+        self.admit(realm.organization, &incoming).map_err(BeginRefusal::Refused)?;
         let uploads = self.holdings(realm.organization).uploads.values();
         let unfinished =
             |upload: &&PartialUpload| upload.file.is_none() && upload.expires_at > new.at;
@@ -34,6 +46,7 @@ impl State {
         self.intents.insert(blob, new.expires_at);
         let upload = new.begun(blob);
         self.holdings_mut(realm.organization).uploads.insert(upload.id, upload.clone());
+        self.remember(Some(realm.organization), once, upload.id);
         Ok(upload)
     }
 
@@ -93,8 +106,9 @@ impl ResumableLedger for MemoryLedger {
         &self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<Once>,
     ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
-        Ok(self.state().begin_upload(realm, new))
+        Ok(self.state().begin_upload(realm, new, once.as_ref()))
     }
 
     async fn partial_upload(

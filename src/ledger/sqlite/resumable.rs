@@ -5,13 +5,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{attributes_text, failed, read_json, signed, unsigned};
 use super::writer::WriteTx;
-use super::{SqliteLedger, intents, versions};
+use super::{SqliteLedger, intents, once, plans, versions};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{NewVersion, Origin, Stored, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource, UploadId};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::overwrite::Overwrite;
+use crate::domain::plans::Incoming;
 use crate::domain::upload::PartialUpload;
 use crate::ledger::LedgerError;
 use crate::ledger::resumable::{
@@ -24,13 +26,14 @@ impl ResumableLedger for SqliteLedger {
         &self,
         realm: &Realm,
         new: NewUpload,
+        once: Option<Once>,
     ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
         let writer = self.writer()?;
         if writer.is_ballast_spent() {
-            return Ok(Err(BeginRefusal::ReserveSpent));
+            return Ok(Err(BeginRefusal::Refused(UploadRefusal::ReserveSpent)));
         }
         let (realm, ids) = (realm.clone(), self.ids.clone());
-        writer.run(move |tx| begin(tx, &ids, &realm, &new)).await
+        writer.run(move |tx| begin(tx, &ids, &realm, &new, once.as_ref())).await
     }
 
     async fn partial_upload(
@@ -136,9 +139,22 @@ fn begin(
     ids: &IdSource,
     realm: &Realm,
     new: &NewUpload,
+    once: Option<&Once>,
 ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
+    let owner = Some(realm.organization);
+    if let Some(repeat) = once::repeat(tx.connection, owner, once)? {
+        return Ok(Err(BeginRefusal::Repeated(repeat)));
+    }
     if !realm.sees(&new.path) {
-        return Ok(Err(BeginRefusal::OutsidePrefix));
+        return Ok(Err(BeginRefusal::Refused(UploadRefusal::OutsidePrefix)));
+    }
+    let incoming = Incoming {
+        bytes: new.length,
+        content_type: &new.attributes.content_type,
+        replaces: plans::replaced(tx.connection, realm, &new.path)?,
+    };
+    if let Err(refusal) = plans::admit(tx, realm.organization, &incoming)? {
+        return Ok(Err(BeginRefusal::Refused(refusal)));
     }
     let sql = "select count(*) from uploads \
                where organization = ?1 and file is null and expires_at > ?2";
@@ -151,6 +167,7 @@ fn begin(
     let blob = intents::reserve_lasting(tx, ids, new.expires_at)?;
     let upload = new.clone().begun(blob);
     insert(tx, realm, &upload)?;
+    once::remember(tx, owner, once, upload.id)?;
     Ok(Ok(upload))
 }
 

@@ -88,12 +88,13 @@ pub(super) async fn content(
     params(
         ("id" = String, Path, description = "The entry"),
         ("recursive" = Option<bool>, Query, description = "Whether a folder goes with all below it"),
+        ("confirm" = Option<u64>, Query, description = "How many files are meant to go, where a limit asks for it"),
         ("If-Match" = Option<String>, Header, description = "Versions of which the file must be one"),
     ),
     responses(
         (status = 200, description = "What went", body = DeletedEntry),
         (status = 404, description = "No such entry"),
-        (status = 409, description = "The folder holds something, and `recursive` was not asked for"),
+        (status = 409, description = "The folder holds something and `recursive` was not asked for, or `confirm` is missing"),
         (status = 412, description = "It is of another version"),
         (status = 423, description = "Something of it is locked: nothing went"),
     )

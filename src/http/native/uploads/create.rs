@@ -1,6 +1,5 @@
 //! What of the protocol is spoken, and how an upload begins.
 
-use axum::body::BodyDataStream;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -12,6 +11,8 @@ use super::headers::{
     UPLOAD_METADATA, VERSION,
 };
 use super::metadata;
+use crate::domain::id::UploadId;
+use crate::domain::once::Repeat;
 use crate::domain::organization::{Realm, Scope};
 use crate::domain::overwrite::Overwrite;
 use crate::domain::upload::PartialUpload;
@@ -19,9 +20,10 @@ use crate::http::auth::Authenticated;
 use crate::http::conditions::overwrite_of;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
+use crate::http::idempotency::once;
 use crate::http::json::check_encoding;
 use crate::http::state::Service;
-use crate::uploads::{PartialRequest, Piece, Progress, Proof};
+use crate::uploads::{BeginError, PartialRequest, Piece, Proof};
 
 /// Tells what of tus is spoken
 #[utoipa::path(
@@ -55,6 +57,7 @@ pub(super) async fn discover(State(service): State<Service>) -> Response {
         ("Upload-Length" = u64, Header, description = "Bytes that it will have"),
         ("Upload-Metadata" = String, Header, description = "`path`, `content_type`, `tags`, in base64"),
         ("Upload-Checksum" = Option<String>, Header, description = "Of the body: `sha1` or `sha256`, and the sum in base64"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeats harmless"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: no file may lie there in the end"),
     ),
     request_body(content = Option<Vec<u8>>, content_type = "application/offset+octet-stream"),
@@ -65,6 +68,7 @@ pub(super) async fn discover(State(service): State<Service>) -> Response {
         (status = 412, description = "Another version of the protocol, or a file lies there"),
         (status = 413, description = "More than the plan lets one file have, or than was announced"),
         (status = 415, description = "The body is no piece, or of a type that the plan does not take"),
+        (status = 422, description = "Another request was made with this idempotency key"),
         (status = 423, description = "Locked"),
         (status = 460, description = "The body is not what its checksum says"),
         (status = 507, description = "No space is left"),
@@ -77,15 +81,26 @@ pub(super) async fn create(
 ) -> Result<Response, DialectError<Native>> {
     let (head, body) = request.into_parts();
     let first = First::read(&service, &head.headers)?;
+    let once = once(&service, authenticated.caller.key, &head, &first.asked())?;
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
-    let sends_piece = first.sends_piece;
-    let upload = service.uploader.begin_partial(realm, first.request).await?;
+    let (sends_piece, is_found_again) = (first.sends_piece, once.is_some());
+    let upload = match service.uploader.begin_partial(realm, first.request, once).await {
+        Err(BeginError::Repeated(Repeat::Of(made))) => {
+            let before = service.uploader.partial(realm, UploadId::from(made)).await?;
+            return Ok(as_it_is(&before.ok_or(ApiError::NotFound)?));
+        }
+        begun => begun?,
+    };
     let mut response = StatusCode::CREATED.into_response();
     headers::insert(&mut response, LOCATION, &format!("/delenda/v1/uploads/{}", upload.id));
     if sends_piece || upload.length == 0 {
         let piece = Piece { offset: 0, body: body.into_data_stream(), proof: first.proof };
-        let progress = append_first(&service, realm, &upload, piece).await?;
+        let appended = service.uploader.append(realm, upload.id, piece).await;
+        if appended.is_err() && !is_found_again {
+            end(&service, realm, &upload).await;
+        }
+        let progress = appended?;
         headers::write_offset(&mut response, progress.received);
         headers::write_expiry(&mut response, progress.expires_at);
         if let Some(file) = &progress.file {
@@ -97,6 +112,16 @@ pub(super) async fn create(
     Ok(response)
 }
 
+/// The answer to a repeat: the upload as it is by now. The piece that it may bring again is not
+/// taken; the client goes on from the offset.
+fn as_it_is(upload: &PartialUpload) -> Response {
+    let mut response = StatusCode::CREATED.into_response();
+    headers::insert(&mut response, LOCATION, &format!("/delenda/v1/uploads/{}", upload.id));
+    headers::write_offset(&mut response, upload.received);
+    headers::write_expiry(&mut response, upload.expires_at);
+    response
+}
+
 /// What the head of a request says of the upload that it begins.
 struct First {
     request: PartialRequest,
@@ -105,6 +130,12 @@ struct First {
 }
 
 impl First {
+    /// All that says what is asked, but for the bytes: they are not known yet.
+    fn asked(&self) -> Vec<u8> {
+        let PartialRequest { length, only_new, metadata, .. } = &self.request;
+        format!("{length} {only_new} {metadata}").into_bytes()
+    }
+
     fn read(service: &Service, headers: &HeaderMap) -> Result<Self, ApiError> {
         check_encoding(headers)?;
         let sends_piece = headers::is_piece(headers)?;
@@ -133,19 +164,10 @@ impl First {
     }
 }
 
-/// Takes the piece that came with the beginning. Where that fails, nobody learns where the upload
-/// is: so it ends.
-async fn append_first(
-    service: &Service,
-    realm: &Realm,
-    upload: &PartialUpload,
-    piece: Piece<BodyDataStream>,
-) -> Result<Progress, ApiError> {
-    let appended = service.uploader.append(realm, upload.id, piece).await;
-    if appended.is_err()
-        && let Err(error) = service.uploader.give_up(realm, upload.id).await
-    {
+/// Gives an upload up whose first piece failed together with its beginning. Nobody learns where it
+/// is, but for whoever has an idempotency key to ask with.
+async fn end(service: &Service, realm: &Realm, upload: &PartialUpload) {
+    if let Err(error) = service.uploader.give_up(realm, upload.id).await {
         tracing::warn!(%error, "an upload that failed at its beginning waits for the sweep");
     }
-    Ok(appended?)
 }

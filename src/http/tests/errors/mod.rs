@@ -173,6 +173,7 @@ async fn every_kind_of_error_in_the_shape_of_renderio() {
         412 {"error":"INVALID_REQUEST","message":"The precondition does not hold"}
         403 {"error":"FORBIDDEN","message":"Only an operator key may do this"}
         422 {"error":"VALIDATION_ERROR","message":"Another request was made with the same idempotency key"}
+        460 {"error":"INVALID_REQUEST","message":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -206,6 +207,7 @@ async fn every_kind_of_error_in_the_shape_of_swiftia() {
         412 {"message":"The precondition does not hold"}
         403 {"message":"Only an operator key may do this"}
         422 {"message":"Another request was made with the same idempotency key"}
+        460 {"message":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -239,6 +241,7 @@ async fn every_kind_of_error_in_the_shape_of_templated() {
         412 {"error":"The precondition does not hold"}
         403 {"error":"Only an operator key may do this"}
         422 {"error":"Another request was made with the same idempotency key"}
+        460 {"error":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -272,6 +275,7 @@ async fn every_kind_of_error_in_the_shape_of_merple() {
         412 {"error":"The precondition does not hold"}
         403 {"error":"Only an operator key may do this"}
         422 {"error":"Another request was made with the same idempotency key"}
+        460 {"error":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -305,6 +309,7 @@ async fn every_kind_of_error_in_the_shape_of_sirv() {
         412 {"statusCode":412,"error":"Precondition Failed","message":"The precondition does not hold"} access-control-allow-origin=*
         403 {"statusCode":403,"error":"Forbidden","message":"Only an operator key may do this"} access-control-allow-origin=*
         422 {"statusCode":422,"error":"Unprocessable Entity","message":"Another request was made with the same idempotency key"} access-control-allow-origin=*
+        460 {"statusCode":460,"error":"","message":"The body is not what its checksum says"} access-control-allow-origin=*
     "#]]).await;
 }
 
@@ -338,5 +343,6 @@ async fn every_kind_of_error_as_a_problem() {
         412 {"type":"/problems/precondition-failed","title":"The precondition does not hold","status":412}
         403 {"type":"/problems/forbidden","title":"Only an operator key may do this","status":403}
         422 {"type":"/problems/idempotency-mismatch","title":"Another request was made with the same idempotency key","status":422}
+        460 {"type":"/problems/checksum-mismatch","title":"The body is not what its checksum says","status":460}
     "#]]).await;
 }

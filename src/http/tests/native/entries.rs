@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Native, problem};
+use super::{Native, kind_of};
 
 const FILES: &str = "/delenda/v1/files";
 const ENTRIES: &str = "/delenda/v1/entries";
@@ -70,8 +70,27 @@ async fn a_folder_is_made_once_and_told_again() {
         ("", 400),
         ("[]", 400),
     ] {
-        assert_eq!(problem(&native.post(FOLDERS, body).await).0, status, "{body}");
+        assert_eq!(kind_of(&native.post(FOLDERS, body).await).0, status, "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_folder_is_made_once_however_often_it_is_asked_for() {
+    let native = Native::new().await;
+    let ask = async |path: &str| {
+        let body = json!({ "path": path }).to_string();
+        native.ask(Method::POST, FOLDERS, &[("idempotency-key", "one")], body).await
+    };
+    let first = ask("/a").await;
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(patch(&native, &id, json!({ "name": "b" })).await.0, 200);
+    let again = ask("/a").await;
+    assert_eq!((again.status.as_u16(), &again.json()["path"]), (201, &json!("/b")));
+    assert_eq!(again.json()["id"], id.as_str());
+    assert_eq!(kind_of(&ask("/c").await), (422, "/problems/idempotency-mismatch".to_owned()));
+    let target = format!("{ENTRIES}/{id}");
+    assert_eq!(native.ask(Method::DELETE, &target, &[], "").await.status, 200);
+    assert_eq!(kind_of(&ask("/a").await).0, 404);
 }
 
 #[tokio::test]
@@ -95,7 +114,7 @@ async fn an_entry_of_either_kind_is_told_and_read_by_its_identity() {
         format!("{ENTRIES}/no"),
         format!("{ENTRIES}/{}", file.to_uppercase()),
     ] {
-        assert_eq!(problem(&native.get(&target, &[]).await).0, 404, "{target}");
+        assert_eq!(kind_of(&native.get(&target, &[]).await).0, 404, "{target}");
     }
 }
 
@@ -120,11 +139,11 @@ async fn a_list_has_every_entry_once_on_pages_of_any_size() {
     for (who, path, status) in [(&native, "/none", 404), (&native, "/u", 404), (&inside, "/t", 404)]
     {
         let answer = who.get(&format!("{ENTRIES}?path={path}"), &[]).await;
-        assert_eq!(problem(&answer).0, status, "{path}");
+        assert_eq!(kind_of(&answer).0, status, "{path}");
     }
     for query in ["path=t", "recursive=yes", "limit=0", "limit=1001", "path=/t&path=/t", "path="] {
         assert_eq!(
-            problem(&native.get(&format!("{ENTRIES}?{query}"), &[]).await).0,
+            kind_of(&native.get(&format!("{ENTRIES}?{query}"), &[]).await).0,
             400,
             "{query}"
         );
@@ -167,11 +186,11 @@ async fn a_cursor_is_good_for_its_own_list_only() {
         (&theirs, "path=/t".to_owned()),
     ] {
         let answer = who.get(&format!("{ENTRIES}?{query}&cursor={cursor}"), &[]).await;
-        assert_eq!(problem(&answer).0, 400, "{query}");
+        assert_eq!(kind_of(&answer).0, 400, "{query}");
     }
     let bent = format!("{}A", &cursor[..cursor.len() - 1]);
     let answer = native.get(&format!("{ENTRIES}?path=/t&cursor={bent}x"), &[]).await;
-    assert_eq!(problem(&answer).0, 400);
+    assert_eq!(kind_of(&answer).0, 400);
     let next =
         native.get(&format!("{ENTRIES}?path=/t/&recursive=false&cursor={cursor}"), &[]).await;
     assert_eq!(next.json()["entries"][0]["path"], "/t/b");
@@ -189,11 +208,11 @@ async fn an_entry_is_moved_tagged_and_locked_in_one_call() {
         (&json!("/b/new"), &json!(["x"]), &json!(true))
     );
     assert_eq!(native.get(&format!("{FILES}/b/new"), &[]).await.text(), "1");
-    assert_eq!(problem(&native.get(&format!("{FILES}/a/file"), &[]).await).0, 404);
+    assert_eq!(kind_of(&native.get(&format!("{FILES}/a/file"), &[]).await).0, 404);
     // Locked: neither moved nor deleted, and unlocked only by who may.
     assert_eq!(patch(&native, file, json!({ "name": "c" })).await.0, 423);
     let target = format!("{ENTRIES}/{file}");
-    assert_eq!(problem(&native.ask(Method::DELETE, &target, &[], "").await).0, 423);
+    assert_eq!(kind_of(&native.ask(Method::DELETE, &target, &[], "").await).0, 423);
     let plain = native.with_scopes("read,write,delete").await;
     assert_eq!(patch(&plain, file, json!({ "locked": false })).await.0, 403);
     assert_eq!(patch(&plain, file, json!({ "tags": { "remove": ["x"] } })).await.0, 200);
@@ -234,7 +253,7 @@ async fn a_refused_change_leaves_the_entry_as_it_was() {
     }
     let stale = [("if-match", "\"01890000-0000-7000-8000-000000000000\"")];
     let answer = native.ask(Method::PATCH, &target, &stale, r#"{"name":"c"}"#).await;
-    assert_eq!(problem(&answer).0, 412);
+    assert_eq!(kind_of(&answer).0, 412);
     assert_eq!(native.get(&target, &[]).await.json(), before);
     let known = before["etag"].as_str().unwrap();
     let answer =
@@ -252,11 +271,11 @@ async fn an_entry_is_deleted_by_its_identity() {
         let target = format!("{ENTRIES}/{id}{query}");
         native.ask(Method::DELETE, &target, headers, "").await
     };
-    assert_eq!(problem(&delete(folder, "", &[]).await).0, 409);
+    assert_eq!(kind_of(&delete(folder, "", &[]).await).0, 409);
     let stale = [("if-match", "\"01890000-0000-7000-8000-000000000000\"")];
-    assert_eq!(problem(&delete(&ids[2], "", &stale).await).0, 412);
-    assert_eq!(problem(&delete(folder, "?recursive=true", &stale).await).0, 412);
-    assert_eq!(problem(&delete(&ids[2], "?sure=1", &[]).await).0, 400);
+    assert_eq!(kind_of(&delete(&ids[2], "", &stale).await).0, 412);
+    assert_eq!(kind_of(&delete(folder, "?recursive=true", &stale).await).0, 412);
+    assert_eq!(kind_of(&delete(&ids[2], "?sure=1", &[]).await).0, 400);
     let gone = delete(folder, "?recursive=true", &[]).await;
     let body = gone.json();
     assert_eq!(
@@ -264,8 +283,8 @@ async fn an_entry_is_deleted_by_its_identity() {
         (200, json!({ "id": gone.json()["id"], "files": 2, "bytes": 2, "folders": 2 }))
     );
     for id in [folder, &ids[0], &ids[1], "no"] {
-        assert_eq!(problem(&delete(id, "?recursive=true", &[]).await).0, 404, "{id}");
-        assert_eq!(problem(&native.get(&format!("{ENTRIES}/{id}"), &[]).await).0, 404, "{id}");
+        assert_eq!(kind_of(&delete(id, "?recursive=true", &[]).await).0, 404, "{id}");
+        assert_eq!(kind_of(&native.get(&format!("{ENTRIES}/{id}"), &[]).await).0, 404, "{id}");
     }
     assert_eq!(delete(&ids[2], "", &[]).await.status, 200);
     native.app.drained().await;

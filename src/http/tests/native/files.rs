@@ -3,8 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Native, kind_of, problem};
+use super::{Native, TestApp, kind_of};
 use crate::blobs::faulty::{Call, Failing};
+use crate::domain::plans::{PlanLimits, Plans};
 
 const FILES: &str = "/delenda/v1/files";
 
@@ -73,21 +74,21 @@ async fn a_conditional_upload_replaces_what_it_wants_or_nothing() {
     let create = [("if-none-match", "*")];
     assert_eq!(native.put(&target, &create, "1").await.status, 201);
     let known = native.get(&target, &[]).await.header("etag").to_owned();
-    assert_eq!(problem(&native.put(&target, &create, "2").await).0, 412);
+    assert_eq!(kind_of(&native.put(&target, &create, "2").await).0, 412);
     assert_eq!(native.put(&target, &[("if-match", &known)], "3").await.status, 200);
     for wrong in [known.as_str(), "\"other\"", "W/\"x\"", "01890000-0000-7000-8000-000000000000"] {
         let answer = native.put(&target, &[("if-match", wrong)], "4").await;
-        assert_eq!(problem(&answer).0, 412, "{wrong}");
+        assert_eq!(kind_of(&answer).0, 412, "{wrong}");
     }
     assert_eq!(native.put(&target, &[("if-match", "*")], "5").await.status, 200);
     let nowhere = format!("{FILES}/b");
-    assert_eq!(problem(&native.put(&nowhere, &[("if-match", "*")], "6").await).0, 412);
+    assert_eq!(kind_of(&native.put(&nowhere, &[("if-match", "*")], "6").await).0, 412);
     for unclear in [
         vec![("if-none-match", known.as_str())],
         vec![("if-none-match", "*"), ("if-match", "*")],
         vec![("if-unmodified-since", "Tue, 14 Nov 2023 22:13:20 GMT")],
     ] {
-        assert_eq!(problem(&native.put(&target, &unclear, "7").await).0, 400, "{unclear:?}");
+        assert_eq!(kind_of(&native.put(&target, &unclear, "7").await).0, 400, "{unclear:?}");
     }
     assert_eq!(native.get(&target, &[]).await.text(), "5");
     native.app.stored_blobs_become(1).await;
@@ -121,14 +122,14 @@ async fn a_path_that_is_ambiguous_is_refused_by_every_method() {
         let target = format!("{FILES}/{path}");
         for method in [Method::GET, Method::PUT, Method::DELETE] {
             let answer = native.ask(method.clone(), &target, &[], "").await;
-            assert_eq!(problem(&answer).0, 400, "{method} {path}");
+            assert_eq!(kind_of(&answer).0, 400, "{method} {path}");
         }
     }
     for path in ["a/", "a/b/"] {
         let answer = native.put(&format!("{FILES}/{path}"), &[], "2").await;
-        assert_eq!(problem(&answer).0, 400, "{path}");
+        assert_eq!(kind_of(&answer).0, 400, "{path}");
     }
-    assert_eq!(problem(&native.ask(Method::DELETE, &format!("{FILES}/"), &[], "").await).0, 404);
+    assert_eq!(kind_of(&native.ask(Method::DELETE, &format!("{FILES}/"), &[], "").await).0, 404);
     assert_eq!(native.app.usage().await, before);
 }
 
@@ -141,12 +142,12 @@ async fn a_file_does_not_go_where_something_else_is() {
     native.app.lock("/held", true).await;
     for (path, status) in [("a", 409), ("a/b/c", 409), ("uploads", 409), ("held/file", 423)] {
         let answer = native.put(&format!("{FILES}/{path}"), &[], "2").await;
-        assert_eq!(problem(&answer).0, status, "{path}");
+        assert_eq!(kind_of(&answer).0, status, "{path}");
     }
     let locked = native.put(&format!("{FILES}/held/file"), &[], "2").await.json();
     assert_eq!(locked["locked"], json!(["/held/file"]));
-    assert_eq!(problem(&native.get(&format!("{FILES}/a"), &[]).await).0, 400);
-    assert_eq!(problem(&native.get(&format!("{FILES}/a/b/"), &[]).await).0, 404);
+    assert_eq!(kind_of(&native.get(&format!("{FILES}/a"), &[]).await).0, 400);
+    assert_eq!(kind_of(&native.get(&format!("{FILES}/a/b/"), &[]).await).0, 404);
     native.app.stored_blobs_become(2).await;
 }
 
@@ -164,15 +165,15 @@ async fn a_file_is_deleted_under_its_condition() {
     let stale = native.put(&target, &[], "1").await.header("etag").to_owned();
     let etag = native.put(&target, &[], "12").await.header("etag").to_owned();
     let failed = native.ask(Method::DELETE, &target, &[("if-match", &stale)], "").await;
-    assert_eq!(problem(&failed).0, 412);
+    assert_eq!(kind_of(&failed).0, 412);
     let unknown = native.ask(Method::DELETE, &format!("{target}?dry=1"), &[], "").await;
-    assert_eq!(problem(&unknown).0, 400);
+    assert_eq!(kind_of(&unknown).0, 400);
     let gone = native.ask(Method::DELETE, &target, &[("if-match", &etag)], "").await;
     let expected = json!({ "id": null, "files": 1, "bytes": 2, "folders": 0 });
     assert_eq!(deleted(&gone), (200, expected));
-    assert_eq!(problem(&native.get(&target, &[]).await).0, 404);
+    assert_eq!(kind_of(&native.get(&target, &[]).await).0, 404);
     let again = native.ask(Method::DELETE, &target, &[("if-match", "*")], "").await;
-    assert_eq!(problem(&again).0, 404);
+    assert_eq!(kind_of(&again).0, 404);
     native.app.drained().await;
     native.app.stored_blobs_become(0).await;
 }
@@ -195,7 +196,7 @@ async fn a_folder_goes_with_all_below_it_only_where_that_is_asked() {
         ("held?recursive=true", 423),
         ("uploads?recursive=true", 423),
     ] {
-        assert_eq!(problem(&delete(path).await).0, status, "{path}");
+        assert_eq!(kind_of(&delete(path).await).0, status, "{path}");
     }
     let whole = json!({ "id": null, "files": 2, "bytes": 2, "folders": 2 });
     assert_eq!(deleted(&delete("f/?recursive=true").await), (200, whole));
@@ -204,6 +205,27 @@ async fn a_folder_goes_with_all_below_it_only_where_that_is_asked() {
     assert_eq!(deleted(&delete("empty").await), (200, empty));
     native.app.drained().await;
     native.app.stored_blobs_become(2).await;
+}
+
+#[tokio::test]
+async fn more_than_a_limit_goes_only_where_just_that_is_confirmed() {
+    let limits = PlanLimits { guard_files_max: Some(1), ..PlanLimits::default() };
+    let plans = Plans::new([("default".to_owned(), limits)]);
+    let native = Native::of(TestApp::with(|settings| settings.plans = plans).await).await;
+    for path in ["f/a", "f/b", "x"] {
+        native.put(&format!("{FILES}/{path}"), &[], "1").await;
+    }
+    for (target, status) in [
+        ("f?recursive=true", 409),
+        ("f?recursive=true&confirm=1", 409),
+        ("f?recursive=true&confirm=", 400),
+        ("f?recursive=true&confirm=-2", 400),
+        ("x", 200),
+        ("f?recursive=true&confirm=2", 200),
+    ] {
+        let answer = native.ask(Method::DELETE, &format!("{FILES}/{target}"), &[], "").await;
+        assert_eq!(answer.status.as_u16(), status, "{target}: {}", answer.text());
+    }
 }
 
 #[tokio::test]
@@ -229,7 +251,7 @@ async fn bytes_that_are_missing_are_never_taken_for_a_deletion() {
     let target = format!("{FILES}/a");
     native.put(&target, &[], "1").await;
     native.app.faults.fail(Call::Read, Failing::Always);
-    assert_eq!(problem(&native.get(&target, &[]).await).0, 503);
+    assert_eq!(kind_of(&native.get(&target, &[]).await).0, 503);
     native.app.faults.heal();
     assert_eq!(native.get(&target, &[]).await.text(), "1");
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
 
-use super::{Answer, Native, TestApp, kind_of, problem};
+use super::{Answer, Native, TestApp, kind_of};
 use crate::blobs::faulty::{Call, Failing};
 use crate::deletion::sweep::sweep;
 use crate::domain::clock::Clock;
@@ -116,7 +116,7 @@ async fn an_upload_comes_in_pieces_and_becomes_a_file() {
     // Whoever missed the answer learns that it is whole, and may send nothing again.
     assert_eq!(offset(&native, &target).await, Some(10));
     assert_eq!(patch(&native, &target, 10, "").await.status, 204);
-    assert_eq!(problem(&patch(&native, &target, 10, "x").await).0, 413);
+    assert_eq!(kind_of(&patch(&native, &target, 10, "x").await).0, 413);
     native.app.stored_blobs_become(1).await;
 }
 
@@ -137,7 +137,7 @@ async fn an_upload_may_begin_with_its_first_piece_or_need_none() {
     assert_eq!((empty.status.as_u16(), empty.header("upload-offset")), (201, "0"));
     assert_eq!(native.get("/delenda/v1/files/empty", &[]).await.header("content-length"), "0");
     let long = ask(&native, (Method::POST, UPLOADS), &own, "0123456789").await;
-    assert_eq!((problem(&long).0, long.header("location")), (413, ""));
+    assert_eq!((kind_of(&long).0, long.header("location")), (413, ""));
     native.app.stored_blobs_become(2).await;
 }
 
@@ -150,7 +150,7 @@ async fn what_is_not_the_protocol_is_refused() {
         (vec![("tus-resumable", "0.2.2"), PIECE, ("upload-offset", "0")], 412),
     ] {
         let answer = native.ask(Method::PATCH, &target, &headers, "1").await;
-        assert_eq!(problem(&answer).0, status, "{headers:?}");
+        assert_eq!(kind_of(&answer).0, status, "{headers:?}");
         assert_eq!(answer.header("tus-version"), "1.0.0");
     }
     for (headers, status) in [
@@ -163,9 +163,9 @@ async fn what_is_not_the_protocol_is_refused() {
         (vec![PIECE, ("upload-offset", "0"), ("content-encoding", "gzip")], 415),
     ] {
         let answer = ask(&native, (Method::PATCH, &target), &headers, "1").await;
-        assert_eq!(problem(&answer).0, status, "{headers:?}");
+        assert_eq!(kind_of(&answer).0, status, "{headers:?}");
     }
-    assert_eq!(problem(&patch(&native, &target, 0, "01234567890").await).0, 413);
+    assert_eq!(kind_of(&patch(&native, &target, 0, "01234567890").await).0, 413);
     assert_eq!(offset(&native, &target).await, Some(0));
     let said = metadata(&[("path", "/b")]);
     for (headers, status) in [
@@ -176,10 +176,10 @@ async fn what_is_not_the_protocol_is_refused() {
         (vec![("upload-length", "5"), ("upload-metadata", &said), ("if-match", "*")], 400),
     ] {
         let answer = ask(&native, (Method::POST, UPLOADS), &headers, "").await;
-        assert_eq!(problem(&answer).0, status, "{headers:?}");
+        assert_eq!(kind_of(&answer).0, status, "{headers:?}");
     }
     let huge = create(&native, "/b", "9000000000000000000", &[]).await;
-    assert_eq!(problem(&huge).0, 413);
+    assert_eq!(kind_of(&huge).0, 413);
 }
 
 #[tokio::test]
@@ -213,14 +213,14 @@ fn broken(bytes: &'static str) -> Body {
 async fn what_came_of_a_piece_that_broke_off_counts() {
     let native = Native::new().await;
     let target = begun(&native, "/a", 10).await;
-    assert_eq!(problem(&patch(&native, &target, 0, broken("0123")).await).0, 400);
+    assert_eq!(kind_of(&patch(&native, &target, 0, broken("0123")).await).0, 400);
     assert_eq!(offset(&native, &target).await, Some(4));
     let offset_four =
         [PIECE, ("upload-offset", "4"), ("upload-checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")];
     let proven = ask(&native, (Method::PATCH, &target), &offset_four, broken("45")).await;
-    assert_eq!((problem(&proven).0, offset(&native, &target).await), (400, Some(4)));
+    assert_eq!((kind_of(&proven).0, offset(&native, &target).await), (400, Some(4)));
     // All bytes came, and then an error: they are a file only once that is certain.
-    assert_eq!(problem(&patch(&native, &target, 4, broken("456789")).await).0, 400);
+    assert_eq!(kind_of(&patch(&native, &target, 4, broken("456789")).await).0, 400);
     assert_eq!(offset(&native, &target).await, Some(4));
     assert_eq!(patch(&native, &target, 4, "456789").await.status, 204);
     assert_eq!(native.get("/delenda/v1/files/a", &[]).await.text(), "0123456789");
@@ -232,13 +232,13 @@ async fn bytes_that_are_not_durable_are_not_acknowledged() {
     let target = begun(&native, "/a", 10).await;
     for call in [Call::Reopen, Call::Write, Call::Acknowledge] {
         native.app.faults.fail(call, Failing::Always);
-        assert_eq!(problem(&patch(&native, &target, 0, "0123").await).0, 503, "{call:?}");
+        assert_eq!(kind_of(&patch(&native, &target, 0, "0123").await).0, 503, "{call:?}");
         native.app.faults.heal();
         assert_eq!(offset(&native, &target).await, Some(0), "{call:?}");
     }
     assert_eq!(patch(&native, &target, 0, "0123").await.status, 204);
     native.app.faults.fail(Call::Finish, Failing::Always);
-    assert_eq!(problem(&patch(&native, &target, 4, "456789").await).0, 503);
+    assert_eq!(kind_of(&patch(&native, &target, 4, "456789").await).0, 503);
     native.app.faults.heal();
     assert_eq!(offset(&native, &target).await, Some(4));
     assert_eq!(patch(&native, &target, 4, "456789").await.status, 204);
@@ -256,9 +256,9 @@ async fn one_piece_is_written_at_a_time() {
     let meanwhile = async {
         sender.send(Ok(Bytes::from_static(b"0123"))).await.unwrap();
         sender.send(Ok(Bytes::from_static(b"45"))).await.unwrap();
-        assert_eq!(problem(&patch(&native, &target, 0, "x").await).0, 409);
+        assert_eq!(kind_of(&patch(&native, &target, 0, "x").await).0, 409);
         let ended = ask(&native, (Method::DELETE, &target), &[], "").await;
-        assert_eq!(problem(&ended).0, 409);
+        assert_eq!(kind_of(&ended).0, 409);
         drop(sender);
     };
     let (first, ()) = tokio::join!(first, meanwhile);
@@ -274,16 +274,16 @@ async fn an_upload_that_is_given_up_leaves_nothing() {
     patch(&native, &target, 0, "0123").await;
     native.app.stored_blobs_become(1).await;
     let unclear = format!("{target}?x=1");
-    assert_eq!(problem(&ask(&native, (Method::DELETE, &unclear), &[], "").await).0, 400);
+    assert_eq!(kind_of(&ask(&native, (Method::DELETE, &unclear), &[], "").await).0, 400);
     assert_eq!(ask(&native, (Method::DELETE, &target), &[], "").await.status, 204);
     for method in [Method::DELETE, Method::HEAD] {
         assert_eq!(ask(&native, (method, &target), &[], "").await.status, 404);
     }
-    assert_eq!(problem(&patch(&native, &target, 4, "45").await).0, 404);
+    assert_eq!(kind_of(&patch(&native, &target, 4, "45").await).0, 404);
     native.app.stored_blobs_become(0).await;
     let whole = begun(&native, "/b", 1).await;
     patch(&native, &whole, 0, "1").await;
-    assert_eq!(problem(&ask(&native, (Method::DELETE, &whole), &[], "").await).0, 409);
+    assert_eq!(kind_of(&ask(&native, (Method::DELETE, &whole), &[], "").await).0, 409);
     assert_eq!(native.get("/delenda/v1/files/b", &[]).await.text(), "1");
 }
 
@@ -306,7 +306,7 @@ async fn an_unfinished_upload_is_swept_when_it_expired() {
     assert_eq!(patch(&native, &slow, sent, "0").await.status, 204);
     native.app.clock.advance(HOUR * 7);
     assert_eq!(offset(&native, &slow).await, None);
-    assert_eq!(problem(&patch(&native, &slow, sent + 1, "0").await).0, 404);
+    assert_eq!(kind_of(&patch(&native, &slow, sent + 1, "0").await).0, 404);
     sweep(service.ledger.as_ref(), native.app.clock.now()).await.unwrap();
     native.app.stored_blobs_become(0).await;
 }
@@ -331,7 +331,7 @@ async fn what_the_plan_has_no_room_for_is_not_begun_and_not_finished() {
     let target = begun(&native, "/b.png", 5).await;
     patch(&native, &target, 0, "01").await;
     native.put("/delenda/v1/files/c.png", &[], "1").await;
-    assert_eq!(problem(&patch(&native, &target, 2, "234").await).0, 507);
+    assert_eq!(kind_of(&patch(&native, &target, 2, "234").await).0, 507);
     assert_eq!(offset(&native, &target).await, Some(2));
     native.ask(Method::DELETE, "/delenda/v1/files/c.png", &[], "").await;
     assert_eq!(patch(&native, &target, 2, "234").await.status, 204);
@@ -346,7 +346,7 @@ async fn an_upload_is_refused_in_the_end_as_any_other() {
     native.app.lock("/a", true).await;
     let only_new = only_new.header("location").to_owned();
     for (target, status) in [(&only_new, 412), (&over, 423), (&below, 409)] {
-        assert_eq!(problem(&patch(&native, target, 0, "1").await).0, status);
+        assert_eq!(kind_of(&patch(&native, target, 0, "1").await).0, status);
         assert_eq!(offset(&native, target).await, Some(0));
     }
     native.app.lock("/a", false).await;
@@ -363,13 +363,39 @@ async fn an_upload_is_nobody_elses() {
     for other in [native.stranger().await, native.beneath("/other").await] {
         for target in [&target, &never] {
             assert_eq!(offset(&other, target).await, None);
-            assert_eq!(problem(&patch(&other, target, 0, "0123").await).0, 404);
-            assert_eq!(problem(&ask(&other, (Method::DELETE, target), &[], "").await).0, 404);
+            assert_eq!(kind_of(&patch(&other, target, 0, "0123").await).0, 404);
+            assert_eq!(kind_of(&ask(&other, (Method::DELETE, target), &[], "").await).0, 404);
         }
     }
     let outside = create(&native.beneath("/other").await, "/team/a", "4", &[]).await;
-    assert_eq!(problem(&outside).0, 403);
+    assert_eq!(kind_of(&outside).0, 403);
     let reader = native.with_scopes("read,delete").await;
-    assert_eq!(problem(&patch(&reader, &target, 0, "0123").await).0, 403);
+    assert_eq!(kind_of(&patch(&reader, &target, 0, "0123").await).0, 403);
     assert_eq!(patch(&native.beneath("/team").await, &target, 0, "0123").await.status, 204);
+}
+
+#[tokio::test]
+async fn an_upload_is_begun_once_however_often_it_is_asked_for() {
+    let native = Native::new().await;
+    let once = [("idempotency-key", "one")];
+    let first = create(&native, "/a", "4", &once).await;
+    let target = first.header("location").to_owned();
+    patch(&native, &target, 0, "01").await;
+    let again = create(&native, "/a", "4", &once).await;
+    assert_eq!((again.status.as_u16(), again.header("location")), (201, &*target));
+    assert_eq!(again.header("upload-offset"), "2");
+    let other = create(&native, "/a", "5", &once).await;
+    assert_eq!(kind_of(&other), (422, "/problems/idempotency-mismatch".to_owned()));
+    ask(&native, (Method::DELETE, &target), &[], "").await;
+    assert_eq!(kind_of(&create(&native, "/a", "4", &once).await).0, 404);
+    // One whose first piece broke off is found again by its key.
+    let said = metadata(&[("path", "/b")]);
+    let own = [("upload-length", "4"), ("upload-metadata", said.as_str()), PIECE];
+    let own = [&own[..], &[("idempotency-key", "three")]].concat();
+    let broke = ask(&native, (Method::POST, UPLOADS), &own, broken("01")).await;
+    assert_eq!(kind_of(&broke).0, 400);
+    let again = ask(&native, (Method::POST, UPLOADS), &own, "0123").await;
+    assert_eq!((again.status.as_u16(), again.header("upload-offset")), (201, "2"));
+    assert_eq!(patch(&native, again.header("location"), 2, "23").await.status, 204);
+    assert_eq!(create(&native, "/a", "4", &[("idempotency-key", "two")]).await.status, 201);
 }

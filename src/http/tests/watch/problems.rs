@@ -16,8 +16,11 @@ use crate::http::native::refine::{MEMBERS, WITHOUT_NULL};
 
 /// The types that stand in the source of whatever renders problems.
 fn rendered() -> BTreeSet<&'static str> {
-    let source = include_str!("../../native/problem.rs");
-    let quoted = source.split("\"/problems/").skip(1);
+    let sources = [
+        include_str!("../../native/problem.rs"),
+        include_str!("../../native/deletions/refusal.rs"),
+    ];
+    let quoted = sources.into_iter().flat_map(|source| source.split("\"/problems/").skip(1));
     quoted.map(|rest| rest.split('"').next().unwrap()).collect()
 }
 
@@ -140,7 +143,8 @@ async fn every_call_of_the_document_says_how_each_refusal_looks() {
         assert_eq!(responses.contains_key("401"), !is_open, "{method} {path}");
         for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
             let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
-            assert_eq!(schema, "#/components/schemas/Problem", "{method} {path}: {status}");
+            let shapes = ["Problem", "DeletionRefused"].map(|it| format!("#/components/schemas/{it}"));
+            assert!(shapes.iter().any(|shape| schema == shape), "{method} {path}: {status}");
             refusals += 1;
         }
     }

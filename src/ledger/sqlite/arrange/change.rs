@@ -6,20 +6,25 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::SqliteLedger;
 use super::super::entries::{entry_at, live_row};
-use super::super::locks;
 use super::super::rows::{corrupt, failed};
 use super::super::tree::{Chain, FOLDER_COLUMNS, Grounds, child_file, folder_row};
 use super::super::writer::WriteTx;
-use super::{moving, tag};
-use crate::domain::entry::Entry;
+use super::super::{locks, once};
+use super::{make, moving, tag};
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::{Entry, FolderRecord};
 use crate::domain::id::{EntryId, IdSource};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
-use crate::domain::path::WrittenPath;
+use crate::domain::path::{EntryPath, WrittenPath};
 use crate::ledger::tree::{MoveRequest, TreeRefusal};
-use crate::ledger::{ChangeLedger, ChangeRefusal, EntryChange, LedgerError, Walked};
+use crate::ledger::{ChangeLedger, ChangeRefusal, EntryChange, FolderRefusal, LedgerError, Walked};
 
 /// A change that was made, or why it was not.
 type Changed = Result<Result<Walked, ChangeRefusal>, LedgerError>;
+
+/// A folder that was made, or why it was not.
+type Made = Result<Result<FolderRecord, FolderRefusal>, LedgerError>;
 
 #[async_trait]
 impl ChangeLedger for SqliteLedger {
@@ -35,6 +40,37 @@ impl ChangeLedger for SqliteLedger {
         }
         let (realm, change, ids) = (realm.clone(), change.clone(), self.ids.clone());
         writer.run(move |tx| apply(tx, &ids, &realm, &change)).await
+    }
+
+    async fn make_folder_once(
+        &self,
+        realm: &Realm,
+        path: &EntryPath,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Made {
+        let Some(writer) = self.writer_with_room()? else {
+            return Ok(Err(FolderRefusal::Tree(TreeRefusal::ReserveSpent)));
+        };
+        let (realm, path, ids) = (realm.clone(), path.clone(), self.ids.clone());
+        writer.run(move |tx| make_once(tx, &ids, &realm, &path, (once.as_ref(), now))).await
+    }
+}
+
+fn make_once(
+    tx: &mut WriteTx<'_>,
+    ids: &IdSource,
+    realm: &Realm,
+    path: &EntryPath,
+    (once, now): (Option<&Once>, Timestamp),
+) -> Made {
+    let organization = Some(realm.organization);
+    if let Some(repeat) = once::repeat(tx.connection, organization, once)? {
+        return Ok(Err(FolderRefusal::Repeated(repeat)));
+    }
+    match make(tx, ids, realm, path, now)? {
+        Ok(folder) => once::remember(tx, organization, once, folder.id).map(|()| Ok(folder)),
+        Err(refusal) => Ok(Err(FolderRefusal::Tree(refusal))),
     }
 }
 

@@ -57,6 +57,7 @@ impl Held {
 /// Holds the server against what is `asked` of it: a document, and which part of it.
 async fn hold_document(held: &Held, client: &Client, asked: &[String], header: &str) {
     let command = furnish(client).await;
+    let expendable = held.server.client(&held.organization, &[]).key_id;
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let config = clients.join("schemathesis.toml");
     let run = Command::new(python())
@@ -64,6 +65,7 @@ async fn hold_document(held: &Held, client: &Client, asked: &[String], header: &
         .args(asked)
         .args(["--no-color", "--header", header])
         .envs([("ORGANIZATION", &held.organization), ("COMMAND", &command)])
+        .env("EXPENDABLE_KEY", expendable)
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", clients)
         .env("PYTHONDONTWRITEBYTECODE", "1")

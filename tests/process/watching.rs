@@ -1,6 +1,7 @@
 //! What operators see of a running server, and what they may copy beside it.
 
 use std::path::Path;
+use std::process::Command;
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -8,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::harness::client::{Answer, Proof};
-use crate::harness::server::{run_json, verify};
+use crate::harness::server::{run_json, text, verify};
 use crate::harness::{Client, Server};
 
 async fn get(client: &Client, target: &str) -> Answer {
@@ -59,6 +60,17 @@ async fn a_server_whose_blobs_are_not_there_is_not_ready_until_they_are_back() {
     get(&client, "/healthz").await.expect(200);
     std::fs::rename(&away, &mark).unwrap();
     get(&client, "/readyz").await.expect(200);
+    server.terminate();
+}
+
+#[test]
+fn the_page_of_documents_shows_every_call_of_every_document() {
+    let home = TempDir::new().unwrap();
+    let server = Server::start(&home.path().join("data"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/page.mjs");
+    let run = Command::new("node").arg(script).arg(server.base()).output().unwrap();
+    let printed = format!("{}{}", text(&run.stdout), text(&run.stderr));
+    assert_eq!(printed, "6 documents\n");
     server.terminate();
 }
 

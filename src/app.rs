@@ -36,6 +36,7 @@ use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
 use crate::ledger::sqlite::{Access, SqliteLedger, SqliteSettings};
 use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
+use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 
 /// How long a server waits for an administrative command to give the data directory back.
@@ -81,6 +82,11 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     raise_file_limit(settings.connections_max);
 
+    // Before any part is made: each takes what it measures with when it is made.
+    let meters = Meters::new(SystemClock.now());
+    if !meters.install() {
+        bail!("somebody else measures this process");
+    }
     let parts = Parts::open(settings, &directory, READERS).await?;
     let office = parts.office();
     let unknown = office.unknown_plans().await?;
@@ -95,7 +101,9 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
     let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
     let streams = Streams::until(stop.clone());
-    let service = parts.service(settings, Arc::clone(purging.purger()), streams).await?;
+    let keeping_up = tokio::spawn(meters.clone().keep_up(stop.clone()));
+    let purger = Arc::clone(purging.purger());
+    let service = parts.service(settings, purger, (streams, meters)).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
@@ -107,6 +115,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     if let Err(error) = administration.await {
         tracing::error!(%error, "administration broke off");
     }
+    keeping_up.abort();
     runner.stop().await;
     close(parts.ledger).await;
     drop(lock);
@@ -214,7 +223,7 @@ impl Parts {
         &self,
         settings: &Settings,
         purger: Arc<Purger>,
-        streams: Streams,
+        (streams, meters): (Streams, Meters),
     ) -> anyhow::Result<Service> {
         let http = settings.http();
         let limits =
@@ -237,6 +246,7 @@ impl Parts {
             signer: Arc::new(Signer::new(url_secret, token_secret)),
             requests: Arc::new(Requests::new(Arc::clone(&clock))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
+            meters,
             settings: http,
             ids: Arc::clone(&self.ids),
             ledger,

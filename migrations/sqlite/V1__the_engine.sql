@@ -46,6 +46,8 @@ create table keys (
     hash blob not null unique,
     scopes text not null,
     prefix text not null,
+    guard_files integer,
+    guard_share integer,
     created_at integer not null,
     expires_at integer,
     revoked_at integer
@@ -153,7 +155,10 @@ create table condemned (
     files integer not null,
     bytes integer not null,
     blobs blob not null,
+    -- Condemned for so long; attempts in a row that failed, and since when.
+    condemned_at integer not null,
     attempts integer not null default 0,
+    failing_since integer,
     due_at integer not null,
     lease_token blob
 ) strict;

@@ -128,6 +128,9 @@ pub struct Refusal {
     pub not_empty: Vec<usize>,
     /// Locked, by the topmost lock of each.
     pub locked: Vec<(usize, EntryPath)>,
+    /// So many files would go, which is more than the guard lets go unasked. Judged where nothing
+    /// else refuses the request, so that the number is exact.
+    pub unconfirmed: Option<u64>,
 }
 
 /// The state of an allowance, for the headers of an answer.

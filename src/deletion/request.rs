@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::Guard;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
 use crate::domain::once::Once;
 use crate::domain::organization::Realm;
@@ -153,6 +154,8 @@ pub struct DeleteRequest {
     pub folders: FoldersPolicy,
     /// Whether a selector that finds nothing joins an earlier deletion whose answer was missed.
     pub joins_missed: bool,
+    /// How much may go without a confirmation.
+    pub guard: Option<Guard>,
     /// What the request is counted against.
     pub allowance: Option<Allowance>,
     /// That it is to happen once, however often it is asked for.

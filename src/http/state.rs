@@ -20,11 +20,13 @@ use crate::deletion::request::{
     Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::{Ledger, MissedSubject};
+use crate::meters::Meters;
 use crate::uploads::Uploader;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
@@ -69,6 +71,8 @@ pub struct ServiceParts {
     pub requests: Arc<Requests>,
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
+    /// What is measured.
+    pub meters: Meters,
     /// What an operator configured.
     pub settings: HttpSettings,
 }
@@ -138,10 +142,22 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             once: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that
@@ -214,6 +230,8 @@ pub struct HttpSettings {
     pub rhythm: Rhythm,
     /// The plans of organizations.
     pub plans: Plans,
+    /// Whether anybody may read what is measured.
+    pub metrics_public: bool,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -240,6 +258,7 @@ impl Default for HttpSettings {
             body_bytes_per_second_min: 256,
             rhythm: Rhythm::default(),
             plans: Plans::default(),
+            metrics_public: false,
         }
     }
 }

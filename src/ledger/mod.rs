@@ -10,8 +10,10 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod change;
 pub mod deletion_records;
 pub mod error;
+pub mod gauges;
 pub mod inspection;
 pub mod keepsakes;
 pub mod once;
@@ -32,10 +34,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange};
 pub use self::deletion_records::{
     DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
 };
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::gauges::{Gauges, GaugesLedger};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::once::OnceLedger;
@@ -77,6 +81,8 @@ impl std::fmt::Debug for LeaseToken {
 pub struct Lease {
     /// Whose it is.
     pub token: LeaseToken,
+    /// When it was given: what is condemned under it has been on the queue since then.
+    pub began_at: Timestamp,
     /// From then on others may take the batch.
     pub expires_at: Timestamp,
 }
@@ -347,6 +353,7 @@ pub trait PurgeQueue: Send + Sync {
 pub trait Ledger:
     EntryLedger
     + TreeLedger
+    + ChangeLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -359,12 +366,14 @@ pub trait Ledger:
     + DeletionRecordLedger
     + OnceLedger
     + ReportLedger
+    + GaugesLedger
 {
 }
 
 impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
+        + ChangeLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger
@@ -377,5 +386,6 @@ impl<L> Ledger for L where
         + DeletionRecordLedger
         + OnceLedger
         + ReportLedger
+        + GaugesLedger
 {
 }

@@ -17,6 +17,7 @@ mod isolation;
 mod load;
 mod plans;
 mod power_cuts;
+mod progress;
 mod real_tree;
 mod samples;
 mod starting;

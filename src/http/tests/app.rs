@@ -21,6 +21,7 @@ use crate::deletion::expand::Expander;
 use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
@@ -35,6 +36,7 @@ use crate::http::streams::Streams;
 use crate::jobs::wake::Wake;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, NewKey, NewOrganization};
+use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 
 /// When every test begins: 2023-11-14T22:13:20Z.
@@ -95,6 +97,15 @@ impl TestApp {
     }
 
     pub(super) async fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
+        Self::made(adjust, Meters::new(NOW)).await
+    }
+
+    /// With meters that record what this thread does, and without a public url.
+    pub(super) async fn with_meters(meters: Meters) -> Self {
+        Self::made(|settings| settings.public_url = None, meters).await
+    }
+
+    async fn made(adjust: impl FnOnce(&mut HttpSettings), meters: Meters) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
@@ -141,6 +152,7 @@ impl TestApp {
             requests: Arc::new(Requests::new(Arc::clone(&time))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
+            meters,
             settings,
             clock: time,
             ids,
@@ -200,6 +212,7 @@ impl TestApp {
             hash: hash_key(&text),
             scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
+            guard: GuardLimits::default(),
             expires_at,
         };
         let key =

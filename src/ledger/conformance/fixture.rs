@@ -23,6 +23,7 @@ use crate::domain::entry::{
 };
 use crate::domain::id::{CommandId, DeletionId, IdSource, KeyId};
 use crate::domain::organization::{DEFAULT_PLAN, Organization, OrganizationNumber, Realm};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::domain::random::SeededRandom;
 use crate::domain::usage::Usage;
@@ -79,7 +80,8 @@ impl Fixture {
     pub(crate) fn lease(&self) -> Lease {
         let number = self.leases.fetch_add(1, Ordering::SeqCst) + 1;
         let token = LeaseToken(u128::from(number).to_be_bytes());
-        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+        let began_at = self.now();
+        Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
     pub(crate) fn id<Id: From<Uuid>>(&self) -> Id {
@@ -142,7 +144,7 @@ impl Fixture {
         let title = path.name().map_or_else(String::new, |name| name.as_str().to_owned());
         NewVersion {
             entry: self.id(),
-            overwrite: true,
+            overwrite: Overwrite::Always,
             blob,
             content: BlobFacts { size, checksum: [u8::try_from(size % 251).unwrap(); 32] },
             attributes: attributes(&title),
@@ -277,6 +279,7 @@ impl Fixture {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             once: None,
             at: self.now(),

@@ -8,11 +8,14 @@ mod fixture;
 
 pub(crate) mod allowance;
 pub(crate) mod attach;
+pub(crate) mod change;
 pub(crate) mod commands;
 pub(crate) mod deletion_records;
 pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod folders;
+pub(crate) mod gauges;
+pub(crate) mod guard;
 pub(crate) mod intents;
 pub(crate) mod isolation;
 pub(crate) mod keepsakes;
@@ -65,6 +68,7 @@ macro_rules! every_check {
                 a_file_is_found_by_id_within_the_prefix_only,
                 a_folder_is_not_found_as_a_file,
                 an_empty_file_counts,
+                a_conditional_version_meets_what_it_wants_or_is_refused,
             }
             intents {
                 reserved_keys_are_fresh_and_rising,
@@ -143,6 +147,13 @@ macro_rules! every_check {
                 another_version_is_spared_by_a_best_effort,
                 a_precondition_holds_for_a_files_version_only,
                 a_failed_precondition_leaves_the_file_to_other_selectors,
+            }
+            guard {
+                a_request_beyond_the_guard_changes_nothing,
+                a_guarded_request_goes_with_its_very_count,
+                a_share_is_of_the_files_that_live,
+                a_guard_counts_what_would_go,
+                a_guard_speaks_last,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,
@@ -319,6 +330,20 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            change {
+                entries_of_both_kinds_are_found_by_identity,
+                an_identity_is_found_where_the_realm_sees_it,
+                what_is_doomed_is_not_found_by_its_identity,
+                a_change_does_all_that_is_asked,
+                a_change_leaves_what_it_does_not_name,
+                a_refused_change_changes_nothing,
+            }
+            gauges {
+                an_empty_ledger_reads_zero,
+                gauges_follow_a_deletion_to_its_end,
+                the_oldest_batch_is_as_old_as_its_condemnation,
+                a_ledger_that_can_write_says_so,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

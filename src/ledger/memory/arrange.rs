@@ -16,7 +16,7 @@ use crate::ledger::tree::{
 };
 
 impl Holdings {
-    fn entry(&self, realm: &Realm, written: &WrittenPath) -> Option<Entry> {
+    pub(super) fn entry(&self, realm: &Realm, written: &WrittenPath) -> Option<Entry> {
         let path = Some(&written.path).filter(|path| realm.sees(path))?;
         let folder = self.folder_record(path).map(Entry::Folder);
         let file = self.files.get(path).filter(|_| !written.says_folder);
@@ -120,7 +120,11 @@ impl Holdings {
 }
 
 impl State {
-    fn move_entry(&mut self, realm: &Realm, request: &MoveRequest) -> Result<Entry, TreeRefusal> {
+    pub(super) fn move_entry(
+        &mut self,
+        realm: &Realm,
+        request: &MoveRequest,
+    ) -> Result<Entry, TreeRefusal> {
         let organization = realm.organization;
         let entry = self.holdings(organization).check_move(realm, request)?;
         let (from, to) = (&request.from.path, &request.to.path);
@@ -142,7 +146,7 @@ impl State {
         Ok(Entry::File(file.clone()))
     }
 
-    fn change_tags(
+    pub(super) fn change_tags(
         &mut self,
         realm: &Realm,
         path: &WrittenPath,

@@ -268,8 +268,8 @@ impl State {
         blobs.sort_by_key(|blob| blob.key);
         let mut batches = Vec::new();
         for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
-            let due_at = lease.expires_at;
-            let number = self.condemn(Some(organization), Some(deletion), chunk.to_vec(), due_at);
+            let (began_at, chunk) = (lease.began_at, chunk.to_vec());
+            let number = self.condemn(Some(organization), Some(deletion), chunk, began_at);
             batches.push(self.leased(number, lease));
         }
         batches

@@ -18,9 +18,11 @@
 
 mod arrange;
 mod attach;
+mod change;
 mod commands;
 mod deletion_records;
 mod deletions;
+mod gauges;
 mod inspection;
 mod keepsakes;
 mod once;

@@ -16,6 +16,7 @@ use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::EntryPath;
 use crate::ledger::{CommandLedger, LedgerError, LedgerErrorKind, NewCommand};
 
 #[async_trait]
@@ -60,7 +61,8 @@ pub(super) fn report_text(report: &CommandReport) -> Result<String, LedgerError>
     text.map_err(|error| LedgerErrorKind::Corrupt.caused_by("writing a report", error))
 }
 
-/// The command with all its outputs, where the realm sees it.
+/// The command with its outputs, where the realm sees it. Of what is gone it shows only what the
+/// realm sees by the rule of keepsakes.
 pub(super) fn read(
     connection: &Connection,
     realm: &Realm,
@@ -83,10 +85,12 @@ pub(super) fn read(
         }
         live.insert(file.id, file.blob.key);
     }
-    for OutputRow { mut output, blob_number } in outputs(connection, realm, id)? {
+    for OutputRow { mut output, blob_number, prefix } in outputs(connection, realm, id)? {
         let blob = live.get(&output.file).copied();
         output.live = blob.filter(|blob| blob.number == blob_number);
-        command.outputs.push(output);
+        if output.live.is_some() || realm.sees(&prefix) {
+            command.outputs.push(output);
+        }
     }
     Ok(Some(command))
 }
@@ -95,6 +99,8 @@ pub(super) fn read(
 struct OutputRow {
     output: Output,
     blob_number: i64,
+    /// Beneath which the key saw that stored it.
+    prefix: EntryPath,
 }
 
 fn outputs(
@@ -102,7 +108,8 @@ fn outputs(
     realm: &Realm,
     command: CommandId,
 ) -> Result<Vec<OutputRow>, LedgerError> {
-    let sql = "select o.output, o.file, o.title, k.size, k.content_type, o.blob_number \
+    let sql = "select o.output, o.file, o.title, k.size, k.content_type, \
+               o.blob_number, k.prefix \
                from outputs o join keepsakes k on k.organization = o.organization \
                and k.file = o.file and k.blob_number = o.blob_number \
                where o.organization = ?1 and o.command = ?2 order by o.output";
@@ -117,7 +124,7 @@ fn outputs(
             content_type: row.get(4)?,
             live: None,
         };
-        Ok(OutputRow { output, blob_number: row.get(5)? })
+        Ok(OutputRow { output, blob_number: row.get(5)?, prefix: row.get(6)? })
     });
     rows.and_then(Iterator::collect).map_err(failed(context))
 }

@@ -17,6 +17,7 @@ mod connection;
 mod deletions;
 mod entries;
 mod expand;
+mod gauges;
 mod inspect;
 mod installation;
 mod intents;

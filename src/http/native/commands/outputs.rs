@@ -13,6 +13,7 @@ use crate::domain::command::{Command, Output};
 use crate::domain::entry::{FileRecord, Origin, UploadRefusal};
 use crate::domain::id::CommandId;
 use crate::domain::organization::{Realm, Scope};
+use crate::domain::overwrite::Overwrite;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
@@ -145,7 +146,7 @@ fn output_upload(
     Ok(UploadRequest {
         entry: service.ids.next(),
         path: output_path(&realm.prefix, command.created_at, command.id, name)?,
-        overwrite: true,
+        overwrite: Overwrite::Always,
         attributes: attributes(name.to_owned(), media_type(given, name)),
         output_of: Some((command.id, name.to_owned())),
         origin: Origin::CommandOutput,

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::{CommittedAnswer, DryRunAnswer, ItemAnswer};
 use super::prefer::{PREFERENCE_APPLIED, Preferences};
-use super::refusal::{self, Refused};
+use super::refusal;
 use super::wire::{Asked, NewDeletion};
 use crate::deletion::items;
 use crate::deletion::record::Declined;
@@ -52,26 +52,21 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
         ),
         (
             status = 403, description = "The key may not delete, or does not see any of what stood against it",
-            body = Refused, content_type = "application/problem+json",
         ),
         (
             status = 404, description = "Nothing was deleted: something is missing",
-            body = Refused, content_type = "application/problem+json",
         ),
         (
-            status = 409, description = "Nothing was deleted, for several reasons",
-            body = Refused, content_type = "application/problem+json",
+            status = 409, description = "Nothing was deleted, for several reasons, or it has to be confirmed",
         ),
         (
             status = 412, description = "Nothing was deleted: a version is another",
-            body = Refused, content_type = "application/problem+json",
         ),
         (status = 413, description = "The request is too large"),
         (status = 415, description = "The body is not JSON"),
         (status = 422, description = "Another request was made with this idempotency key"),
         (
             status = 423, description = "Nothing was deleted: something is locked",
-            body = Refused, content_type = "application/problem+json",
         ),
     )
 )]
@@ -91,12 +86,12 @@ pub(super) async fn create(
         return Ok(preview(&service, caller, asked).await?);
     }
     let selectors = asked.selectors.clone();
-    let request = request_of(&service, caller, asked, posted.once);
+    let request = request_of(&service, caller, asked, posted.once)?;
     let id = match service.deleter.delete(request).await? {
         Ok(committed) => committed.id,
         Err(Declined::Repeated(Repeat::Of(made))) => DeletionId::from(made),
         Err(Declined::Refused(refused)) => {
-            return Ok(refusal::render(&items::of_refusal(&selectors, &refused)));
+            return Ok(refusal::render(&selectors, &refused));
         }
         Err(declined @ (Declined::OverAllowance(_) | Declined::Repeated(Repeat::OtherRequest))) => {
             return Err(service.declined(declined).into());
@@ -110,15 +105,17 @@ fn request_of(
     caller: &Caller,
     asked: Asked,
     once: Option<Once>,
-) -> DeleteRequest {
-    let Asked { selectors, preconditions, atomicity, missing, locked, dry_run: _ } = asked;
+) -> Result<DeleteRequest, ApiError> {
+    let Asked { selectors, preconditions, atomicity, missing, locked, confirm, dry_run } = asked;
+    // A dry run tells the number that is to be confirmed.
+    let guard = if dry_run { None } else { service.guard(caller, confirm)? };
     let request = service.delete_request(caller, Door::Native, selectors);
-    DeleteRequest { preconditions, atomicity, missing, locked, once, ..request }
+    Ok(DeleteRequest { preconditions, atomicity, missing, locked, guard, once, ..request })
 }
 
 async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Response, ApiError> {
     let selectors = asked.selectors.clone();
-    match service.deleter.preview(request_of(service, caller, asked, None)).await? {
+    match service.deleter.preview(request_of(service, caller, asked, None)?).await? {
         Ok(plan) => {
             let items = items::of_outcomes(&selectors, &plan.outcomes);
             let answer = DryRunAnswer {
@@ -129,7 +126,7 @@ async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Res
             };
             Ok(json::answer(StatusCode::OK, &answer))
         }
-        Err(refused) => Ok(refusal::render(&items::of_refusal(&selectors, &refused))),
+        Err(refused) => Ok(refusal::render(&selectors, &refused)),
     }
 }
 

@@ -100,8 +100,7 @@ pub(super) async fn events(
 }
 
 fn too_many_streams() -> Response {
-    let detail = format!("At most {STREAMS_PER_ORGANIZATION_MAX} are open for an organization");
-    let mut response = problem::plain(problem::TOO_MANY_STREAMS, &detail);
+    let mut response = problem::too_many_streams(STREAMS_PER_ORGANIZATION_MAX);
     response.headers_mut().insert(RETRY_AFTER, STREAM_RETRY_SECONDS.into());
     response
 }

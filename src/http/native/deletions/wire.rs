@@ -42,6 +42,11 @@ pub(super) struct NewDeletion {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     locked: Option<Locked>,
+    /// How many files are meant to go, exactly: wanted where the key or the plan lets no request
+    /// take so many unasked.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    confirm: Option<u64>,
     /// Decide and tell, and delete nothing.
     #[serde(default)]
     dry_run: bool,
@@ -116,6 +121,7 @@ pub(super) struct Asked {
     pub(super) atomicity: Atomicity,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
+    pub(super) confirm: Option<u64>,
     pub(super) dry_run: bool,
 }
 
@@ -123,14 +129,14 @@ impl NewDeletion {
     /// What is asked for; or why that cannot be said.
     pub(super) fn read(self) -> Result<Asked, ApiError> {
         let (missing, locked) = self.policies()?;
-        let dry_run = self.dry_run;
+        let (confirm, dry_run) = (self.confirm, self.dry_run);
         let atomicity = match self.atomic {
             true => Atomicity::AllOrNone,
             false => Atomicity::BestEffort,
         };
         self.check_lists()?;
         let (selectors, preconditions) = self.selectors()?;
-        Ok(Asked { selectors, preconditions, atomicity, missing, locked, dry_run })
+        Ok(Asked { selectors, preconditions, atomicity, missing, locked, confirm, dry_run })
     }
 
     fn policies(&self) -> Result<(MissingPolicy, LockedPolicy), ApiError> {
@@ -298,6 +304,10 @@ mod tests {
             "{\"paths\":[\"/a\"],\"missing\":null}",
             "{\"paths\":[\"/a\"],\"atomic\":null}",
             "{\"paths\":[\"/a\"],\"dry_run\":null}",
+            "{\"paths\":[\"/a\"],\"confirm\":null}",
+            "{\"paths\":[\"/a\"],\"confirm\":-1}",
+            "{\"paths\":[\"/a\"],\"confirm\":1.0}",
+            "{\"paths\":[\"/a\"],\"confirm\":\"1\"}",
             "{\"paths\":[\"/a\"],\"dry_run\":\"true\"}",
             "{\"paths\":[\"/a\"],\"missing\":\"Count\"}",
             "{\"paths\":\"/a\"}",

@@ -59,7 +59,7 @@ fn place(error: &ApiError) -> usize {
 }
 
 /// One error of each kind.
-fn one_of_each() -> Vec<ApiError> {
+pub(super) fn one_of_each() -> Vec<ApiError> {
     let wait = Duration::from_millis(29_001);
     let said = || "what is wrong".to_owned();
     vec![

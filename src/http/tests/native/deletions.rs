@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::{post, problem};
 use crate::blobs::faulty::{Call, Failing};
+use crate::domain::organization::DEFAULT_PLAN;
+use crate::domain::plans::{PlanLimits, Plans};
 use crate::http::tests::app::{Answer, TestApp};
 
 pub(super) const DELETIONS: &str = "/delenda/v1/deletions";
@@ -344,4 +346,27 @@ async fn an_operator_finds_a_deletion_where_it_was_told() {
     assert_eq!(made.status.as_u16(), 201, "{}", made.text());
     let found = app.as_bearer(Method::GET, made.header("location"), &operator).await;
     assert_eq!(found.json()["id"], made.json()["id"]);
+}
+
+#[tokio::test]
+async fn a_large_deletion_is_confirmed_by_the_count_of_its_dry_run() {
+    let app = TestApp::with(|settings| {
+        let limits = PlanLimits { guard_files_max: Some(1), ..PlanLimits::default() };
+        settings.plans = Plans::new([(DEFAULT_PLAN.to_owned(), limits)]);
+    })
+    .await;
+    app.upload_to("/t/a").await;
+    app.upload_to("/t/b").await;
+    let told = delete(&app, &json!({ "paths": ["/t"], "dry_run": true })).await.json();
+    assert_eq!(told["doomed"]["files"], 2);
+    for confirm in [json!({}), json!({ "confirm": 1 }), json!({ "confirm": 3 })] {
+        let mut body = confirm.clone();
+        body["paths"] = json!(["/t"]);
+        let (status, problem) = problem(&delete(&app, &body).await);
+        assert_eq!((status, &problem["files"]), (409, &json!(2)), "{confirm}");
+        assert_eq!(problem["type"], "/problems/confirmation-required");
+    }
+    assert!(is_there(&app, "/t/a").await);
+    let made = deleted(&app, &json!({ "paths": ["/t"], "confirm": 2 })).await;
+    assert_eq!(made["doomed"]["files"], 2);
 }

@@ -87,7 +87,8 @@ impl Given {
 
     fn lease(&self) -> Lease {
         let token = LeaseToken(u128::try_from(self.deletions.len()).unwrap().to_be_bytes());
-        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+        let began_at = self.now();
+        Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
     /// An id that was offered earlier.
@@ -137,7 +138,7 @@ impl Side {
         match operation {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
-                version.overwrite = *overwrite;
+                version.overwrite = (*overwrite).into();
                 version.origin = origin_of(*size).unwrap_or(version.origin);
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await

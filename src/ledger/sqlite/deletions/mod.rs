@@ -11,6 +11,7 @@ use self::apply::Applied;
 pub(super) use self::apply::doomer_of;
 pub(super) use self::record::{add_purged, tree_done};
 use super::condemned::Due;
+use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
 use super::{SqliteLedger, expand, once, snapshot};
@@ -44,7 +45,11 @@ impl DeletionLedger for SqliteLedger {
         planner: Planner,
     ) -> Result<Result<Plan, Refusal>, LedgerError> {
         self.readers
-            .run(move |connection| Ok(planner(&request, &snapshot::read(connection, &request)?)))
+            .run(move |connection| {
+                let nothing_moved = UsageMoves::default();
+                let snapshot = snapshot::read((connection, &nothing_moved), &request)?;
+                Ok(planner(&request, &snapshot))
+            })
             .await
     }
 
@@ -125,7 +130,7 @@ fn commit(
             return Ok(Err(Declined::OverAllowance(state)));
         }
     }
-    let snapshot = snapshot::read(tx.connection, request)?;
+    let snapshot = snapshot::read((tx.connection, &tx.usage), request)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(Declined::Refused(refusal))),

@@ -249,6 +249,7 @@ impl Parts {
             meters,
             settings: http,
             ids: Arc::clone(&self.ids),
+            random: Arc::clone(&self.random),
             ledger,
             blobs,
             clock,

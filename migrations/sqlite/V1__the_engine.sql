@@ -50,8 +50,13 @@ create table keys (
     guard_share integer,
     created_at integer not null,
     expires_at integer,
-    revoked_at integer
+    revoked_at integer,
+    -- The secret before the last rotation, where it was given some grace.
+    former_hash blob,
+    former_until integer
 ) strict, without rowid;
+create index keys_by_organization on keys (organization, id);
+create unique index keys_by_former_hash on keys (former_hash) where former_hash is not null;
 
 -- A live folder leads to its organization's root. A doomed one has `doomed = 1`, and the root of
 -- a doomed tree has no parent, so that its name is free. Direct files whose sequence is not above

@@ -33,7 +33,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run the server
     Serve(Serve),
-    /// Make, list and disable organizations
+    /// Make, list and change organizations
     #[command(subcommand)]
     Org(Org),
     /// Make, list and revoke keys
@@ -81,6 +81,24 @@ pub enum Org {
     Disable {
         /// Its id
         id: String,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Switch an organization on again
+    Enable {
+        /// Its id
+        id: String,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Give an organization another plan, with effect at once
+    SetPlan {
+        /// Its id
+        id: String,
+        /// The name of the plan
+        plan: String,
         /// How the result is written
         #[command(flatten)]
         form: Form,

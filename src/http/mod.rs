@@ -13,6 +13,7 @@ pub mod cursor;
 pub mod dialect;
 pub mod dialects;
 pub mod error;
+pub mod holder;
 pub mod idempotency;
 pub mod json;
 pub mod limits;

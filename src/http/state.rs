@@ -25,6 +25,7 @@ use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
+use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
 use crate::uploads::Uploader;
@@ -65,6 +66,8 @@ pub struct ServiceParts {
     pub clock: Arc<dyn Clock>,
     /// Identities.
     pub ids: Arc<IdSource>,
+    /// Where the secrets of keys come from.
+    pub random: Arc<dyn Random>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
     /// All requests of each organization.
@@ -185,6 +188,11 @@ impl Service {
                 }
                 if !refusal.precondition_failed.is_empty() {
                     return ApiError::PreconditionFailed;
+                }
+                if let Some(files) = refusal.unconfirmed {
+                    let text =
+                        format!("{files} files would go: say confirm={files} if they are to");
+                    return ApiError::Conflict(text);
                 }
                 match refusal.not_empty.is_empty() {
                     true => {

@@ -54,7 +54,7 @@ mod tests {
         fixture.realm().await;
         let count = EFFECTS_PER_STEP + 1;
         assert_eq!(make(&fixture, count).await, count);
-        fixture.clock.advance(REMEMBERED_DURATION_MIN - Duration::from_millis(1));
+        fixture.clock.advance(REMEMBERED_DURATION_MIN.saturating_sub(Duration::from_millis(1)));
         assert_eq!(forget(fixture.ledger.as_ref(), fixture.now()).await.unwrap(), 0);
         assert_eq!(make(&fixture, count).await, 0);
         fixture.clock.advance(Duration::from_millis(1));

@@ -19,6 +19,7 @@ pub mod keepsakes;
 pub mod once;
 pub mod organizations;
 pub mod plans;
+pub mod registry;
 pub mod reports;
 pub mod sqlite;
 pub mod tree;
@@ -45,6 +46,7 @@ pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::once::OnceLedger;
 pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
@@ -366,6 +368,7 @@ pub trait Ledger:
     + DeletionRecordLedger
     + OnceLedger
     + ReportLedger
+    + RegistryLedger
     + GaugesLedger
 {
 }
@@ -386,6 +389,7 @@ impl<L> Ledger for L where
         + DeletionRecordLedger
         + OnceLedger
         + ReportLedger
+        + RegistryLedger
         + GaugesLedger
 {
 }

@@ -54,7 +54,8 @@ pub trait OrganizationLedger: Send + Sync {
     /// none.
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, LedgerError>;
 
-    /// The key with this hash, with its organization as it is now, whether or not it works.
+    /// The key whose secret has this hash, or had it before its last rotation, with its organization
+    /// as it is now, whether or not it works.
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError>;
 
     /// The key with this id, with its organization as it is now, whether or not it works.

@@ -3,7 +3,18 @@
 //! | call | success |
 //! |---|---|
 //! | `POST /delenda/v1/commands` | 201, the command |
+//! | `GET /delenda/v1/commands?status=` | 200, a page of commands, newest first |
+//! | `GET`, `PATCH /delenda/v1/commands/{id}` | 200, the command |
 //! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
+//! | `DELETE /delenda/v1/commands/{id}/outputs` | 200, the deletion |
+//! | `POST /delenda/v1/organizations` | 201, the organization; operators alone, as all calls on organizations |
+//! | `GET /delenda/v1/organizations` | 200, a page of organizations |
+//! | `GET`, `PATCH /delenda/v1/organizations/{id}` | 200, the organization |
+//! | `GET /delenda/v1/organizations/{id}/usage` | 200, what it uses |
+//! | `POST /delenda/v1/keys` | 201, the key with its secret |
+//! | `GET /delenda/v1/keys` | 200, a page of keys, without their secrets |
+//! | `GET`, `DELETE /delenda/v1/keys/{id}` | 200, the key, which `DELETE` revokes |
+//! | `POST /delenda/v1/keys/{id}/rotate` | 200, the key with its new secret |
 //! | `/delenda/v1/deletions…`, `/delenda/v1/audit` | what `deletions/mod.rs` says |
 //! | `PUT /delenda/v1/files/{path}`, raw body | 201 where the file is new, 200 where it has a new version |
 //! | `GET`, `HEAD /delenda/v1/files/{path}` | 200 with the bytes; 206, 304 and 416 as usual |
@@ -23,6 +34,9 @@
 //! An operator key names the organization that it means by `?organization=`. A key that is bound
 //! to one may name it too, and no other.
 //!
+//! Lists are read by pages: `limit`, and the `cursor` that the page before gave. Every `POST` takes
+//! an `Idempotency-Key`: see `src/http/idempotency.rs`.
+//!
 //! A command that is made takes outputs until its files are deleted: then 409. Its name for an
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
@@ -35,8 +49,10 @@ mod entry;
 mod files;
 mod folders;
 mod health;
+mod keys;
 mod limits;
 mod measured;
+mod organizations;
 mod page;
 mod problem;
 pub mod problems;
@@ -96,6 +112,8 @@ fn documented() -> OpenApiRouter<Service> {
     let router = OpenApiRouter::with_openapi(document::Api::openapi());
     router
         .merge(commands::routes())
+        .merge(organizations::routes())
+        .merge(keys::routes())
         .merge(deletions::routes())
         .routes(routes!(files::put, files::read, files::delete))
         .merge(entries::documented())

@@ -70,6 +70,12 @@ pub const KINDS: &[Kind] = &[
         "Send less: a target has at most 65,534 bytes, a head at most 100 headers.",
     ),
     kind(
+        "idempotency-mismatch",
+        &[422],
+        "Another request was made with the same `Idempotency-Key`. Nothing was done now.",
+        "Repeat a request to the letter, or choose a fresh key for another one.",
+    ),
+    kind(
         "insufficient-storage",
         &[507],
         "There is no room: in the organization's quota, for its backlog, or on the server.",

@@ -57,7 +57,6 @@ pub(super) struct TestApp {
     pub(super) theirs: Organization,
     pub(super) key: String,
     router: Router,
-    random: Arc<dyn Random>,
     queue: Wake,
     pub(super) stop: CancellationToken,
 }
@@ -156,6 +155,7 @@ impl TestApp {
             settings,
             clock: time,
             ids,
+            random,
             blobs,
             ledger,
         });
@@ -171,7 +171,6 @@ impl TestApp {
             model,
             ours,
             theirs,
-            random,
             queue,
             stop,
         };
@@ -205,7 +204,7 @@ impl TestApp {
         (scopes, prefix): (Scopes, &str),
         expires_at: Option<Timestamp>,
     ) -> (KeyId, String) {
-        let text = generate_key(self.random.as_ref()).expose_secret().to_owned();
+        let text = generate_key(self.service.random.as_ref()).expose_secret().to_owned();
         let new = NewKey {
             id: self.service.ids.next(),
             organization,
@@ -290,6 +289,10 @@ impl TestApp {
         let realm = Realm::whole(self.ours.number);
         let path = EntryPath::parse_written(path).unwrap();
         assert!(self.service.ledger.set_lock(&realm, &path, locked).await.unwrap());
+    }
+
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The time, as answers show it.

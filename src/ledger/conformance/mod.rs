@@ -29,6 +29,7 @@ pub(crate) mod overlaps;
 pub(crate) mod plans;
 pub(crate) mod preconditions;
 pub(crate) mod purge;
+pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod trees;
 pub(crate) mod walk;
@@ -307,6 +308,13 @@ macro_rules! every_check {
                 a_deletion_happens_once_and_a_refusal_is_no_effect,
                 of_repeats_at_once_one_has_its_effect,
                 old_effects_are_forgotten_in_steps,
+            }
+            registry {
+                organizations_come_by_pages,
+                an_organization_changes_where_it_is_given,
+                keys_come_by_pages_as_the_realm_sees_them,
+                a_rotated_key_has_another_secret_and_one_that_ends,
+                a_key_is_rotated_once_and_not_after_its_end,
             }
             reports {
                 commands_come_by_pages_and_none_twice,

@@ -9,6 +9,7 @@ use super::fixture::{Fixture, by_path, report};
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Counts, Declined};
 use crate::deletion::request::DeleteRequest;
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{CommandId, KeyId, OrganizationId};
 use crate::domain::once::{IdempotencyKey, Once, OnceToken, Repeat, RequestDigest};
 use crate::domain::organization::{KeyHash, Realm, Scopes};
@@ -19,10 +20,10 @@ use crate::ledger::{KeyRefusal, NewCommand, NewKey, NewOrganization};
 const ASKERS: usize = 16;
 
 /// A request with the idempotency key `key` that asks for `what`.
-fn once(fixture: &Fixture, key: &str, what: &str) -> Option<Once> {
+fn once(fixture: &Fixture, key: &str, what: &str) -> Once {
     let key = IdempotencyKey::parse(key.as_bytes()).unwrap();
     let token = OnceToken::of(KeyId::from_bytes([7; 16]), &key);
-    Some(Once { token, request: RequestDigest::of(&[what.as_bytes()]), at: fixture.now() })
+    Once { token, request: RequestDigest::of(&[what.as_bytes()]), at: fixture.now() }
 }
 
 async fn make_command(
@@ -43,13 +44,13 @@ fn of(id: impl Into<Uuid>) -> Repeat {
 /// A repeat makes nothing and learns what the first one made; another request is told apart.
 pub(crate) async fn a_command_is_made_once(fixture: Fixture) {
     let realm = fixture.realm().await;
-    let made = make_command(&fixture, &realm, once(&fixture, "a", "one")).await.unwrap();
+    let made = make_command(&fixture, &realm, Some(once(&fixture, "a", "one"))).await.unwrap();
     fixture.clock.advance(Duration::from_hours(1));
-    let repeat = make_command(&fixture, &realm, once(&fixture, "a", "one")).await;
+    let repeat = make_command(&fixture, &realm, Some(once(&fixture, "a", "one"))).await;
     assert_eq!(repeat, Err(of(made)));
-    let other = make_command(&fixture, &realm, once(&fixture, "a", "two")).await;
+    let other = make_command(&fixture, &realm, Some(once(&fixture, "a", "two"))).await;
     assert_eq!(other, Err(Repeat::OtherRequest));
-    let fresh = make_command(&fixture, &realm, once(&fixture, "b", "one")).await.unwrap();
+    let fresh = make_command(&fixture, &realm, Some(once(&fixture, "b", "one"))).await.unwrap();
     let unnamed = make_command(&fixture, &realm, None).await.unwrap();
     let query = crate::ledger::reports::CommandQuery { status: None, before: None, limit: 9 };
     let all = fixture.ledger.command_page(&realm, query).await.unwrap();
@@ -57,7 +58,7 @@ pub(crate) async fn a_command_is_made_once(fixture: Fixture) {
     assert_eq!(all, [unnamed, fresh, made]);
     // What one organization was asked is nothing to another.
     let elsewhere = fixture.realm().await;
-    assert!(make_command(&fixture, &elsewhere, once(&fixture, "a", "two")).await.is_ok());
+    assert!(make_command(&fixture, &elsewhere, Some(once(&fixture, "a", "two"))).await.is_ok());
 }
 
 /// Organizations and keys are made once as well, each in its own books.
@@ -69,7 +70,7 @@ pub(crate) async fn organizations_and_keys_are_made_once(fixture: Fixture) {
             plan: "default".to_owned(),
             folders: [fixture.id(), fixture.id(), fixture.id()],
         };
-        let once = once(&fixture, "a", "an organization");
+        let once = Some(once(&fixture, "a", "an organization"));
         fixture.ledger.create_organization(new, once, fixture.now()).await.unwrap()
     };
     let made = make().await.unwrap();
@@ -82,9 +83,10 @@ pub(crate) async fn organizations_and_keys_are_made_once(fixture: Fixture) {
             hash: KeyHash([hash; 32]),
             scopes: Scopes::usual(),
             prefix: EntryPath::root(),
+            guard: GuardLimits::default(),
             expires_at: None,
         };
-        let once = once(&fixture, "a", what);
+        let once = Some(once(&fixture, "a", what));
         fixture.ledger.create_key(new, once, fixture.now()).await.unwrap()
     };
     let nobody = new_key(Some(fixture.id()), 1, "a key").await;
@@ -99,7 +101,7 @@ pub(crate) async fn organizations_and_keys_are_made_once(fixture: Fixture) {
 
 fn delete_once(fixture: &Fixture, realm: &Realm, path: &str, what: &str) -> DeleteRequest {
     let request = fixture.request(realm, vec![by_path(path)]);
-    DeleteRequest { once: once(fixture, "a", what), ..request }
+    DeleteRequest { once: Some(once(fixture, "a", what)), ..request }
 }
 
 /// A repeat deletes nothing that came to the name meanwhile; a refusal is not remembered.
@@ -122,7 +124,8 @@ pub(crate) async fn a_deletion_happens_once_and_a_refusal_is_no_effect(fixture: 
 /// Of requests that arrive together one has its effect, and all others learn of it.
 pub(crate) async fn of_repeats_at_once_one_has_its_effect(fixture: Fixture) {
     let realm = fixture.realm().await;
-    let asked = (0..ASKERS).map(|_| make_command(&fixture, &realm, once(&fixture, "c", "one")));
+    let asked =
+        (0..ASKERS).map(|_| make_command(&fixture, &realm, Some(once(&fixture, "c", "one"))));
     let answers = join_all(asked).await;
     let made: Vec<_> = answers.iter().filter_map(|answer| answer.ok()).collect();
     assert_eq!(made.len(), 1, "{answers:?}");
@@ -148,16 +151,16 @@ pub(crate) async fn old_effects_are_forgotten_in_steps(fixture: Fixture) {
     let realm = fixture.realm().await;
     let mut made = Vec::new();
     for key in ["a", "b", "c"] {
-        made.push(make_command(&fixture, &realm, once(&fixture, key, "one")).await.unwrap());
+        made.push(make_command(&fixture, &realm, Some(once(&fixture, key, "one"))).await.unwrap());
         fixture.clock.advance(Duration::from_secs(1));
     }
     let until = fixture.now().minus(Duration::from_secs(2));
     assert_eq!(fixture.ledger.forget_effects(until, 1).await.unwrap(), 1);
     assert_eq!(fixture.ledger.forget_effects(until, 9).await.unwrap(), 1);
     assert_eq!(fixture.ledger.forget_effects(until, 9).await.unwrap(), 0);
-    let third = make_command(&fixture, &realm, once(&fixture, "c", "one")).await;
+    let third = make_command(&fixture, &realm, Some(once(&fixture, "c", "one"))).await;
     assert_eq!(third, Err(of(made[2])));
     for key in ["a", "b"] {
-        assert!(make_command(&fixture, &realm, once(&fixture, key, "other")).await.is_ok());
+        assert!(make_command(&fixture, &realm, Some(once(&fixture, key, "other"))).await.is_ok());
     }
 }

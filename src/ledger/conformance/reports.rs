@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fixture::{Fixture, beneath, report};
-use crate::domain::command::{CommandReport, CommandStatus, ReportChange};
+use crate::domain::command::{Change, CommandReport, CommandStatus, ReportChange};
 use crate::domain::id::CommandId;
 use crate::domain::organization::Realm;
 use crate::ledger::reports::CommandQuery;
@@ -72,9 +72,9 @@ pub(crate) async fn a_report_changes_where_it_is_given(fixture: Fixture) {
     fixture.output(&realm, (id, "a"), "/commands/d/a", 1).await.unwrap();
     let change = ReportChange {
         status: Some(CommandStatus::Failed),
-        metadata: Some(Some(json!({ "a": 1 }))),
-        error_status: Some(Some("OOM".to_owned())),
-        total_processing_seconds: Some(Some(1.5)),
+        metadata: Change::Set(json!({ "a": 1 })),
+        error_status: Change::Set("OOM".to_owned()),
+        total_processing_seconds: Change::Set(1.5),
         ..ReportChange::default()
     };
     let changed = fixture.ledger.change_report(&realm, id, change).await.unwrap().unwrap();
@@ -86,7 +86,7 @@ pub(crate) async fn a_report_changes_where_it_is_given(fixture: Fixture) {
         ..report()
     };
     assert_eq!((&changed.report, changed.outputs.len()), (&expected, 1));
-    let change = ReportChange { metadata: Some(None), ..ReportChange::default() };
+    let change = ReportChange { metadata: Change::Clear, ..ReportChange::default() };
     let changed = fixture.ledger.change_report(&realm, id, change).await.unwrap().unwrap();
     let expected = CommandReport { metadata: None, ..expected };
     assert_eq!(changed.report, expected);

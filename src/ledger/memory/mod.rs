@@ -29,6 +29,7 @@ mod once;
 mod organizations;
 mod plans;
 mod purge;
+mod registry;
 mod reports;
 mod snapshot;
 mod tree;

@@ -10,16 +10,19 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS, Sequence};
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::once::{Once, Repeat};
-use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm};
+use crate::domain::organization::{
+    FormerSecret, Key, KeyHash, Organization, OrganizationNumber, Realm,
+};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::{Tally, Usage};
 use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
 /// A key. Its organization is looked up when the key is read, so that it is never stale.
 pub(super) struct KeyRow {
-    new: NewKey,
+    pub(super) new: NewKey,
     created_at: Timestamp,
-    revoked_at: Option<Timestamp>,
+    pub(super) revoked_at: Option<Timestamp>,
+    pub(super) former: Option<FormerSecret>,
 }
 
 impl State {
@@ -64,7 +67,7 @@ impl State {
         self.organizations.values().map(|h| &h.organization).find(|o| o.id == id)
     }
 
-    fn key(&self, row: &KeyRow) -> Key {
+    pub(super) fn key(&self, row: &KeyRow) -> Key {
         Key {
             id: row.new.id,
             organization: row.new.organization.and_then(|id| self.organization(id)).cloned(),
@@ -74,6 +77,8 @@ impl State {
             created_at: row.created_at,
             expires_at: row.new.expires_at,
             revoked_at: row.revoked_at,
+            hash: row.new.hash,
+            former: row.former,
         }
     }
 }
@@ -130,7 +135,7 @@ impl OrganizationLedger for MemoryLedger {
             return Ok(Err(KeyRefusal::Repeated(repeat)));
         }
         state.remember(owner, once.as_ref(), new.id);
-        let row = KeyRow { new, created_at: now, revoked_at: None };
+        let row = KeyRow { new, created_at: now, revoked_at: None, former: None };
         let key = state.key(&row);
         state.keys.push(row);
         Ok(Ok(key))
@@ -153,7 +158,8 @@ impl OrganizationLedger for MemoryLedger {
 
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError> {
         let state = self.state();
-        let found = state.keys.iter().find(|row| row.new.hash == hash);
+        let former = |row: &KeyRow| row.former.is_some_and(|former| former.hash == hash);
+        let found = state.keys.iter().find(|row| row.new.hash == hash || former(row));
         Ok(found.map(|row| state.key(row)))
     }
 

@@ -28,6 +28,7 @@ mod once;
 mod organizations;
 mod plans;
 mod readers;
+mod registry;
 mod reports;
 mod rows;
 mod snapshot;

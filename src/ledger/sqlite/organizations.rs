@@ -11,15 +11,18 @@ use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::once::{Once, Repeat};
-use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
+use crate::domain::organization::{
+    FormerSecret, Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes,
+};
 use crate::domain::usage::{Tally, Usage};
 use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
-const ORGANIZATION_COLUMNS: &str =
+pub(super) const ORGANIZATION_COLUMNS: &str =
     "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
 
 const KEY_COLUMNS: &str = "k.id, k.organization, k.scopes, k.prefix, k.created_at, \
-     k.expires_at, k.revoked_at, k.guard_files, k.guard_share";
+     k.expires_at, k.revoked_at, k.guard_files, k.guard_share, k.hash, k.former_hash, \
+     k.former_until";
 
 #[async_trait]
 impl OrganizationLedger for SqliteLedger {
@@ -111,7 +114,7 @@ impl OrganizationLedger for SqliteLedger {
         let found = self
             .readers
             .run(move |connection| {
-                let sql = key_sql("where k.hash = ?1");
+                let sql = key_sql("where k.hash = ?1 or k.former_hash = ?1");
                 let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
                 statement.query_row([hash.0], key).optional().map_err(failed("reading a key"))
             })
@@ -126,13 +129,7 @@ impl OrganizationLedger for SqliteLedger {
         if let Some(key) = self.keys.by_id(id) {
             return Ok(Some(key));
         }
-        self.readers
-            .run(move |connection| {
-                let sql = key_sql("where k.id = ?1");
-                let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
-                statement.query_row([id], key).optional().map_err(failed("reading a key"))
-            })
-            .await
+        self.readers.run(move |connection| key_by(connection, id)).await
     }
 
     async fn secret(&self, name: &'static str, fresh: [u8; 32]) -> Result<[u8; 32], LedgerError> {
@@ -241,10 +238,12 @@ fn create_key(
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
+        hash: new.hash,
+        former: None,
     }))
 }
 
-fn organization_by_id(
+pub(super) fn organization_by_id(
     connection: &Connection,
     id: OrganizationId,
 ) -> Result<Option<Organization>, LedgerError> {
@@ -254,19 +253,27 @@ fn organization_by_id(
     statement.query_row([id], |row| organization(row, 0)).optional().map_err(failed(context))
 }
 
-fn key_sql(rest: &str) -> String {
+/// The key with this id.
+pub(super) fn key_by(connection: &Connection, id: KeyId) -> Result<Option<Key>, LedgerError> {
+    let sql = key_sql("where k.id = ?1");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
+    statement.query_row([id], key).optional().map_err(failed("reading a key"))
+}
+
+pub(super) fn key_sql(rest: &str) -> String {
     format!(
         "select {KEY_COLUMNS}, {ORGANIZATION_COLUMNS} from keys k \
          left join organizations o on o.organization = k.organization {rest}"
     )
 }
 
-fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     let bound: Option<OrganizationNumber> = row.get(1)?;
     let scopes: String = row.get(2)?;
+    let former: (Option<[u8; 32]>, Option<Timestamp>) = (row.get(10)?, row.get(11)?);
     Ok(Key {
         id: row.get(0)?,
-        organization: bound.map(|_| organization(row, 9)).transpose()?,
+        organization: bound.map(|_| organization(row, 12)).transpose()?,
         // A key without a scope is written as an empty text.
         scopes: Scopes::parse(&scopes).unwrap_or_default(),
         prefix: row.get(3)?,
@@ -277,10 +284,15 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         created_at: row.get(4)?,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,
+        hash: KeyHash(row.get(9)?),
+        former: former
+            .0
+            .zip(former.1)
+            .map(|(hash, until)| FormerSecret { hash: KeyHash(hash), until }),
     })
 }
 
-fn organization(row: &Row<'_>, first: usize) -> rusqlite::Result<Organization> {
+pub(super) fn organization(row: &Row<'_>, first: usize) -> rusqlite::Result<Organization> {
     Ok(Organization {
         number: row.get(first)?,
         id: row.get(first + 1)?,

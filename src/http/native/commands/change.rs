@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{REPORT_BYTES_MAX, Shown};
-use crate::domain::command::{CommandStatus, ReportChange};
+use crate::domain::command::{Change, CommandStatus, ReportChange};
 use crate::domain::id::CommandId;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
@@ -24,28 +24,28 @@ use crate::http::state::Service;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CommandChange)]
-struct Change {
+struct Wanted {
     /// `QUEUED`, `PROCESSING`, `SUCCESS` or `FAILED`; never `null`.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, nullable = false)]
     status: Option<CommandStatus>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "change_of")]
     #[schema(value_type = Option<Object>)]
-    metadata: Option<Option<Value>>,
+    metadata: Change<Value>,
     /// Not negative.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "change_of")]
     #[schema(value_type = Option<f64>)]
-    total_processing_seconds: Option<Option<f64>>,
+    total_processing_seconds: Change<f64>,
     /// Not negative.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "change_of")]
     #[schema(value_type = Option<f64>)]
-    ffmpeg_command_run_seconds: Option<Option<f64>>,
-    #[serde(default, deserialize_with = "given")]
+    ffmpeg_command_run_seconds: Change<f64>,
+    #[serde(default, deserialize_with = "change_of")]
     #[schema(value_type = Option<String>)]
-    error_status: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    error_status: Change<String>,
+    #[serde(default, deserialize_with = "change_of")]
     #[schema(value_type = Option<String>)]
-    error_message: Option<Option<String>>,
+    error_message: Change<String>,
 }
 
 /// Reads a member that is there, so that `null` is not the same as nothing.
@@ -53,7 +53,16 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Opti
     T::deserialize(from).map(Some)
 }
 
-impl Change {
+/// Reads a member that is there, which `null` takes away.
+fn change_of<'de, T, D>(from: D) -> Result<Change<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(from).map(|value| value.map_or(Change::Clear, Change::Set))
+}
+
+impl Wanted {
     fn into_change(self) -> Result<ReportChange, ApiError> {
         let Self {
             status,
@@ -64,7 +73,7 @@ impl Change {
             error_message,
         } = self;
         for seconds in [total_processing_seconds, ffmpeg_command_run_seconds] {
-            if seconds.flatten().is_some_and(|seconds| seconds < 0.0) {
+            if matches!(seconds, Change::Set(seconds) if seconds < 0.0) {
                 return Err(ApiError::Unprocessable("a duration is not negative".to_owned()));
             }
         }
@@ -87,7 +96,7 @@ impl Change {
     path = "/delenda/v1/commands/{id}",
     tag = "commands",
     params(("id" = String, Path, description = "The command")),
-    request_body = Change,
+    request_body = Wanted,
     responses(
         (status = 200, description = "The command", body = Object),
         (status = 404, description = "No such command"),
@@ -105,7 +114,7 @@ pub(in crate::http::native) async fn change(
 ) -> Result<Response, DialectError<Native>> {
     let limits =
         BodyLimits { bytes_max: REPORT_BYTES_MAX, idle_max: service.settings.body_idle_max };
-    let change: Option<Change> = json::read(&headers, body, limits).await?;
+    let change: Option<Wanted> = json::read(&headers, body, limits).await?;
     let change = change.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
     let change = change.into_change()?;
     authenticated.require(Scope::Write)?;
@@ -121,7 +130,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<ReportChange, ApiError> {
-        json::parse::<Change>(text.as_bytes()).and_then(Change::into_change)
+        json::parse::<Wanted>(text.as_bytes()).and_then(Wanted::into_change)
     }
 
     #[test]
@@ -132,9 +141,9 @@ mod tests {
         );
         let expected = ReportChange {
             status: Some(CommandStatus::Failed),
-            metadata: Some(None),
-            error_status: Some(Some("OOM".to_owned())),
-            total_processing_seconds: Some(Some(0.0)),
+            metadata: Change::Clear,
+            error_status: Change::Set("OOM".to_owned()),
+            total_processing_seconds: Change::Set(0.0),
             ..ReportChange::default()
         };
         assert_eq!(change.unwrap(), expected);

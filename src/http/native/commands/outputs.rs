@@ -4,11 +4,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use crate::deletion::record::{DeletionRecord, DeletionState};
-use crate::deletion::request::{Door, Selector};
+use crate::deletion::request::{DeleteRequest, Door, Selector};
 use crate::domain::command::{Command, Output};
 use crate::domain::entry::{FileRecord, Origin, UploadRefusal};
 use crate::domain::id::CommandId;
@@ -20,31 +17,12 @@ use crate::http::error::ApiError;
 use crate::http::json::{self, announced_length, check_encoding, check_length};
 use crate::http::media::media_type;
 use crate::http::native::Native;
+use crate::http::native::deleting::DeletedEntry;
 use crate::http::outputs::OutputAnswer;
 use crate::http::placing::{attributes, output_path};
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::uploads::UploadRequest;
-
-/// A deletion as it stands.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OutputsDeleted)]
-struct Deletion {
-    id: String,
-    /// `purging`, and `settled` when all bytes are durably gone.
-    #[schema(value_type = String)]
-    state: DeletionState,
-    /// How many outputs it took.
-    files: u64,
-    bytes: u64,
-}
-
-impl Deletion {
-    fn of(record: &DeletionRecord) -> Self {
-        let DeletionRecord { id, state, doomed, .. } = record;
-        Self { id: id.to_string(), state: *state, files: doomed.files, bytes: doomed.bytes }
-    }
-}
 
 /// Stores an output of a command
 ///
@@ -98,10 +76,14 @@ pub(in crate::http::native) async fn put(
     delete,
     path = "/delenda/v1/commands/{id}/outputs",
     tag = "commands",
-    params(("id" = String, Path, description = "The command")),
+    params(
+        ("id" = String, Path, description = "The command"),
+        ("confirm" = Option<u64>, Query, description = "How many files are meant to go, where that is more than the guard lets go unasked"),
+    ),
     responses(
-        (status = 200, description = "The deletion", body = Deletion),
+        (status = 200, description = "The deletion, and what went", body = DeletedEntry),
         (status = 404, description = "No such command"),
+        (status = 409, description = "More would go than the guard lets go unasked: nothing was changed"),
         (status = 423, description = "An output is locked: nothing was changed"),
     )
 )]
@@ -110,16 +92,20 @@ pub(in crate::http::native) async fn delete(
     authenticated: Authenticated<Native>,
     id: Segment<3>,
 ) -> Result<Response, DialectError<Native>> {
-    authenticated.query.only(&["organization"])?;
+    let query = &authenticated.query;
+    query.only(&["organization", "confirm"])?;
+    let confirmed = query.single("confirm")?.map(|_| query.number("confirm", 0, 0..=u64::MAX));
+    let confirmed = confirmed.transpose()?;
     authenticated.require(Scope::Delete)?;
     let id = id.parse(CommandId::parse).ok_or(ApiError::NotFound)?;
     let caller = &authenticated.caller;
-    let request = service.delete_request(caller, Door::Native, vec![Selector::Outputs(id)]);
+    let request = DeleteRequest {
+        guard: service.guard(caller, confirmed)?,
+        ..service.delete_request(caller, Door::Native, vec![Selector::Outputs(id)])
+    };
     let decided = service.deleter.delete(request).await?;
     let committed = decided.map_err(|declined| service.declined(declined))?;
-    let record = service.ledger.deletion(&caller.realm, committed.id).await?;
-    let record = record.ok_or(ApiError::NotFound)?;
-    Ok(json::answer(StatusCode::OK, &Deletion::of(&record)))
+    Ok(json::answer(StatusCode::OK, &DeletedEntry::of(&committed)))
 }
 
 /// The command, if it takes outputs: known before any byte is read; the commit checks it again.

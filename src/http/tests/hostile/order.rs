@@ -34,10 +34,17 @@ fn upload(target: &'static str, malformed: &'static str) -> Route {
 }
 
 fn routes() -> Vec<Route> {
-    [routes_of_the_deletes(), routes_of_deletions(), routes_of_the_tree(), routes_of_pages()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        routes_of_the_deletes(),
+        routes_of_deletions(),
+        routes_of_the_tree(),
+        routes_of_pages(),
+        routes_of_commands(),
+        routes_of_keys(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Files and folders by their paths, beside the deletes.
@@ -57,6 +64,38 @@ fn routes_of_the_tree() -> Vec<Route> {
                 "/v2/files/meta/tags?filename=no",
             )
         },
+    ]
+}
+
+/// Commands of the native API, after they are made.
+fn routes_of_commands() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/commands", "/delenda/v1/commands/no");
+    vec![
+        Route { absent: None, ..route(Method::GET, all, "/delenda/v1/commands?limit=0") },
+        route(Method::GET, one, "/delenda/v1/commands/no?%zz"),
+        Route { body: "{}", ..route(Method::PATCH, one, "/delenda/v1/commands/no?%zz") },
+        route(
+            Method::DELETE,
+            "/delenda/v1/commands/no/outputs",
+            "/delenda/v1/commands/no/outputs?x=1",
+        ),
+    ]
+}
+
+/// Keys, which need the scope `admin`.
+fn routes_of_keys() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/keys", "/delenda/v1/keys/no");
+    let keeping = |route: Route| Route { lesser: "read,write,delete", ..route };
+    vec![
+        keeping(Route { absent: None, ..route(Method::GET, all, "/delenda/v1/keys?limit=0") }),
+        keeping(Route { absent: None, ..route(Method::POST, all, "/delenda/v1/keys?%zz") }),
+        keeping(route(Method::GET, one, "/delenda/v1/keys/no?%zz")),
+        keeping(route(Method::DELETE, one, "/delenda/v1/keys/no?x=1")),
+        keeping(route(
+            Method::POST,
+            "/delenda/v1/keys/no/rotate",
+            "/delenda/v1/keys/no/rotate?%zz",
+        )),
     ]
 }
 

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{COMMANDS, post, problem};
+use super::{COMMANDS, ask as ask_with, post, problem};
 use crate::http::tests::app::{Answer, TestApp};
 
 async fn made(app: &TestApp) -> String {
@@ -12,8 +12,7 @@ async fn made(app: &TestApp) -> String {
 }
 
 async fn ask(app: &TestApp, method: Method, target: &str, body: &str) -> Answer {
-    let bearer = format!("Bearer {}", app.key);
-    app.call(method, target, &[("authorization", &bearer)], body.to_owned()).await
+    ask_with(app, &app.key, (method, target), body).await
 }
 
 async fn patch(app: &TestApp, id: &str, body: &str) -> Answer {

@@ -7,6 +7,8 @@ mod deletions;
 mod entries;
 mod files;
 mod idempotency;
+mod keys;
+mod organizations;
 
 use std::sync::Arc;
 
@@ -30,6 +32,12 @@ async fn put(app: &TestApp, target: &str, headers: &[(&str, &str)], body: &str) 
     let mut all = vec![("authorization", bearer.as_str())];
     all.extend_from_slice(headers);
     app.call(Method::PUT, target, &all, body.to_owned()).await
+}
+
+/// Sends a request with this key.
+async fn ask(app: &TestApp, key: &str, (method, target): (Method, &str), body: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    app.call(method, target, &[("authorization", &bearer)], body.to_owned()).await
 }
 
 /// Status and document of an error.

@@ -56,7 +56,7 @@ pub(super) struct Purged {
 /// What became of one selector.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeletionItem)]
-pub(super) struct ItemAnswer {
+pub(in crate::http::native) struct ItemAnswer {
     /// Its place among the selectors of the request, from 0: first `ids`, then `paths`, then
     /// `commands`.
     index: u32,

@@ -113,8 +113,14 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
     let Names { file, remembered, path, folder, command, job, deletion, organization, key } = names;
+    let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
+        probe("GET", Proof::Bearer, by_path),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}/content")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}&recursive=true")),
         probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{remembered}")),
@@ -157,6 +163,8 @@ fn changes(names: &Names) -> Vec<Probe> {
     let paths = json!({ "filenames": [path, folder] });
     let bare_paths = json!({ "paths": [path, folder] });
     let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
+    let (by_path, by_folder) =
+        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
@@ -218,9 +226,16 @@ fn changes(names: &Names) -> Vec<Probe> {
             json!({ "disabled": true }),
         ),
         probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/files{path}")),
+        probe_with(
+            "PATCH",
+            Proof::Bearer,
+            format!("/delenda/v1/entries/{file}"),
+            json!({ "path": "/moved", "tags": { "add": ["mine"] }, "locked": true }),
+        ),
+        probe("DELETE", Proof::Bearer, by_path),
+        probe("DELETE", Proof::Bearer, by_folder.clone()),
+        probe("DELETE", Proof::Bearer, format!("{by_folder}?recursive=true")),
     ]
 }
 

@@ -20,5 +20,6 @@ mod plans;
 mod power_cuts;
 mod progress;
 mod real_tree;
+mod resuming;
 mod samples;
 mod starting;

@@ -36,7 +36,7 @@ pub(super) struct ProblemSchema {
     files: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Problem<'a> {
     r#type: &'a str,
     title: &'a str,
@@ -55,17 +55,7 @@ struct Problem<'a> {
 
 impl<'a> Problem<'a> {
     fn new(r#type: &'a str, title: &'a str, status: StatusCode) -> Self {
-        let status = status.as_u16();
-        Self {
-            r#type,
-            title,
-            status,
-            detail: None,
-            locked: None,
-            failing: None,
-            items: None,
-            files: None,
-        }
+        Self { r#type, title, status: status.as_u16(), ..Self::default() }
     }
 
     fn saying(self, detail: impl Into<Cow<'a, str>>) -> Self {
@@ -140,6 +130,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",
         ApiError::PreconditionFailed => "/problems/precondition-failed",
+        ApiError::ChecksumMismatch => "/problems/checksum-mismatch",
         ApiError::RangeNotSatisfiable { .. } => "/problems/range-not-satisfiable",
         ApiError::RateLimited(_) => "/problems/rate-limited",
         ApiError::Timeout => "/problems/timeout",

@@ -40,6 +40,12 @@ pub const KINDS: &[Kind] = &[
         "Nothing, or ask again: the removal goes on by itself.",
     ),
     kind(
+        "checksum-mismatch",
+        &[460],
+        "A piece of an upload is not what its `Upload-Checksum` says. Nothing of it counts.",
+        "Send the piece again, from the same offset.",
+    ),
+    kind(
         "conflict",
         &[409],
         "Something exists already, is closed, or is not empty. The detail says what.",
@@ -48,14 +54,15 @@ pub const KINDS: &[Kind] = &[
     kind(
         "confirmation-required",
         &[409],
-        "So many files would go that the API key, or the organization's plan, wants it confirmed. `files` is their number. Nothing was deleted.",
+        "So many files would go that the API key, or the organization's plan, wants it confirmed. \
+         `files` is their number. Nothing was deleted.",
         "Look at what a dry run tells, and send the request again with `confirm` set to this number.",
     ),
     kind(
         "deletion-refused",
         &[403, 404, 409, 412, 423],
-        "Nothing was deleted, since something stood against it. `items` lists what, and the status is what all of it has in common: 403 forbidden, 404 missing, 412 another version, 423 locked, 409 several of these.",
-        "Leave these items out, or ask for what can be done with `\"atomic\": false`.",
+        "Nothing was deleted: the listed items stood against it. What is not listed would have gone.",
+        "Ask without them, or with `atomic` false, which takes what can go and tells of the rest.",
     ),
     kind(
         "forbidden",
@@ -183,8 +190,8 @@ pub const KINDS: &[Kind] = &[
     kind(
         "too-many-streams",
         &[429],
-        "The organization has as many streams of events open as it may have at one time.",
-        "Close one, or try again after the seconds in `Retry-After`.",
+        "As many streams of events are open as an organization may have.",
+        "Close one, or read the deletion itself now and then.",
     ),
     kind(
         "unauthenticated",

@@ -127,7 +127,8 @@ pub(crate) async fn a_folder_is_made_once(fixture: Fixture) {
     let realm = fixture.realm().await;
     let make = async |path: &str, what| {
         let once = Some(once(&fixture, "a", what));
-        let made = fixture.ledger.make_folder(&realm, &at(path), once, fixture.now());
+        let path = at(path);
+        let made = fixture.ledger.make_folder(&realm, &path, once, fixture.now());
         made.await.unwrap().map(|folder| folder.id)
     };
     fixture.upload(&realm, "/there/file", 1).await;

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{COMMANDS, ask as ask_with, document as problem, post};
+use super::{COMMANDS, ask as ask_with, post, problem};
 use crate::http::tests::app::{Answer, TestApp};
 
 async fn made(app: &TestApp) -> String {

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::deletions::{DELETIONS, deleted};
-use super::document as problem;
+use super::problem;
 use crate::blobs::faulty::{Call, Failing};
 use crate::http::streams::{Rhythm, STREAMS_PER_ORGANIZATION_MAX};
 use crate::http::tests::app::{NOW, TestApp};

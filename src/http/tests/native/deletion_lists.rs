@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::deletions::{DELETIONS, deleted, get};
-use super::document as problem;
+use super::problem;
 use crate::http::tests::app::TestApp;
 
 const AUDIT: &str = "/delenda/v1/audit";

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{document as problem, post};
+use super::{post, problem};
 use crate::blobs::faulty::{Call, Failing};
 use crate::domain::organization::DEFAULT_PLAN;
 use crate::domain::plans::{PlanLimits, Plans};

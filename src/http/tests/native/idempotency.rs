@@ -4,7 +4,7 @@ use futures::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{COMMANDS, document as problem};
+use super::{COMMANDS, problem};
 use crate::http::tests::app::{Answer, TestApp};
 
 async fn send(app: &TestApp, key: &str, target: &str, (once, body): (&str, &str)) -> Answer {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{ask, document as problem};
+use super::{ask, problem};
 use crate::http::tests::app::{Answer, TestApp};
 
 const KEYS: &str = "/delenda/v1/keys";

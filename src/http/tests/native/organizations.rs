@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{ask, document as problem};
+use super::{ask, problem};
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::http::tests::app::TestApp;
 

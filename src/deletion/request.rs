@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fence::Fence;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{CommandId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::Realm;
@@ -13,7 +14,8 @@ use crate::domain::path::WrittenPath;
 pub const SELECTORS_MAX: usize = 1000;
 
 /// One thing that is asked to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selector {
     /// A file, by its id. A folder's id selects nothing here.
     File(EntryId),
@@ -26,7 +28,8 @@ pub enum Selector {
 }
 
 /// What becomes of the request when something selected is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MissingPolicy {
     /// The whole request is refused.
     Refuse,
@@ -35,7 +38,8 @@ pub enum MissingPolicy {
 }
 
 /// What becomes of the request when something selected is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LockedPolicy {
     /// The whole request is refused.
     Refuse,
@@ -44,7 +48,8 @@ pub enum LockedPolicy {
 }
 
 /// What becomes of the request when a selected folder holds something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FoldersPolicy {
     /// The folder goes with all below it.
     Whole,
@@ -105,6 +110,8 @@ pub struct DeleteRequest {
     pub joins_missed: bool,
     /// What the request is counted against.
     pub allowance: Option<Allowance>,
+    /// The stored plan that it commits, beyond which it takes nothing.
+    pub fence: Option<Fence>,
     /// When it was made.
     pub at: Timestamp,
 }

@@ -112,6 +112,7 @@ impl Service {
             folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
+            fence: None,
             at: self.clock.now(),
         }
     }
@@ -139,12 +140,19 @@ impl Service {
                 if !(refusal.missing.is_empty() && refusal.outside_prefix.is_empty()) {
                     return ApiError::NotFound;
                 }
+                if refusal.too_much_changed {
+                    let plan_again = "too much has changed since the plan was made: plan again";
+                    return ApiError::Conflict(plan_again.to_owned());
+                }
                 match refusal.not_empty.is_empty() {
                     true => {
                         ApiError::Locked(refusal.locked.into_iter().map(|(_, path)| path).collect())
                     }
                     false => ApiError::Conflict("the folder is not empty".to_owned()),
                 }
+            }
+            Declined::PlanSpent => {
+                ApiError::Conflict("the plan is used up or has expired: plan again".to_owned())
             }
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))

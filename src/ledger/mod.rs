@@ -16,6 +16,7 @@ pub mod keepsakes;
 pub mod organizations;
 pub mod plans;
 pub mod sqlite;
+pub mod stored_plans;
 pub mod tree;
 pub mod walk;
 
@@ -34,6 +35,7 @@ pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::stored_plans::StoredPlanLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
@@ -42,6 +44,7 @@ use crate::deletion::record::{
 };
 use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::{MissedAnswer, Snapshot};
+use crate::deletion::stored::Preview;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport};
@@ -232,7 +235,9 @@ pub trait CommandLedger: Send + Sync {
 pub trait DeletionLedger: Send + Sync {
     /// Reads the snapshot, calls the planner and applies the plan, all in one write transaction:
     /// entries doomed, names free, usage moved, blobs condemned under `lease`, counts and record
-    /// written (I6). When it answers, the deletion is durable and final (I1).
+    /// written (I6). When it answers, the deletion is durable and final (I1). A request with a
+    /// fence uses up its stored plan in the same transaction; one that is gone, expired or used up
+    /// declines it.
     async fn commit_deletion(
         &self,
         request: DeleteRequest,
@@ -240,12 +245,13 @@ pub trait DeletionLedger: Send + Sync {
         lease: Lease,
     ) -> Result<Result<Committed, Declined>, LedgerError>;
 
-    /// What `commit_deletion` would decide now, by the same planner; changes nothing.
+    /// What `commit_deletion` would decide now, by the same planner, and what of it a caller is
+    /// shown; all from one snapshot. Changes nothing, and uses up no stored plan.
     async fn preview_deletion(
         &self,
         request: DeleteRequest,
         planner: Planner,
-    ) -> Result<Result<Plan, Refusal>, LedgerError>;
+    ) -> Result<Result<Preview, Refusal>, LedgerError>;
 
     /// The record of a deletion of the realm's organization. A key with a prefix sees those that
     /// were asked for with the same prefix or one beneath it.
@@ -335,6 +341,7 @@ pub trait Ledger:
     + PurgeQueue
     + OrganizationLedger
     + PlanLedger
+    + StoredPlanLedger
     + InspectLedger
     + AttachLedger
     + WalkLedger
@@ -350,6 +357,8 @@ impl<L> Ledger for L where
         + PurgeQueue
         + OrganizationLedger
         + PlanLedger
+        + StoredPlanLedger
+    + StoredPlanLedger
         + InspectLedger
         + AttachLedger
         + WalkLedger

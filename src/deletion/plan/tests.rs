@@ -27,16 +27,21 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         folders: FoldersPolicy::Whole,
         joins_missed: false,
         allowance: None,
+            fence: None,
         at: Timestamp::from_millis(0),
     }
 }
 
+fn snapshot(found: Vec<Found>) -> Snapshot {
+    Snapshot { found, ..Snapshot::default() }
+}
+
 fn strict(found: Vec<Found>) -> Result<Plan, Refusal> {
-    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &Snapshot { found })
+    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &snapshot(found))
 }
 
 fn lenient(found: Vec<Found>) -> Plan {
-    plan(&request(MissingPolicy::Count, LockedPolicy::Skip), &Snapshot { found }).unwrap()
+    plan(&request(MissingPolicy::Count, LockedPolicy::Skip), &snapshot(found)).unwrap()
 }
 
 /// A file of `size` bytes, covered by the lock at `lock`.
@@ -48,6 +53,7 @@ fn file(number: u8, size: u64, lock: Option<&str>) -> FoundFile {
         name: EntryName::parse("file").unwrap(),
         blob: SizedBlob { key, size },
         lock: lock.map(at),
+        changed: false,
     }
 }
 
@@ -63,12 +69,12 @@ fn tree(lines: &[&str]) -> FoundFolder {
     let bare = |word: &str| word.trim_end_matches('!').to_owned();
     let paths: Vec<EntryPath> = lines.iter().map(|line| at(&bare(&line[0]))).collect();
     let mut found = FoundFolder {
+        id: EntryId::from_bytes([1; 16]),
         path: paths[0].clone(),
         lock_above: false,
         reserved: false,
         folders: Vec::new(),
-        locked_files: Vec::new(),
-        locked_folders: Vec::new(),
+        kept: Vec::new(),
     };
     for (index, line) in (0_u32..).zip(&lines) {
         let path = &paths[index as usize];
@@ -80,13 +86,13 @@ fn tree(lines: &[&str]) -> FoundFolder {
             direct: sizes.map(Tally::one).sum(),
         });
         if line[0].ends_with('!') {
-            found.locked_folders.push((index, path.clone()));
+            found.kept.push(Kept::LockedFolder { folder: index, path: path.clone() });
         }
         for size in line[1..].iter().filter(|size| size.ends_with('!')) {
             let name = EntryName::parse(&bare(size)).unwrap();
             let path = path.child(&name).unwrap();
             let size = bare(size).parse().unwrap();
-            found.locked_files.push(LockedFile { folder: index, name, path, size });
+            found.kept.push(Kept::LockedFile { folder: index, name, path, size });
         }
     }
     found
@@ -109,10 +115,7 @@ fn kept(names: &[&str]) -> Vec<String> {
 }
 
 fn locked_of(plan: &Plan) -> Vec<String> {
-    let paths = plan.outcomes.iter().flat_map(|outcome| match outcome {
-        Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.clone(),
-        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => vec![],
-    });
+    let paths = plan.outcomes.iter().flat_map(Outcome::locked);
     paths.map(|path| path.as_str().to_owned()).collect()
 }
 
@@ -158,14 +161,14 @@ fn a_refusal_carries_everything_that_is_wrong() {
     ];
     let locked = vec![(1, at("/a")), (3, at("/t/x")), (3, at("/t/y/5")), (3, at("/t/y/6"))];
     let refusal =
-        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, not_empty: vec![] };
+        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, ..Refusal::default() };
     assert_eq!(strict(found), Err(refusal));
 }
 
 #[test]
 fn each_policy_forgives_its_own_fault_only() {
     let found = vec![Found::Nothing, Found::OutsidePrefix, Found::File(file(1, 1, Some("/l")))];
-    let snapshot = Snapshot { found };
+    let snapshot = snapshot(found);
     let locked = Refusal { locked: vec![(2, at("/l"))], ..Refusal::default() };
     let counting = request(MissingPolicy::Count, LockedPolicy::Refuse);
     assert_eq!(plan(&counting, &snapshot), Err(locked));
@@ -221,7 +224,7 @@ fn locked_outputs_are_named_by_their_topmost_locks() {
     let found = || vec![Found::Outputs(FoundOutputs { command, files: some })];
     let plan = lenient(found());
     let locked = vec![at("/k"), at("/l")];
-    assert_eq!(plan.outcomes, [Outcome::Partly { counts: files(1, 1), locked }]);
+    assert_eq!(plan.outcomes, [Outcome::Partly { counts: files(1, 1), locked, changed: Counts::default() }]);
     let all = vec![file(1, 1, Some("/k"))];
     let plan = lenient(vec![Found::Outputs(FoundOutputs { command, files: all })]);
     assert_eq!(plan.outcomes, [Outcome::Locked(vec![at("/k")])]);
@@ -309,7 +312,7 @@ fn empty_only(found: Vec<Found>, locked: LockedPolicy) -> Result<Plan, Refusal> 
         folders: FoldersPolicy::EmptyOnly,
         ..request(MissingPolicy::Refuse, locked)
     };
-    plan(&request, &Snapshot { found })
+    plan(&request, &snapshot(found))
 }
 
 #[test]
@@ -414,7 +417,8 @@ fn any_found() -> impl Strategy<Value = Found> {
 
 /// What a file-by-file reading of the rule says: how many of each go in this tree.
 fn gone_by_the_rule(folder: &FoundFolder) -> Counts {
-    let locked = |index: usize| folder.locked_folders.iter().any(|(at, _)| *at as usize == index);
+    let covers = |kept: &&Kept| kept.covers_folder();
+    let locked = |index: usize| folder.kept.iter().filter(covers).any(|kept| kept.folder() == index);
     let way_up = |index: usize| {
         std::iter::successors(Some(index), |below| {
             (*below > 0).then(|| folder.folders[*below].parent as usize)
@@ -422,14 +426,12 @@ fn gone_by_the_rule(folder: &FoundFolder) -> Counts {
     };
     let is_covered = |index: usize| folder.lock_above || way_up(index).any(locked);
     let leads_to_a_lock = |index: usize| {
-        let holders = folder.locked_files.iter().map(|file| file.folder as usize);
-        let mut locks = holders.chain((0..folder.folders.len()).filter(|at| locked(*at)));
-        locks.any(|lock| way_up(lock).any(|above| above == index))
+        folder.kept.iter().map(Kept::folder).any(|lock| way_up(lock).any(|above| above == index))
     };
     let mut counts = Counts::default();
     for (index, member) in folder.folders.iter().enumerate().filter(|(at, _)| !is_covered(*at)) {
-        let own = folder.locked_files.iter().filter(|file| file.folder as usize == index);
-        counts += Counts::files(member.direct - own.map(|file| Tally::one(file.size)).sum());
+        let own = folder.kept.iter().filter(|kept| kept.folder() == index);
+        counts += Counts::files(member.direct - own.map(Kept::files).sum());
         counts.folders += u64::from(!leads_to_a_lock(index));
     }
     counts
@@ -440,18 +442,13 @@ proptest! {
     /// folder by folder.
     #[test]
     fn a_plan_is_the_sum_of_its_outcomes(found in prop::collection::vec(any_found(), 0..6)) {
-        let snapshot = Snapshot { found };
+        let snapshot = snapshot(found);
         let request = request(MissingPolicy::Count, LockedPolicy::Skip);
         let planned = plan(&request, &snapshot).unwrap();
         prop_assert_eq!(&Ok(planned.clone()), &plan(&request, &snapshot));
         let mut sum = Counts::default();
         for (outcome, found) in planned.outcomes.iter().zip(&snapshot.found) {
-            let counts = match outcome {
-                Outcome::Deleted { counts, .. } | Outcome::Partly { counts, .. } => *counts,
-                Outcome::Locked(_) | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {
-                    Counts::default()
-                }
-            };
+            let counts = outcome.counts();
             if let Found::Folder(folder) = found {
                 prop_assert_eq!(counts, gone_by_the_rule(folder));
             }
@@ -470,12 +467,8 @@ proptest! {
         found in prop::collection::vec(any_found(), 0..6),
     ) {
         let left: Vec<(usize, EntryPath)> = lenient(found.clone()).outcomes.iter().enumerate()
-            .flat_map(|(index, outcome)| match outcome {
-                Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                    locked.iter().map(|path| (index, path.clone())).collect()
-                }
-                Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_)
-                | Outcome::Joined(_) => Vec::new(),
+            .flat_map(|(index, outcome)| {
+                outcome.locked().iter().map(move |path| (index, path.clone()))
             })
             .collect();
         let indexes = |what: Found| -> Vec<usize> {
@@ -483,7 +476,7 @@ proptest! {
         };
         let missing = indexes(Found::Nothing);
         let outside_prefix = indexes(Found::OutsidePrefix);
-        let refusal = Refusal { missing, outside_prefix, locked: left, not_empty: vec![] };
+        let refusal = Refusal { missing, outside_prefix, locked: left, ..Refusal::default() };
         match strict(found.clone()) {
             Ok(planned) => prop_assert_eq!((refusal, planned), (Refusal::default(), lenient(found))),
             Err(refused) => prop_assert_eq!(refused, refusal),

@@ -163,6 +163,7 @@ pub(crate) async fn a_preview_changes_nothing_and_does_not_lie(fixture: Fixture)
     let declined = fixture.delete(strict).await.unwrap_err();
     assert_eq!(declined, Declined::Refused(refused.unwrap_err()));
     let committed = fixture.delete(lenient).await.unwrap();
+    let planned = planned.plan;
     assert_eq!((committed.outcomes, committed.counts), (planned.outcomes, planned.counts));
 }
 

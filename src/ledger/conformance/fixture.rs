@@ -272,6 +272,7 @@ impl Fixture {
             folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
+            fence: None,
             at: self.now(),
         }
     }

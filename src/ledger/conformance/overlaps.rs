@@ -6,10 +6,7 @@ use crate::deletion::record::{Counts, Outcome};
 use crate::deletion::request::Selector;
 
 fn took(outcome: &Outcome) -> u64 {
-    match outcome {
-        Outcome::Deleted { counts, .. } | Outcome::Partly { counts, .. } => counts.files,
-        Outcome::Locked(_) | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => 0,
-    }
+    outcome.counts().files
 }
 
 /// By id, by path, and again: the first has it.

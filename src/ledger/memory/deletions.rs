@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::tree::sized;
 use super::{Holdings, MemoryLedger, State};
+use crate::deletion::fence::planned_items;
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
@@ -13,6 +14,7 @@ use crate::deletion::record::{
 };
 use crate::deletion::request::{Allowance, DeleteRequest, Selector};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::Preview;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, Sequence};
@@ -66,9 +68,14 @@ impl Holdings {
         below.iter().map(|path| self.take_file(path)).collect()
     }
 
-    /// Takes the unlocked direct files of a folder out of the tree.
-    fn take_unlocked(&mut self, folder: FolderNumber) -> Vec<(EntryName, SizedBlob)> {
+    /// Takes the unlocked direct files of a folder out of the tree, up to a sequence.
+    fn take_unlocked(
+        &mut self,
+        folder: FolderNumber,
+        through: Sequence,
+    ) -> Vec<(EntryName, SizedBlob)> {
         let direct = self.files.iter().filter(|(_, file)| file.folder == folder && !file.locked);
+        let direct = direct.filter(|(_, file)| file.sequence <= through);
         let paths: Vec<EntryPath> = direct.map(|(path, _)| path.clone()).collect();
         let named = |path: EntryPath| {
             let name = path.name().expect("a file has a name");
@@ -126,12 +133,7 @@ impl Holdings {
 fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
     let mut paths: Vec<EntryPath> = Vec::new();
     for outcome in outcomes {
-        match outcome {
-            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                paths.extend_from_slice(locked);
-            }
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {}
-        }
+        paths.extend_from_slice(outcome.locked());
     }
     paths.sort();
     paths.dedup();
@@ -166,6 +168,9 @@ impl State {
                 return Err(Declined::OverAllowance(state));
             }
         }
+        if !holdings.has_plan_for(request) {
+            return Err(Declined::PlanSpent);
+        }
         let snapshot = holdings.snapshot(request);
         let plan = planner(request, &snapshot).map_err(Declined::Refused)?;
         if let Some(allowance) = request.allowance {
@@ -174,6 +179,7 @@ impl State {
             accepted.retain(|at| *at <= ends);
             accepted.push(request.at);
         }
+        holdings.use_up_plan(request);
         holdings.forget_joined(request, &plan.outcomes);
         for command in &plan.closed {
             let row = holdings.commands.get_mut(command).expect("a plan closes what was found");
@@ -189,6 +195,7 @@ impl State {
             expanding: !plan.trees.is_empty() || !plan.survivors.is_empty(),
             outcomes: plan.outcomes,
             counts: plan.counts,
+            changed: plan.changed,
             batches,
             allowance,
         })
@@ -210,10 +217,11 @@ impl State {
             let path = path.clone();
             singles.push(holdings.take_file(&path));
         }
+        let through = request.fence.as_ref().map_or(sequence, |fence| fence.sequence);
         let mut in_survivors = BTreeMap::new();
         let mut doomed = Vec::new();
         for survivor in &plan.survivors {
-            for (name, blob) in holdings.take_unlocked(survivor.folder) {
+            for (name, blob) in holdings.take_unlocked(survivor.folder, through) {
                 in_survivors.insert((survivor.folder, name), blob.key);
                 doomed.push(blob);
             }
@@ -233,6 +241,7 @@ impl State {
             doomed: plan.counts,
             purged: Tally::default(),
             missing: plan.missing,
+            changed: plan.changed,
             skipped: skipped(&plan.outcomes),
             settled_at: is_done.then_some(request.at),
         };
@@ -329,10 +338,16 @@ impl DeletionLedger for MemoryLedger {
         &self,
         request: DeleteRequest,
         planner: Planner,
-    ) -> Result<Result<Plan, Refusal>, LedgerError> {
+    ) -> Result<Result<Preview, Refusal>, LedgerError> {
         let state = self.state();
-        let snapshot = state.holdings(request.realm.organization).snapshot(&request);
-        Ok(planner(&request, &snapshot))
+        let holdings = state.holdings(request.realm.organization);
+        let snapshot = holdings.snapshot(&request);
+        Ok(planner(&request, &snapshot).map(|plan| Preview {
+            items: planned_items(&snapshot, &plan),
+            sequence: Sequence(state.last_number),
+            sample: holdings.sample(&request, &plan),
+            plan,
+        }))
     }
 
     async fn deletion(

@@ -20,12 +20,14 @@ mod arrange;
 mod attach;
 mod commands;
 mod deletions;
+mod fence;
 mod inspection;
 mod keepsakes;
 mod organizations;
 mod plans;
 mod purge;
 mod snapshot;
+mod stored_plans;
 mod tree;
 mod walk;
 
@@ -42,10 +44,11 @@ use self::tree::FolderRow;
 use super::MissedSubject;
 use crate::deletion::record::BatchNumber;
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::StoredPlan;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId};
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
@@ -101,6 +104,7 @@ struct Holdings {
     /// When requests were accepted, by what they were counted as.
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,
     missed: Vec<(MissedSubject, MissedAnswer)>,
+    stored_plans: BTreeMap<PlanId, StoredPlan>,
     uploaded: Tally,
     settled: Tally,
 }

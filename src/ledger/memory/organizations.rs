@@ -52,6 +52,7 @@ impl State {
             deletions: BTreeMap::new(),
             accepted: BTreeMap::new(),
             missed: Vec::new(),
+            stored_plans: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
         };

@@ -96,6 +96,7 @@ impl Sirv {
             folders: FoldersPolicy::Whole,
             joins_missed: false,
             allowance: None,
+            fence: None,
             at: self.app.clock.now(),
         };
         service.deleter.delete(request).await.unwrap().unwrap().id.simple()

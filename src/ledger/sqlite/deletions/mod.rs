@@ -4,6 +4,7 @@ mod apply;
 pub(super) mod record;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use self::apply::Applied;
 pub(super) use self::apply::doomer_of;
@@ -11,11 +12,12 @@ pub(super) use self::record::{add_purged, tree_done};
 use super::condemned::Due;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
-use super::{SqliteLedger, expand, snapshot};
-use crate::deletion::plan::Plan;
+use super::{SqliteLedger, expand, installation, sample, snapshot, stored_plans};
+use crate::deletion::fence::planned_items;
 use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
 use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::Preview;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
@@ -40,10 +42,8 @@ impl DeletionLedger for SqliteLedger {
         &self,
         request: DeleteRequest,
         planner: Planner,
-    ) -> Result<Result<Plan, Refusal>, LedgerError> {
-        self.readers
-            .run(move |connection| Ok(planner(&request, &snapshot::read(connection, &request)?)))
-            .await
+    ) -> Result<Result<Preview, Refusal>, LedgerError> {
+        self.readers.run(move |connection| preview(connection, &request, planner)).await
     }
 
     async fn deletion(
@@ -106,6 +106,24 @@ impl DeletionLedger for SqliteLedger {
     }
 }
 
+fn preview(
+    connection: &Connection,
+    request: &DeleteRequest,
+    planner: Planner,
+) -> Result<Result<Preview, Refusal>, LedgerError> {
+    let snapshot = snapshot::read(connection, request)?;
+    let plan = match planner(request, &snapshot) {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(Ok(Preview {
+        items: planned_items(&snapshot, &plan),
+        sequence: installation::last_sequence(connection)?,
+        sample: sample::read(connection, request, &plan)?,
+        plan,
+    }))
+}
+
 /// The one write transaction of every delete.
 fn commit(
     tx: &mut WriteTx<'_>,
@@ -120,6 +138,9 @@ fn commit(
             return Ok(Err(Declined::OverAllowance(state)));
         }
     }
+    if !stored_plans::is_unused(tx.connection, request)? {
+        return Ok(Err(Declined::PlanSpent));
+    }
     let snapshot = snapshot::read(tx.connection, request)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
@@ -130,6 +151,7 @@ fn commit(
     let Applied { batches, trees } =
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
     record::write(tx, request, &plan, sequence, trees)?;
+    stored_plans::use_up(tx, request)?;
     let allowance = match request.allowance {
         None => None,
         Some(asked) => Some(allowance::count(tx.connection, request, asked)?),
@@ -139,6 +161,7 @@ fn commit(
         sequence,
         outcomes: plan.outcomes,
         counts: plan.counts,
+        changed: plan.changed,
         batches,
         expanding: trees > 0,
         allowance,

@@ -31,8 +31,9 @@ pub(super) fn write(
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
     let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
-         bytes, folders, missing, items, skipped, pending_trees, settled_at) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+         bytes, folders, missing, items, skipped, pending_trees, settled_at, changed_files, \
+         changed_bytes, changed_folders) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let context = "recording a deletion";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     statement
@@ -51,7 +52,10 @@ pub(super) fn write(
             items(plan),
             skipped,
             signed(trees),
-            settled_at
+            settled_at,
+            signed(plan.changed.files),
+            signed(plan.changed.bytes),
+            signed(plan.changed.folders)
         ])
         .map(|_| ())
         .map_err(failed(context))
@@ -73,12 +77,7 @@ fn skipped(plan: &Plan) -> Vec<&str> {
     let mut skipped: Vec<&str> = plan
         .outcomes
         .iter()
-        .flat_map(|outcome| match outcome {
-            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.as_slice(),
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within(_) | Outcome::Joined(_) => {
-                &[]
-            }
-        })
+        .flat_map(Outcome::locked)
         .map(EntryPath::as_str)
         .collect();
     skipped.sort_unstable();
@@ -111,7 +110,8 @@ pub(in super::super) fn read(
     id: DeletionId,
 ) -> Result<Option<DeletionRecord>, LedgerError> {
     let sql = "select key, prefix, door, at, files, bytes, folders, missing, skipped, \
-         purged_files, purged_bytes, settled_at from deletions where organization = ?1 and id = ?2";
+         purged_files, purged_bytes, settled_at, changed_files, changed_bytes, changed_folders \
+         from deletions where organization = ?1 and id = ?2";
     let context = "reading a deletion";
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
     let found = statement.query_row(params![realm.organization, id], |row| {
@@ -138,6 +138,11 @@ pub(in super::super) fn read(
             },
             purged: Tally { files: unsigned(row.get(9)?), bytes: unsigned(row.get(10)?) },
             missing: unsigned(row.get(7)?),
+            changed: Counts {
+                files: unsigned(row.get(12)?),
+                bytes: unsigned(row.get(13)?),
+                folders: unsigned(row.get(14)?),
+            },
             skipped: skipped.iter().filter_map(|path| EntryPath::parse(path).ok()).collect(),
             settled_at,
         };

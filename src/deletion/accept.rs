@@ -199,6 +199,8 @@ fn answer_of(committed: &Committed) -> MissedAnswer {
         | Outcome::Changed { .. }
         | Outcome::Locked(_)
         | Outcome::Missing
+        | Outcome::Forbidden
+        | Outcome::PreconditionFailed
         | Outcome::Within(_) => None,
     });
     joined.unwrap_or(MissedAnswer { deletion: committed.id, files: committed.counts.files })

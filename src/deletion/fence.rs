@@ -60,7 +60,9 @@ impl PlannedFound {
     /// What of a finding a plan keeps.
     pub const fn of(found: &Found) -> Self {
         match found {
-            Found::Nothing | Found::Missed(_) | Found::OutsidePrefix => Self::Nothing,
+            Found::Nothing | Found::Missed(_) | Found::OutsidePrefix | Found::OtherVersion => {
+                Self::Nothing
+            }
             Found::Within(_) => Self::Within,
             Found::File(file) => Self::Entry(file.id),
             Found::Folder(folder) => Self::Entry(folder.id),

@@ -84,6 +84,10 @@ pub enum Outcome {
     Locked(Vec<EntryPath>),
     /// It was not there.
     Missing,
+    /// It is not the key's to see.
+    Forbidden,
+    /// Its precondition does not hold.
+    PreconditionFailed,
     /// Another selector of the request, the one at this index, took it: its fate is that one's.
     Within(usize),
     /// It had gone with an earlier deletion, whose answer this caller missed.
@@ -98,6 +102,8 @@ impl Outcome {
             Self::Changed { .. }
             | Self::Locked(_)
             | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
             | Self::Within(_)
             | Self::Joined(_) => Counts { files: 0, bytes: 0, folders: 0 },
         }
@@ -110,6 +116,8 @@ impl Outcome {
             Self::Deleted { .. }
             | Self::Locked(_)
             | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
             | Self::Within(_)
             | Self::Joined(_) => Counts { files: 0, bytes: 0, folders: 0 },
         }
@@ -121,18 +129,24 @@ impl Outcome {
             Self::Partly { locked, .. } | Self::Changed { locked, .. } | Self::Locked(locked) => {
                 locked
             }
-            Self::Deleted { .. } | Self::Missing | Self::Within(_) | Self::Joined(_) => &[],
+            Self::Deleted { .. }
+            | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => &[],
         }
     }
 
     /// Whether nothing was found that the key may see.
     pub const fn is_missing(&self) -> bool {
         match self {
-            Self::Missing => true,
+            Self::Missing | Self::Forbidden => true,
             Self::Deleted { .. }
             | Self::Partly { .. }
             | Self::Changed { .. }
             | Self::Locked(_)
+            | Self::PreconditionFailed
             | Self::Within(_)
             | Self::Joined(_) => false,
         }
@@ -146,6 +160,8 @@ pub struct Refusal {
     pub missing: Vec<usize>,
     /// The organization's, but not the key's to see.
     pub outside_prefix: Vec<usize>,
+    /// Their preconditions do not hold.
+    pub precondition_failed: Vec<usize>,
     /// Folders that hold something, where only empty ones may go. Of these it is not looked at
     /// whether something is locked.
     pub not_empty: Vec<usize>,
@@ -227,7 +243,7 @@ pub struct DeletionRecord {
     pub doomed: Counts,
     /// What of it is durably gone.
     pub purged: Tally,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
     /// What was planned and stayed, or had gone otherwise, where it committed a stored plan.
     pub changed: Counts,

@@ -13,7 +13,10 @@ use sha2::{Digest, Sha256};
 use super::fence::{Fence, LOOK_FILES_MAX, PlannedItem};
 use super::plan::Plan;
 use super::record::{Counts, Outcome};
-use super::request::{DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector};
+use super::request::{
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Precondition,
+    Selector,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::id::{DeletionId, KeyId, PlanId};
@@ -72,6 +75,10 @@ pub struct StoredPlan {
 pub struct PlannedRequest {
     /// What is to go, in the order asked.
     pub selectors: Vec<Selector>,
+    /// What has to hold for single selectors.
+    pub preconditions: Vec<Precondition>,
+    /// What becomes of all where a part cannot be done.
+    pub atomicity: Atomicity,
     /// What is not there.
     pub missing: MissingPolicy,
     /// What is locked.
@@ -104,6 +111,8 @@ impl PlannedRequest {
             key: _,
             door: _,
             selectors,
+            preconditions,
+            atomicity,
             missing,
             locked,
             folders,
@@ -112,8 +121,14 @@ impl PlannedRequest {
             fence: _,
             at: _,
         } = request;
-        let (missing, locked, folders) = (*missing, *locked, *folders);
-        Self { selectors: selectors.clone(), missing, locked, folders }
+        Self {
+            selectors: selectors.clone(),
+            preconditions: preconditions.clone(),
+            atomicity: *atomicity,
+            missing: *missing,
+            locked: *locked,
+            folders: *folders,
+        }
     }
 }
 
@@ -144,7 +159,8 @@ impl StoredPlan {
     /// The request that commits it: it sees what the plan saw, and takes nothing beyond it.
     pub fn commitment(self, commitment: Commitment) -> DeleteRequest {
         let Commitment { id, organization, key, door, at } = commitment;
-        let PlannedRequest { selectors, missing, locked, folders } = self.request;
+        let PlannedRequest { selectors, preconditions, atomicity, missing, locked, folders } =
+            self.request;
         let fence = Fence {
             plan: self.id,
             sequence: self.sequence,
@@ -157,6 +173,8 @@ impl StoredPlan {
             key,
             door,
             selectors,
+            preconditions,
+            atomicity,
             missing,
             locked,
             folders,
@@ -201,6 +219,8 @@ const fn word(outcome: &Outcome) -> &'static str {
         Outcome::Changed { .. } => "changed",
         Outcome::Locked(_) => "locked",
         Outcome::Missing => "missing",
+        Outcome::Forbidden => "forbidden",
+        Outcome::PreconditionFailed => "precondition_failed",
         Outcome::Within(_) => "within",
         Outcome::Joined(_) => "joined",
     }
@@ -209,7 +229,7 @@ const fn word(outcome: &Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::EntryId;
+    use crate::domain::id::{BlobId, EntryId};
 
     fn request(path: &str) -> PlannedRequest {
         PlannedRequest {
@@ -218,6 +238,11 @@ mod tests {
                 Selector::File(EntryId::from_bytes([7; 16])),
                 Selector::Unmatchable,
             ],
+            preconditions: vec![Precondition {
+                selector: 1,
+                versions: vec![BlobId::from_bytes([8; 16])],
+            }],
+            atomicity: Atomicity::BestEffort,
             missing: MissingPolicy::Count,
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,

@@ -14,7 +14,7 @@ use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
@@ -107,6 +107,8 @@ impl Service {
             key: caller.key,
             door,
             selectors,
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
@@ -133,7 +135,7 @@ impl Service {
     }
 
     /// Why a request for a single thing was not accepted, as a kind of error. What is not there
-    /// comes before what is not empty, and that before what is locked.
+    /// comes before another version, that before what is not empty, and that before what is locked.
     pub fn declined(&self, declined: Declined) -> ApiError {
         match declined {
             Declined::Refused(refusal) => {
@@ -143,6 +145,9 @@ impl Service {
                 if refusal.too_much_changed {
                     let plan_again = "too much has changed since the plan was made: plan again";
                     return ApiError::Conflict(plan_again.to_owned());
+                }
+                if !refusal.precondition_failed.is_empty() {
+                    return ApiError::PreconditionFailed;
                 }
                 match refusal.not_empty.is_empty() {
                     true => {

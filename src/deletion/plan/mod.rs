@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 use super::fence::{self, PlannedItem, Taken};
 use super::record::{Counts, Outcome, Refusal};
-use super::request::{DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
+use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, Kept, Snapshot};
 use crate::domain::entry::FolderNumber;
 use crate::domain::id::CommandId;
@@ -42,7 +42,7 @@ pub struct Plan {
     pub counts: Counts,
     /// What was planned before and does not go: of all outcomes together.
     pub changed: Counts,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
 
@@ -96,7 +96,11 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             }
             Found::OutsidePrefix => {
                 refusal.outside_prefix.push(index);
-                Outcome::Missing
+                Outcome::Forbidden
+            }
+            Found::OtherVersion => {
+                refusal.precondition_failed.push(index);
+                Outcome::PreconditionFailed
             }
             Found::Missed(answer) => Outcome::Joined(*answer),
             Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
@@ -114,6 +118,9 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         };
         note_outcome(index, &outcome, &mut plan, &mut refusal);
         plan.outcomes.push(outcome);
+    }
+    if request.atomicity == Atomicity::BestEffort {
+        refusal.precondition_failed.clear();
     }
     if request.missing == MissingPolicy::Count {
         refusal.missing.clear();

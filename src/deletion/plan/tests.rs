@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::deletion::request::{Door, Selector};
+use crate::deletion::request::{Atomicity, Door, Selector};
 use crate::deletion::snapshot::{MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
@@ -22,6 +22,8 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         door: Door::Native,
         // The plan reads what was found, never what was selected.
         selectors: vec![Selector::Unmatchable],
+        preconditions: Vec::new(),
+        atomicity: Atomicity::AllOrNone,
         missing,
         locked,
         folders: FoldersPolicy::Whole,
@@ -40,8 +42,16 @@ fn strict(found: Vec<Found>) -> Result<Plan, Refusal> {
     plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &snapshot(found))
 }
 
+/// A request that takes what it can.
+fn taking() -> DeleteRequest {
+    DeleteRequest {
+        atomicity: Atomicity::BestEffort,
+        ..request(MissingPolicy::Count, LockedPolicy::Skip)
+    }
+}
+
 fn lenient(found: Vec<Found>) -> Plan {
-    plan(&request(MissingPolicy::Count, LockedPolicy::Skip), &snapshot(found)).unwrap()
+    plan(&taking(), &snapshot(found)).unwrap()
 }
 
 /// A file of `size` bytes, covered by the lock at `lock`.
@@ -135,7 +145,21 @@ fn nothing_found_is_refused_or_counted() {
     assert_eq!(strict(found()), Err(refusal));
     let plan = lenient(found());
     assert_eq!((plan.missing, plan.counts), (2, files(1, 1)));
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Missing));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Forbidden));
+}
+
+/// A precondition that does not hold refuses the whole, unless what can be done is to be done:
+/// whatever becomes of what is missing or locked.
+#[test]
+fn a_failed_precondition_is_refused_or_spared() {
+    let found = || vec![Found::OtherVersion, Found::File(file(1, 1, None))];
+    let refusal = Refusal { precondition_failed: vec![0], ..Refusal::default() };
+    assert_eq!(strict(found()), Err(refusal.clone()));
+    let counting = request(MissingPolicy::Count, LockedPolicy::Skip);
+    assert_eq!(plan(&counting, &snapshot(found())), Err(refusal));
+    let plan = lenient(found());
+    assert_eq!(plan.outcomes[0], Outcome::PreconditionFailed);
+    assert_eq!((plan.missing, plan.counts), (0, files(1, 1)));
 }
 
 #[test]
@@ -407,6 +431,7 @@ fn any_found() -> impl Strategy<Value = Found> {
     prop_oneof![
         1 => Just(Found::Nothing),
         1 => Just(Found::OutsidePrefix),
+        1 => Just(Found::OtherVersion),
         1 => Just(Found::Within(0)),
         3 => some_file.clone().prop_map(Found::File),
         2 => prop::collection::vec(some_file, 0..4)
@@ -443,7 +468,7 @@ proptest! {
     #[test]
     fn a_plan_is_the_sum_of_its_outcomes(found in prop::collection::vec(any_found(), 0..6)) {
         let snapshot = snapshot(found);
-        let request = request(MissingPolicy::Count, LockedPolicy::Skip);
+        let request = taking();
         let planned = plan(&request, &snapshot).unwrap();
         prop_assert_eq!(&Ok(planned.clone()), &plan(&request, &snapshot));
         let mut sum = Counts::default();
@@ -476,7 +501,14 @@ proptest! {
         };
         let missing = indexes(Found::Nothing);
         let outside_prefix = indexes(Found::OutsidePrefix);
-        let refusal = Refusal { missing, outside_prefix, locked: left, ..Refusal::default() };
+        let precondition_failed = indexes(Found::OtherVersion);
+        let refusal = Refusal {
+            missing,
+            outside_prefix,
+            precondition_failed,
+            locked: left,
+            ..Refusal::default()
+        };
         match strict(found.clone()) {
             Ok(planned) => prop_assert_eq!((refusal, planned), (Refusal::default(), lenient(found))),
             Err(refused) => prop_assert_eq!(refused, refusal),

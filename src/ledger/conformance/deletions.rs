@@ -224,6 +224,7 @@ pub(crate) async fn a_missed_answer_is_given_once(fixture: Fixture) {
     };
     assert!(fixture.delete(repeat(false)).await.is_err());
     let preview = fixture.ledger.preview_deletion(repeat(true), plan).await.unwrap().unwrap();
+    let preview = preview.plan;
     assert_eq!(preview.outcomes, [Outcome::Joined(answer)]);
     let joined = fixture.delete(repeat(true)).await.unwrap();
     assert_eq!((joined.outcomes, joined.counts), (preview.outcomes, Counts::default()));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Committed, CondemnedBatch, Declined, DeletionRecord};
 use crate::deletion::request::{
-    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
@@ -267,6 +267,8 @@ impl Fixture {
             key: KeyId::from_bytes([7; 16]),
             door: Door::Native,
             selectors,
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
@@ -279,9 +281,10 @@ impl Fixture {
 
     /// A request that takes what it can.
     pub(crate) fn lenient(&self, realm: &Realm, selectors: Vec<Selector>) -> DeleteRequest {
+        let atomicity = Atomicity::BestEffort;
         let missing = MissingPolicy::Count;
         let locked = LockedPolicy::Skip;
-        DeleteRequest { missing, locked, ..self.request(realm, selectors) }
+        DeleteRequest { atomicity, missing, locked, ..self.request(realm, selectors) }
     }
 
     pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<Committed, Declined> {

@@ -11,6 +11,7 @@ pub(crate) mod attach;
 pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod entries;
+pub(crate) mod fences;
 pub(crate) mod folders;
 pub(crate) mod intents;
 pub(crate) mod isolation;
@@ -22,6 +23,7 @@ pub(crate) mod moves;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod plans;
+pub(crate) mod preconditions;
 pub(crate) mod purge;
 pub(crate) mod trees;
 pub(crate) mod walk;
@@ -112,6 +114,23 @@ macro_rules! every_check {
                 a_record_is_seen_from_its_prefix_upwards,
                 a_key_may_delete_the_folder_of_its_prefix,
             }
+            fences {
+                a_plan_is_committed_as_it_was_made,
+                what_is_uploaded_after_a_plan_stays,
+                a_file_that_changed_stays,
+                a_folder_that_changed_stays_whole,
+                what_lies_below_a_changed_folder_has_changed,
+                another_entry_in_the_place_stays,
+                what_is_locked_after_a_plan_is_locked,
+                a_folder_that_was_not_planned_stays,
+                an_output_stored_after_a_plan_stays,
+                a_commit_changes_nothing_of_what_it_leaves,
+                a_plan_is_used_once,
+                a_plan_is_seen_by_whom_it_concerns_until_it_expires,
+                stored_plans_are_bounded,
+                a_commit_looks_at_no_more_than_its_limit,
+                plans_and_deletions_share_a_survivor,
+            }
             overlaps {
                 a_file_named_twice_counts_once,
                 a_folder_takes_what_is_named_below_it,
@@ -120,6 +139,17 @@ macro_rules! every_check {
                 what_is_not_there_does_not_overlap,
                 an_output_named_twice_counts_once,
                 a_folder_takes_the_outputs_below_it,
+            }
+            preconditions {
+                an_entry_goes_by_its_identity,
+                an_identity_that_names_nothing_live_is_missing,
+                an_identity_opens_no_lock,
+                identities_and_paths_overlap,
+                what_lies_outside_the_prefix_is_forbidden,
+                another_version_refuses_the_whole_request,
+                another_version_is_spared_by_a_best_effort,
+                a_precondition_holds_for_a_files_version_only,
+                a_failed_precondition_leaves_the_file_to_other_selectors,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,

@@ -120,7 +120,7 @@ impl Holdings {
             let subject = match selector {
                 Selector::File(id) => MissedSubject::File(*id),
                 Selector::Outputs(id) => MissedSubject::Outputs(*id),
-                Selector::Path(_) | Selector::Unmatchable => continue,
+                Selector::Entry(_) | Selector::Path(_) | Selector::Unmatchable => continue,
             };
             if matches!(outcome, Outcome::Joined(_)) {
                 self.missed.retain(|(about, _)| *about != subject);
@@ -131,10 +131,7 @@ impl Holdings {
 
 /// The locked entries that stay, each once.
 fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
-    let mut paths: Vec<EntryPath> = Vec::new();
-    for outcome in outcomes {
-        paths.extend_from_slice(outcome.locked());
-    }
+    let mut paths: Vec<EntryPath> = outcomes.iter().flat_map(Outcome::locked).cloned().collect();
     paths.sort();
     paths.dedup();
     paths

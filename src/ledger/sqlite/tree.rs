@@ -9,6 +9,7 @@ use super::rows::{FILE_COLUMNS, FileRow, corrupt, failed, file_record, unsigned}
 use super::writer::WriteTx;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FileRecord, FolderNumber, FolderRecord, Sequence};
+use crate::domain::id::EntryId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
@@ -124,6 +125,19 @@ pub(super) fn child_folder(
     let sql = format!("select {FOLDER_COLUMNS} from folders d where d.parent = ?1 and d.name = ?2");
     let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a folder"))?;
     let found = statement.query_row(params![parent, name], folder_row);
+    found.optional().map_err(failed("finding a folder"))
+}
+
+/// The folder with this identity, doomed or not.
+pub(super) fn folder_by_id(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    id: EntryId,
+) -> Result<Option<FolderRow>, LedgerError> {
+    let sql =
+        format!("select {FOLDER_COLUMNS} from folders d where d.organization = ?1 and d.id = ?2");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a folder"))?;
+    let found = statement.query_row(params![organization, id], folder_row);
     found.optional().map_err(failed("finding a folder"))
 }
 

@@ -6,9 +6,11 @@
 //! blobs. A failing run is shrunk to the operations that matter and printed.
 
 mod arrange;
+mod drafts;
 mod operations;
 mod side;
 mod together;
+mod wishes;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 

@@ -9,8 +9,9 @@ use super::operations::{Operation, PAUSES_SECONDS, PLACES, PLANS, Pick, WORDS, W
 use super::together::PARTS_MAX;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
-use crate::deletion::request::{Allowance, DeleteRequest, Selector};
+use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::StoredPlan;
 use crate::domain::attach::CopySource;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
@@ -20,14 +21,13 @@ use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::plans::{Announced, PlanLimits, Plans, Target};
 use crate::domain::random::SeededRandom;
 use crate::ledger::conformance::fixture::{
-    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, by_path, report,
-    written,
+    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, report, written,
 };
 use crate::ledger::{
     FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
 };
 
-const THREE_A_MINUTE: Allowance =
+pub(super) const THREE_A_MINUTE: Allowance =
     Allowance { bucket: "model", limit: 3, window: Duration::from_mins(1) };
 /// Steps after which expanding must have ended.
 const STEPS_MAX: usize = 1000;
@@ -36,7 +36,7 @@ const STEPS_MAX: usize = 1000;
 pub(super) struct Given {
     ids: IdSource,
     clock: Arc<ManualClock>,
-    commands: [CommandId; 2],
+    pub(super) commands: [CommandId; 2],
     /// Ids that were offered for entries, and those of the deletions; the last is for the next.
     entries: Vec<EntryId>,
     deletions: Vec<DeletionId>,
@@ -81,28 +81,18 @@ impl Given {
         *self.entries.last().expect("an operation was prepared")
     }
 
-    fn deletion(&self) -> DeletionId {
+    pub(super) fn deletion(&self) -> DeletionId {
         *self.deletions.last().expect("an operation was prepared")
     }
 
-    fn lease(&self) -> Lease {
+    pub(super) fn lease(&self) -> Lease {
         let token = LeaseToken(u128::try_from(self.deletions.len()).unwrap().to_be_bytes());
         Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
     }
 
     /// An id that was offered earlier.
-    fn offered(&self, back: usize) -> EntryId {
+    pub(super) fn offered(&self, back: usize) -> EntryId {
         self.entries[(self.entries.len() - 1).saturating_sub(back)]
-    }
-
-    fn selector(&self, pick: &Pick) -> Selector {
-        match pick {
-            Pick::Place(place, true) => by_path(&format!("{}/", PLACES[*place])),
-            Pick::Place(place, false) => by_path(PLACES[*place]),
-            Pick::Id(back) => Selector::File(self.offered(*back)),
-            Pick::Outputs(command) => Selector::Outputs(self.commands[*command]),
-            Pick::Unmatchable => Selector::Unmatchable,
-        }
     }
 }
 
@@ -115,6 +105,8 @@ pub(super) struct Side {
     pub(super) reserved: Vec<BlobKey>,
     /// What lay where the last bundle looked for what it copies.
     pub(super) looked_at: Option<CopySource>,
+    /// Plans that were stored, and in whose realm.
+    pub(super) drafts: Vec<(Who, StoredPlan)>,
     held: Vec<(LeaseToken, Vec<CondemnedBatch>)>,
 }
 
@@ -132,7 +124,8 @@ impl Side {
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { fixture, realms, ordinals, reserved, looked_at: None, held }
+        let drafts = Vec::new();
+        Self { fixture, realms, ordinals, reserved, looked_at: None, drafts, held }
     }
 
     /// Does one operation; what was answered, as text.
@@ -177,7 +170,9 @@ impl Side {
                 format!("{found}")
             }
             Operation::Delete(wish) => self.delete(wish, given).await,
-            Operation::Preview(wish) => self.preview(self.request(wish, given)).await,
+            Operation::Preview(wish) => self.preview(self.request(wish, given).await).await,
+            Operation::Draft(wish) => self.draft(wish, given).await,
+            Operation::CommitDraft(back) => self.commit_draft(*back, given).await,
             Operation::Miss { pick, files } => self.miss(pick, *files, given).await,
             Operation::List { who, tag, text, offset, limit } => {
                 let query = FileQuery {
@@ -200,15 +195,10 @@ impl Side {
             Operation::Room { who, place, size } => self.room(*who, PLACES[*place], *size).await,
             Operation::Wait(_) => String::new(),
             Operation::Sweep => {
-                format!("{}", ledger.condemn_expired_intents(now, 1_000_000).await.unwrap())
+                let condemned = ledger.condemn_expired_intents(now, 1_000_000).await.unwrap();
+                let forgotten = ledger.forget_plans(now, 1_000_000).await.unwrap();
+                format!("{condemned} {forgotten}")
             }
-        }
-    }
-
-    async fn preview(&self, request: DeleteRequest) -> String {
-        match self.fixture.ledger.preview_deletion(request, plan).await.unwrap() {
-            Ok(plan) => format!("{:?} {:?}", outcomes(plan.outcomes), plan.counts),
-            Err(refusal) => format!("{refusal:?}"),
         }
     }
 
@@ -267,23 +257,12 @@ impl Side {
         format!("{room:?}")
     }
 
-    fn request(&self, wish: &Wish, given: &Given) -> DeleteRequest {
-        let selectors = wish.picks.iter().map(|pick| given.selector(pick)).collect();
-        DeleteRequest {
-            id: given.deletion(),
-            missing: wish.missing,
-            locked: wish.locked,
-            folders: wish.folders,
-            joins_missed: wish.joins_missed,
-            allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
-            at: given.now(),
-            ..self.fixture.request(&self.realms[wish.who], selectors)
-        }
+    async fn delete(&mut self, wish: &Wish, given: &Given) -> String {
+        let request = self.request(wish, given).await;
+        self.decide(request, given.lease()).await
     }
 
-    async fn delete(&mut self, wish: &Wish, given: &Given) -> String {
-        let lease = given.lease();
-        let request = self.request(wish, given);
+    pub(super) async fn decide(&mut self, request: DeleteRequest, lease: Lease) -> String {
         let decided = self.fixture.ledger.commit_deletion(request, plan, lease).await.unwrap();
         match decided {
             Ok(committed) => {
@@ -294,6 +273,7 @@ impl Side {
             }
             Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
             Err(Declined::OverAllowance(state)) => format!("{state:?}"),
+            Err(Declined::PlanSpent) => "spent".to_owned(),
         }
     }
 
@@ -301,7 +281,7 @@ impl Side {
         let subject = match pick {
             Pick::Id(back) => MissedSubject::File(given.offered(*back)),
             Pick::Outputs(command) => MissedSubject::Outputs(given.commands[*command]),
-            Pick::Place(..) | Pick::Unmatchable => return String::new(),
+            Pick::Place(..) | Pick::Entry(_) | Pick::Unmatchable => return String::new(),
         };
         let answer = MissedAnswer { deletion: given.deletions[0], files };
         let realm = &self.realms[0];
@@ -409,6 +389,7 @@ impl Side {
                 writeln!(text, "{record:?} {is_settled}").unwrap();
             }
         }
+        writeln!(text, "{}", self.known_drafts(given).await).unwrap();
         self.write_inspection(&mut text).await;
         text
     }
@@ -440,7 +421,7 @@ impl Side {
 }
 
 /// Without the order of the files of one outcome, which a ledger chooses.
-fn outcomes(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+pub(super) fn outcomes(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for outcome in &mut outcomes {
         if let Outcome::Deleted { files, .. } = outcome {
             files.sort();

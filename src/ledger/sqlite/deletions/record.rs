@@ -74,12 +74,8 @@ fn items(plan: &Plan) -> Option<Vec<u8>> {
 }
 
 fn skipped(plan: &Plan) -> Vec<&str> {
-    let mut skipped: Vec<&str> = plan
-        .outcomes
-        .iter()
-        .flat_map(Outcome::locked)
-        .map(EntryPath::as_str)
-        .collect();
+    let locked = plan.outcomes.iter().flat_map(Outcome::locked);
+    let mut skipped: Vec<&str> = locked.map(EntryPath::as_str).collect();
     skipped.sort_unstable();
     skipped.dedup();
     skipped

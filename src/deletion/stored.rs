@@ -134,12 +134,7 @@ impl PlannedRequest {
 
 impl StoredPlan {
     /// What is kept of a preview of `request`, for `lifetime` from the time of the request.
-    pub fn new(
-        id: PlanId,
-        request: &DeleteRequest,
-        preview: &Preview,
-        lifetime: Duration,
-    ) -> Self {
+    pub fn new(id: PlanId, request: &DeleteRequest, preview: &Preview, lifetime: Duration) -> Self {
         let planned = PlannedRequest::of(request);
         Self {
             id,

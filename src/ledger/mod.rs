@@ -358,7 +358,7 @@ impl<L> Ledger for L where
         + OrganizationLedger
         + PlanLedger
         + StoredPlanLedger
-    + StoredPlanLedger
+        + StoredPlanLedger
         + InspectLedger
         + AttachLedger
         + WalkLedger

@@ -173,11 +173,7 @@ fn plan_files(files: &[FoundFile], planned: Option<&PlannedItem>, plan: &mut Pla
     fence::outcome(planned, Taken { counts, files: files_going, locked }, any_changed)
 }
 
-fn plan_outputs(
-    outputs: &FoundOutputs,
-    planned: Option<&PlannedItem>,
-    plan: &mut Plan,
-) -> Outcome {
+fn plan_outputs(outputs: &FoundOutputs, planned: Option<&PlannedItem>, plan: &mut Plan) -> Outcome {
     plan.closed.push(outputs.command);
     plan_files(&outputs.files, planned, plan)
 }

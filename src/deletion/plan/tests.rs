@@ -29,7 +29,7 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         folders: FoldersPolicy::Whole,
         joins_missed: false,
         allowance: None,
-            fence: None,
+        fence: None,
         at: Timestamp::from_millis(0),
     }
 }
@@ -248,7 +248,10 @@ fn locked_outputs_are_named_by_their_topmost_locks() {
     let found = || vec![Found::Outputs(FoundOutputs { command, files: some })];
     let plan = lenient(found());
     let locked = vec![at("/k"), at("/l")];
-    assert_eq!(plan.outcomes, [Outcome::Partly { counts: files(1, 1), locked, changed: Counts::default() }]);
+    assert_eq!(
+        plan.outcomes,
+        [Outcome::Partly { counts: files(1, 1), locked, changed: Counts::default() }]
+    );
     let all = vec![file(1, 1, Some("/k"))];
     let plan = lenient(vec![Found::Outputs(FoundOutputs { command, files: all })]);
     assert_eq!(plan.outcomes, [Outcome::Locked(vec![at("/k")])]);
@@ -443,7 +446,8 @@ fn any_found() -> impl Strategy<Value = Found> {
 /// What a file-by-file reading of the rule says: how many of each go in this tree.
 fn gone_by_the_rule(folder: &FoundFolder) -> Counts {
     let covers = |kept: &&Kept| kept.covers_folder();
-    let locked = |index: usize| folder.kept.iter().filter(covers).any(|kept| kept.folder() == index);
+    let locked =
+        |index: usize| folder.kept.iter().filter(covers).any(|kept| kept.folder() == index);
     let way_up = |index: usize| {
         std::iter::successors(Some(index), |below| {
             (*below > 0).then(|| folder.folders[*below].parent as usize)

@@ -385,7 +385,8 @@ pub(crate) async fn a_commit_looks_at_no_more_than_its_limit(fixture: Fixture) {
     // New folders are not looked into.
     fixture.upload_many(&realm, "/t/new", 20).await;
     let mut request = fixture.commitment(&realm, &stored);
-    let limit = |files| move |fence: &mut crate::deletion::fence::Fence| fence.look_files_max = files;
+    let limit =
+        |files| move |fence: &mut crate::deletion::fence::Fence| fence.look_files_max = files;
     request.fence.as_mut().map(limit(4));
     let declined = fixture.delete(request.clone()).await.unwrap_err();
     let refusal = Refusal { too_much_changed: true, ..Refusal::default() };

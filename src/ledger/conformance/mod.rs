@@ -8,6 +8,7 @@ mod fixture;
 
 pub(crate) mod allowance;
 pub(crate) mod attach;
+pub(crate) mod beside;
 pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod entries;
@@ -22,6 +23,7 @@ pub(crate) mod model;
 pub(crate) mod moves;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
+pub(crate) mod planned;
 pub(crate) mod plans;
 pub(crate) mod preconditions;
 pub(crate) mod purge;

@@ -162,6 +162,16 @@ pub(crate) mod tests {
 
     conformance::suite!(fixture());
 
+    #[test]
+    fn a_commit_takes_what_nobody_touched() {
+        conformance::planned::a_commit_takes_what_nobody_touched(fixture);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_plan_holds_beside_others() {
+        conformance::beside::a_plan_holds_beside_others(fixture()).await;
+    }
+
     /// The model answers alike whenever it is asked alike: nothing in it depends on chance.
     #[test]
     fn the_model_agrees_with_itself() {

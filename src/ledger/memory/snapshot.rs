@@ -32,8 +32,7 @@ impl Holdings {
             .map(|(index, selector)| self.admitted(request, index, self.named(request, selector)))
             .collect();
         let found = named.iter().enumerate().map(|(index, name)| {
-            taken_by(&named, index)
-                .map_or_else(|| self.found(request, name, &named), Found::Within)
+            taken_by(&named, index).map_or_else(|| self.found(request, name, &named), Found::Within)
         });
         let found: Vec<Found> = found.collect();
         let too_much_changed = self.looks_too_far(request, &found);

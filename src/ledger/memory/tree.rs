@@ -193,8 +193,7 @@ impl State {
                 folder.sequence = sequence;
             }
             std::mem::replace(&mut folder.locked, locked)
-        } else if let Some(file) =
-            holdings.files.get_mut(&path.path).filter(|_| !path.says_folder)
+        } else if let Some(file) = holdings.files.get_mut(&path.path).filter(|_| !path.says_folder)
         {
             if file.locked != locked {
                 file.sequence = sequence;

@@ -6,9 +6,7 @@ use rusqlite::{Error, ErrorCode, Row};
 use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, FileRecord, FolderNumber, Origin, Sequence};
-use crate::domain::id::{
-    BlobId, CommandId, DeletionId, EntryId, KeyId, OrganizationId, PlanId,
-};
+use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId, OrganizationId, PlanId};
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::{EntryName, EntryPath};
 use crate::ledger::{LedgerError, LedgerErrorKind};

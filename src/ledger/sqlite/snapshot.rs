@@ -346,8 +346,7 @@ impl Reading<'_> {
 
     fn found_file(&mut self, located: LocatedFile) -> Result<FoundFile, LedgerError> {
         let LocatedFile { file, lock } = located;
-        let changed =
-            self.watch.is_beyond(file.sequence) || self.has_changed_way(file.folder)?;
+        let changed = self.watch.is_beyond(file.sequence) || self.has_changed_way(file.folder)?;
         let FileRow { id, folder, name, blob, .. } = file;
         Ok(FoundFile { id, folder, name, blob, lock, changed })
     }

@@ -305,8 +305,9 @@ pub(super) fn count(
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed("counting a version"))?;
     let files = signed(added.files) - signed(replaced.files);
     let bytes = signed(added.bytes) - signed(replaced.bytes);
-    let changed =
-        statement.execute(params![number, files, bytes, latest]).map_err(failed("counting a version"))?;
+    let changed = statement
+        .execute(params![number, files, bytes, latest])
+        .map_err(failed("counting a version"))?;
     // A folder that was just resolved is there; anything else is an error of ours.
     if changed == 1 { Ok(()) } else { folder(tx.connection, number).map(|_| ()) }
 }

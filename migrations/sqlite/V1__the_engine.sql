@@ -46,6 +46,8 @@ create table keys (
     hash blob not null unique,
     scopes text not null,
     prefix text not null,
+    guard_files integer,
+    guard_share integer,
     created_at integer not null,
     expires_at integer,
     revoked_at integer

@@ -104,6 +104,8 @@ impl CreateKey {
             scopes: scope_list(self.scopes),
             prefix: self.prefix.as_str().to_owned(),
             expires_at: self.expires.map(|expiry| expiry.from(now).millis()),
+            guard_files: self.guard_files,
+            guard_share: self.guard_share,
         }
     }
 }

@@ -89,6 +89,15 @@ impl Fence {
     }
 }
 
+impl Fence {
+    /// All that was planned.
+    pub fn planned(&self) -> Counts {
+        let mut planned = Counts::default();
+        self.items.iter().for_each(|item| planned += item.counts);
+        planned
+    }
+}
+
 impl PlannedItem {
     /// Whether the selector finds what it found then.
     pub fn is_found_again(&self, found: &Found) -> bool {

@@ -169,6 +169,9 @@ pub struct Refusal {
     pub locked: Vec<(usize, EntryPath)>,
     /// More has changed since the stored plan was made than its commit may look at: plan again.
     pub too_much_changed: bool,
+    /// So many files would go, which is more than the guard lets go unasked. Judged where nothing
+    /// else refuses the request, so that the number is exact.
+    pub unconfirmed: Option<u64>,
 }
 
 /// The state of an allowance, for the headers of an answer.

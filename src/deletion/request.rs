@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fence::Fence;
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::Guard;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::Realm;
 use crate::domain::path::WrittenPath;
@@ -135,6 +136,8 @@ pub struct DeleteRequest {
     pub folders: FoldersPolicy,
     /// Whether a selector that finds nothing joins an earlier deletion whose answer was missed.
     pub joins_missed: bool,
+    /// How much may go without a confirmation.
+    pub guard: Option<Guard>,
     /// What the request is counted against.
     pub allowance: Option<Allowance>,
     /// The stored plan that it commits, beyond which it takes nothing.

@@ -19,6 +19,7 @@ use super::request::{
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
+use crate::domain::guard::Guard;
 use crate::domain::id::{DeletionId, KeyId, PlanId};
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
@@ -98,6 +99,8 @@ pub struct Commitment {
     pub key: KeyId,
     /// Through which door.
     pub door: Door,
+    /// How much may go without a confirmation, which is of the count that the plan told.
+    pub guard: Option<Guard>,
     /// When.
     pub at: Timestamp,
 }
@@ -117,6 +120,7 @@ impl PlannedRequest {
             locked,
             folders,
             joins_missed: _,
+            guard: _,
             allowance: _,
             fence: _,
             at: _,
@@ -153,7 +157,7 @@ impl StoredPlan {
 
     /// The request that commits it: it sees what the plan saw, and takes nothing beyond it.
     pub fn commitment(self, commitment: Commitment) -> DeleteRequest {
-        let Commitment { id, organization, key, door, at } = commitment;
+        let Commitment { id, organization, key, door, guard, at } = commitment;
         let PlannedRequest { selectors, preconditions, atomicity, missing, locked, folders } =
             self.request;
         let fence = Fence {
@@ -174,6 +178,7 @@ impl StoredPlan {
             locked,
             folders,
             joins_missed: false,
+            guard,
             allowance: None,
             fence: Some(fence),
             at,

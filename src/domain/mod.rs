@@ -8,6 +8,7 @@ pub mod blob;
 pub mod clock;
 pub mod command;
 pub mod entry;
+pub mod guard;
 pub mod id;
 pub mod keepsake;
 pub mod organization;

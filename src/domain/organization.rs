@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
+use super::guard::GuardLimits;
 use super::id::{KeyId, OrganizationId};
 use super::path::EntryPath;
 
@@ -154,6 +155,8 @@ pub struct Key {
     pub scopes: Scopes,
     /// It sees only what lies at or beneath this path; the root for an unrestricted key.
     pub prefix: EntryPath,
+    /// What one of its requests may delete without a confirmation.
+    pub guard: GuardLimits,
     /// When it was made.
     pub created_at: Timestamp,
     /// From then on it does not work.
@@ -200,6 +203,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// What it can see.
     pub realm: Realm,
+    /// What its key may delete in one request without a confirmation.
+    pub guard: GuardLimits,
     /// Its organization as the outside names it.
     pub organization: Organization,
 }

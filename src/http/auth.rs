@@ -126,7 +126,8 @@ impl<D: Dialect> FromRequestParts<Service> for Identified<D> {
         let organization = organization_of(service, key.organization, named).await?;
         let left = service.count_request(&organization)?;
         let realm = Realm { organization: organization.number, prefix: key.prefix };
-        let caller = Caller { key: key.id, scopes, realm, organization };
+        let (key, guard) = (key.id, key.guard);
+        let caller = Caller { key, scopes, realm, guard, organization };
         Ok(Self { caller, query, left, dialect: PhantomData })
     }
 }

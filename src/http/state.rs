@@ -17,6 +17,7 @@ use crate::deletion::request::{
     Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
@@ -113,10 +114,22 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             fence: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that
@@ -177,6 +190,8 @@ pub struct HttpSettings {
     pub bytes_gone_wait: Duration,
     /// How long a signed url works.
     pub signed_url_lifetime: Duration,
+    /// How long the plan of a dry run can be committed.
+    pub plan_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
     /// Bounds of archives that are unpacked.
@@ -209,6 +224,7 @@ impl Default for HttpSettings {
             strict_isolation: false,
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
+            plan_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
             archives: ArchiveLimits::default(),
             cors_origins: Origins::None,

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::LedgerError;
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{EntryId, KeyId, OrganizationId};
 use crate::domain::organization::{Key, KeyHash, Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
@@ -85,6 +86,8 @@ pub struct NewKey {
     pub scopes: Scopes,
     /// What it sees.
     pub prefix: EntryPath,
+    /// What one of its requests may delete without a confirmation.
+    pub guard: GuardLimits,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
 }

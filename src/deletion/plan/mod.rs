@@ -12,11 +12,12 @@
 
 use std::collections::HashSet;
 
-use super::fence::{self, PlannedItem, Taken};
+use super::fence::{self, Fence, PlannedItem, Taken};
 use super::record::{Counts, Outcome, Refusal};
 use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, Kept, Snapshot};
 use crate::domain::entry::FolderNumber;
+use crate::domain::guard::Guard;
 use crate::domain::id::CommandId;
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
@@ -130,6 +131,8 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         refusal.locked.clear();
     }
     refusal.too_much_changed = snapshot.too_much_changed;
+    let may_go = refusal == Refusal::default();
+    refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
     match refusal == Refusal::default() {
         true => Ok(plan),
         false => Err(refusal),
@@ -145,6 +148,15 @@ fn last_taker(found: &[Found], index: usize) -> usize {
     };
     // No chain is longer than the list.
     std::iter::successors(Some(index), next).take(found.len().max(1)).last().unwrap_or(index)
+}
+
+/// How many files would go, where the guard wants that confirmed: of a stored plan those that it
+/// told, since they are what can have been confirmed.
+fn unconfirmed(request: &DeleteRequest, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
+    let told = request.fence.as_ref().map(Fence::planned);
+    let (doomed, live) = (told.unwrap_or(plan.counts).files, snapshot.live.files);
+    let stops = |guard: Guard| !guard.admits(doomed, live);
+    request.guard.is_some_and(stops).then_some(doomed)
 }
 
 /// Whether the request spares this folder because something is in it.

@@ -1,5 +1,7 @@
 //! The decision alone: snapshots made by hand, and one property over snapshots made by chance.
 
+mod fenced;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,6 +9,7 @@ use crate::deletion::request::{Atomicity, Door, Selector};
 use crate::deletion::snapshot::{MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::{Guard, GuardLimits};
 use crate::domain::id::{BlobId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::{OrganizationNumber, Realm};
 
@@ -28,18 +31,19 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         locked,
         folders: FoldersPolicy::Whole,
         joins_missed: false,
+        guard: None,
         allowance: None,
         fence: None,
         at: Timestamp::from_millis(0),
     }
 }
 
-fn snapshot(found: Vec<Found>) -> Snapshot {
+fn snapshot_of(found: Vec<Found>) -> Snapshot {
     Snapshot { found, ..Snapshot::default() }
 }
 
 fn strict(found: Vec<Found>) -> Result<Plan, Refusal> {
-    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &snapshot(found))
+    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &snapshot_of(found))
 }
 
 /// A request that takes what it can.
@@ -51,7 +55,7 @@ fn taking() -> DeleteRequest {
 }
 
 fn lenient(found: Vec<Found>) -> Plan {
-    plan(&taking(), &snapshot(found)).unwrap()
+    plan(&taking(), &snapshot_of(found)).unwrap()
 }
 
 /// A file of `size` bytes, covered by the lock at `lock`.
@@ -71,15 +75,16 @@ const fn files(files: u64, bytes: u64) -> Counts {
     Counts { files, bytes, folders: 0 }
 }
 
-/// A tree drawn as lines: a folder's path, `!` where it is locked, then the sizes of its direct
-/// files, each with `!` where it is locked. Folders are numbered from 0 in this order.
+/// A tree drawn as lines: a folder's path, then the sizes of its direct files; `!` behind each of
+/// these where it is locked, `?` where it has changed, `^` behind a folder where a lock was lifted.
+/// Folders are numbered from 0 in this order.
 fn tree(lines: &[&str]) -> FoundFolder {
     let words = |line: &&str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let lines: Vec<Vec<String>> = lines.iter().map(words).collect();
-    let bare = |word: &str| word.trim_end_matches('!').to_owned();
+    let bare = |word: &str| word.trim_end_matches(['!', '?', '^']).to_owned();
     let paths: Vec<EntryPath> = lines.iter().map(|line| at(&bare(&line[0]))).collect();
     let mut found = FoundFolder {
-        id: EntryId::from_bytes([1; 16]),
+        id: EntryId::from_bytes([255; 16]),
         path: paths[0].clone(),
         lock_above: false,
         reserved: false,
@@ -97,6 +102,16 @@ fn tree(lines: &[&str]) -> FoundFolder {
         });
         if line[0].ends_with('!') {
             found.kept.push(Kept::LockedFolder { folder: index, path: path.clone() });
+        }
+        if line[0].ends_with('?') {
+            found.kept.push(Kept::ChangedFolder { folder: index });
+        }
+        if line[0].ends_with('^') {
+            found.kept.push(Kept::Unlocked { folder: index });
+        }
+        for size in line[1..].iter().filter(|size| size.ends_with('?')) {
+            let files = Tally::one(bare(size).parse().unwrap());
+            found.kept.push(Kept::ChangedFiles { folder: index, files });
         }
         for size in line[1..].iter().filter(|size| size.ends_with('!')) {
             let name = EntryName::parse(&bare(size)).unwrap();
@@ -148,6 +163,27 @@ fn nothing_found_is_refused_or_counted() {
     assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Forbidden));
 }
 
+#[test]
+fn a_guard_judges_what_would_go_where_nothing_else_refuses() {
+    let guard = |files_max, confirmed| {
+        let limits = GuardLimits { files_max: Some(files_max), share_percent_max: None };
+        Some(Guard { limits, confirmed })
+    };
+    let found = || vec![Found::File(file(1, 1, None)), Found::Folder(tree(&["/t 1 2", "/t/a! 3"]))];
+    let decided = |request: DeleteRequest, guard| {
+        plan(&DeleteRequest { guard, ..request }, &snapshot_of(found())).map(|plan| plan.counts)
+    };
+    let counts = Counts { files: 3, bytes: 4, folders: 0 };
+    let refused = Refusal { unconfirmed: Some(3), ..Refusal::default() };
+    assert_eq!(decided(taking(), guard(3, None)), Ok(counts));
+    assert_eq!(decided(taking(), guard(2, None)), Err(refused.clone()));
+    assert_eq!(decided(taking(), guard(2, Some(2))), Err(refused));
+    assert_eq!(decided(taking(), guard(2, Some(3))), Ok(counts));
+    let locked = Refusal { locked: vec![(1, at("/t/a"))], ..Refusal::default() };
+    let strict = request(MissingPolicy::Refuse, LockedPolicy::Refuse);
+    assert_eq!(decided(strict, guard(0, None)), Err(locked));
+}
+
 /// A precondition that does not hold refuses the whole, unless what can be done is to be done:
 /// whatever becomes of what is missing or locked.
 #[test]
@@ -156,7 +192,7 @@ fn a_failed_precondition_is_refused_or_spared() {
     let refusal = Refusal { precondition_failed: vec![0], ..Refusal::default() };
     assert_eq!(strict(found()), Err(refusal.clone()));
     let counting = request(MissingPolicy::Count, LockedPolicy::Skip);
-    assert_eq!(plan(&counting, &snapshot(found())), Err(refusal));
+    assert_eq!(plan(&counting, &snapshot_of(found())), Err(refusal));
     let plan = lenient(found());
     assert_eq!(plan.outcomes[0], Outcome::PreconditionFailed);
     assert_eq!((plan.missing, plan.counts), (0, files(1, 1)));
@@ -192,7 +228,7 @@ fn a_refusal_carries_everything_that_is_wrong() {
 #[test]
 fn each_policy_forgives_its_own_fault_only() {
     let found = vec![Found::Nothing, Found::OutsidePrefix, Found::File(file(1, 1, Some("/l")))];
-    let snapshot = snapshot(found);
+    let snapshot = snapshot_of(found);
     let locked = Refusal { locked: vec![(2, at("/l"))], ..Refusal::default() };
     let counting = request(MissingPolicy::Count, LockedPolicy::Refuse);
     assert_eq!(plan(&counting, &snapshot), Err(locked));
@@ -339,7 +375,7 @@ fn empty_only(found: Vec<Found>, locked: LockedPolicy) -> Result<Plan, Refusal> 
         folders: FoldersPolicy::EmptyOnly,
         ..request(MissingPolicy::Refuse, locked)
     };
-    plan(&request, &snapshot(found))
+    plan(&request, &snapshot_of(found))
 }
 
 #[test]
@@ -471,7 +507,7 @@ proptest! {
     /// folder by folder.
     #[test]
     fn a_plan_is_the_sum_of_its_outcomes(found in prop::collection::vec(any_found(), 0..6)) {
-        let snapshot = snapshot(found);
+        let snapshot = snapshot_of(found);
         let request = taking();
         let planned = plan(&request, &snapshot).unwrap();
         prop_assert_eq!(&Ok(planned.clone()), &plan(&request, &snapshot));

@@ -20,6 +20,7 @@ use crate::deletion::accept::Deleter;
 use crate::deletion::expand::Expander;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
@@ -196,6 +197,7 @@ impl TestApp {
             hash: hash_key(&text),
             scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
+            guard: GuardLimits::default(),
             expires_at,
         };
         let key = self.service.ledger.create_key(new, self.clock.now()).await.unwrap().unwrap();

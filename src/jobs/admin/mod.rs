@@ -46,6 +46,10 @@ pub enum AdminRequest {
         prefix: String,
         /// When it ends, in milliseconds since the Unix epoch; absent: never.
         expires_at: Option<i64>,
+        /// Files that one of its requests may delete without a confirmation; absent: any.
+        guard_files: Option<u64>,
+        /// Percent of the live files that one may; absent: all.
+        guard_share: Option<u8>,
     },
     /// Lists all keys, without their secrets.
     ListKeys {},
@@ -172,6 +176,10 @@ pub struct KeyLine {
     pub expires_at: Option<String>,
     /// ISO 8601, in UTC; absent for one that was not revoked.
     pub revoked_at: Option<String>,
+    /// Files that one of its requests may delete without a confirmation; absent: any.
+    pub guard_files: Option<u64>,
+    /// Percent of the live files that one may; absent: all.
+    pub guard_share: Option<u8>,
 }
 
 /// A key's secret on its way to whoever asked for it. Never shown by `Debug`.

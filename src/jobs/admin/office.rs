@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use super::{AdminAnswer, AdminRequest, KeyLine, OrganizationLine, ShownKey, scope_list};
 use crate::deletion::sweep::sweep;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::guard::{GuardLimits, SHARE_PERCENT_MAX};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope};
 use crate::domain::path::EntryPath;
@@ -62,8 +63,16 @@ impl Office {
             }
             AdminRequest::ListOrganizations {} => self.organizations().await,
             AdminRequest::DisableOrganization { id } => self.disable_organization(id).await,
-            AdminRequest::CreateKey { organization, scopes, prefix, expires_at } => {
-                let limits = KeyLimits { scopes, prefix, expires_at };
+            AdminRequest::CreateKey {
+                organization,
+                scopes,
+                prefix,
+                expires_at,
+                guard_files: files_max,
+                guard_share: share_percent_max,
+            } => {
+                let guard = GuardLimits { files_max, share_percent_max };
+                let limits = KeyLimits { scopes, prefix, guard, expires_at };
                 self.create_key(organization, limits).await
             }
             AdminRequest::ListKeys {} => self.keys().await,
@@ -104,8 +113,12 @@ impl Office {
         organization: Option<OrganizationId>,
         scopes: &[Scope],
     ) -> Result<Option<Key>, LedgerError> {
-        let limits =
-            Limits { scopes: scopes.to_vec(), prefix: EntryPath::root(), expires_at: None };
+        let limits = Limits {
+            scopes: scopes.to_vec(),
+            prefix: EntryPath::root(),
+            guard: GuardLimits::default(),
+            expires_at: None,
+        };
         self.insert_key(secret, organization, limits).await
     }
 
@@ -152,11 +165,15 @@ impl Office {
         if limits.scopes.is_empty() {
             return Err(Unexecuted::Refused("a key without a scope can do nothing"));
         }
+        if limits.guard.share_percent_max.is_some_and(|percent| percent > SHARE_PERCENT_MAX) {
+            return Err(Unexecuted::Refused("a share is a whole percent from 0 to 100"));
+        }
         let scopes = scope_list(limits.scopes.into_iter().collect());
         let secret = generate_key(self.random.as_ref());
         let limits = Limits {
             scopes,
             prefix: prefix.path,
+            guard: limits.guard,
             expires_at: limits.expires_at.map(Timestamp::from_millis),
         };
         let made = self.insert_key(secret.expose_secret(), organization, limits).await?;
@@ -181,6 +198,7 @@ impl Office {
             hash: hash_key(secret),
             scopes: limits.scopes.into_iter().collect(),
             prefix: limits.prefix,
+            guard: limits.guard,
             expires_at: limits.expires_at,
         };
         self.ledger.create_key(new, self.clock.now()).await
@@ -220,6 +238,7 @@ const NO_KEY: Unexecuted = Unexecuted::Refused("no such key");
 struct KeyLimits {
     scopes: Vec<Scope>,
     prefix: String,
+    guard: GuardLimits,
     expires_at: Option<i64>,
 }
 
@@ -227,6 +246,7 @@ struct KeyLimits {
 struct Limits {
     scopes: Vec<Scope>,
     prefix: EntryPath,
+    guard: GuardLimits,
     expires_at: Option<Timestamp>,
 }
 
@@ -253,5 +273,7 @@ fn key_line(key: &Key) -> KeyLine {
         created_at: key.created_at.iso8601(),
         expires_at: key.expires_at.map(Timestamp::iso8601),
         revoked_at: key.revoked_at.map(Timestamp::iso8601),
+        guard_files: key.guard.files_max,
+        guard_share: key.guard.share_percent_max,
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::socket::{AdminSocket, ask};
 use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::IdSource;
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::random::SeededRandom;
@@ -46,6 +47,8 @@ fn create_key(organization: Option<&str>) -> AdminRequest {
         scopes: vec![Scope::Read],
         prefix: "/p/".to_owned(),
         expires_at: Some(NOW.plus(Duration::from_secs(1)).millis()),
+        guard_files: Some(7),
+        guard_share: Some(50),
     }
 }
 
@@ -79,6 +82,8 @@ async fn a_made_key_is_known_by_its_hash_with_the_limits_that_were_asked_for() {
     assert_eq!(known.scopes.words(), ["read"]);
     assert_eq!(known.prefix.as_str(), "/p");
     assert_eq!(known.expires_at, Some(NOW.plus(Duration::from_secs(1))));
+    let guard = GuardLimits { files_max: Some(7), share_percent_max: Some(50) };
+    assert_eq!(known.guard, guard);
 }
 
 #[tokio::test]
@@ -149,6 +154,8 @@ async fn what_names_nothing_or_cannot_be_is_refused() {
         scopes,
         prefix: prefix.to_owned(),
         expires_at: None,
+        guard_files: None,
+        guard_share: None,
     };
     for request in [
         create_organization(""),

@@ -38,6 +38,7 @@ impl Fixture {
             organization,
             key: like.key,
             door: like.door,
+            guard: like.guard,
             at: like.at,
         })
     }

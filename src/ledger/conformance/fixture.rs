@@ -273,6 +273,7 @@ impl Fixture {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             fence: None,
             at: self.now(),

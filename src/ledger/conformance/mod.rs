@@ -14,6 +14,7 @@ pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod fences;
 pub(crate) mod folders;
+pub(crate) mod guard;
 pub(crate) mod intents;
 pub(crate) mod isolation;
 pub(crate) mod keepsakes;
@@ -152,6 +153,13 @@ macro_rules! every_check {
                 another_version_is_spared_by_a_best_effort,
                 a_precondition_holds_for_a_files_version_only,
                 a_failed_precondition_leaves_the_file_to_other_selectors,
+            }
+            guard {
+                a_request_beyond_the_guard_changes_nothing,
+                a_guarded_request_goes_with_its_very_count,
+                a_share_is_of_the_files_that_live,
+                a_guard_counts_what_would_go,
+                a_guard_speaks_last,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,

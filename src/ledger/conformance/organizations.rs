@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fixture::{Fixture, beneath};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::OrganizationId;
 use crate::domain::organization::{KeyHash, Scopes};
 use crate::domain::path::EntryPath;
@@ -16,6 +17,7 @@ fn new_key(fixture: &Fixture, organization: Option<OrganizationId>, hash: u8) ->
         hash: KeyHash([hash; 32]),
         scopes: Scopes::usual(),
         prefix: EntryPath::root(),
+        guard: GuardLimits::default(),
         expires_at: None,
     }
 }
@@ -76,11 +78,13 @@ pub(crate) async fn a_key_is_found_by_hash_and_by_id(fixture: Fixture) {
     let new = NewKey {
         scopes: Scopes::all(),
         prefix: super::fixture::at("/a/b"),
+        guard: GuardLimits { files_max: Some(10), share_percent_max: Some(100) },
         expires_at: Some(fixture.now().plus(Duration::from_secs(9))),
         ..new_key(&fixture, Some(organization.id), 7)
     };
     let key = fixture.ledger.create_key(new.clone(), fixture.now()).await.unwrap().unwrap();
     assert_eq!((key.id, key.scopes, &key.prefix), (new.id, new.scopes, &new.prefix));
+    assert_eq!(key.guard, new.guard);
     assert_eq!((key.created_at, key.expires_at), (fixture.now(), new.expires_at));
     assert_eq!((key.organization.as_ref(), key.revoked_at), (Some(&organization), None));
     let by_hash = fixture.ledger.key_by_hash(new.hash).await.unwrap();

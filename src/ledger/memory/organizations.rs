@@ -70,6 +70,7 @@ impl State {
             organization: row.new.organization.and_then(|id| self.organization(id)).cloned(),
             scopes: row.new.scopes,
             prefix: row.new.prefix.clone(),
+            guard: row.new.guard,
             created_at: row.created_at,
             expires_at: row.new.expires_at,
             revoked_at: row.revoked_at,

@@ -36,7 +36,8 @@ impl Holdings {
         });
         let found: Vec<Found> = found.collect();
         let too_much_changed = self.looks_too_far(request, &found);
-        Snapshot { found, too_much_changed }
+        let live = request.guard.map(|_| self.live_beneath(&EntryPath::root()));
+        Snapshot { found, too_much_changed, live: live.unwrap_or_default() }
     }
 
     /// What a selector names, where its precondition holds.

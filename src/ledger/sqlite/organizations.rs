@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{corrupt, failed, unsigned};
+use super::rows::{corrupt, failed, signed, unsigned};
 use super::writer::WriteTx;
 use super::{SqliteLedger, installation, tree};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
 use crate::domain::usage::{Tally, Usage};
@@ -17,7 +18,7 @@ const ORGANIZATION_COLUMNS: &str =
     "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
 
 const KEY_COLUMNS: &str = "k.id, k.organization, k.scopes, k.prefix, k.created_at, \
-     k.expires_at, k.revoked_at";
+     k.expires_at, k.revoked_at, k.guard_files, k.guard_share";
 
 #[async_trait]
 impl OrganizationLedger for SqliteLedger {
@@ -199,9 +200,19 @@ fn create_key(
     let scopes = new.scopes.to_string();
     tx.connection
         .execute(
-            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![new.id, number, new.hash.0, scopes, new.prefix, now, new.expires_at],
+            "insert into keys (id, organization, hash, scopes, prefix, created_at, expires_at, \
+             guard_files, guard_share) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                new.id,
+                number,
+                new.hash.0,
+                scopes,
+                new.prefix,
+                now,
+                new.expires_at,
+                new.guard.files_max.map(signed),
+                new.guard.share_percent_max
+            ],
         )
         .map_err(failed("making a key"))?;
     Ok(Some(Key {
@@ -209,6 +220,7 @@ fn create_key(
         organization,
         scopes: new.scopes,
         prefix: new.prefix.clone(),
+        guard: new.guard,
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
@@ -237,10 +249,14 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     let scopes: String = row.get(2)?;
     Ok(Key {
         id: row.get(0)?,
-        organization: bound.map(|_| organization(row, 7)).transpose()?,
+        organization: bound.map(|_| organization(row, 9)).transpose()?,
         // A key without a scope is written as an empty text.
         scopes: Scopes::parse(&scopes).unwrap_or_default(),
         prefix: row.get(3)?,
+        guard: GuardLimits {
+            files_max: row.get::<_, Option<i64>>(7)?.map(unsigned),
+            share_percent_max: row.get(8)?,
+        },
         created_at: row.get(4)?,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,

@@ -97,6 +97,7 @@ impl Sirv {
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
             fence: None,
             at: self.app.clock.now(),

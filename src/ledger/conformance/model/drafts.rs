@@ -43,6 +43,7 @@ impl Side {
             organization: like.realm.organization,
             key: like.key,
             door: like.door,
+            guard: like.guard,
             at: given.now(),
         });
         self.decide(request, given.lease()).await

@@ -10,6 +10,7 @@ use self::apply::Applied;
 pub(super) use self::apply::doomer_of;
 pub(super) use self::record::{add_purged, tree_done};
 use super::condemned::Due;
+use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
 use super::{SqliteLedger, expand, installation, sample, snapshot, stored_plans};
@@ -111,7 +112,8 @@ fn preview(
     request: &DeleteRequest,
     planner: Planner,
 ) -> Result<Result<Preview, Refusal>, LedgerError> {
-    let snapshot = snapshot::read(connection, request)?;
+    let nothing_moved = UsageMoves::default();
+    let snapshot = snapshot::read((connection, &nothing_moved), request)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
@@ -141,7 +143,7 @@ fn commit(
     if !stored_plans::is_unused(tx.connection, request)? {
         return Ok(Err(Declined::PlanSpent));
     }
-    let snapshot = snapshot::read(tx.connection, request)?;
+    let snapshot = snapshot::read((tx.connection, &tx.usage), request)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(Declined::Refused(refusal))),

@@ -97,6 +97,12 @@ pub(super) fn confirmation_required(files: u64) -> Response {
     Problem { files: Some(files), ..problem }.saying(detail).into_answer()
 }
 
+/// The problem document of a plan since which too much has changed.
+pub(super) fn plan_again() -> Response {
+    let problem = Problem::new("/problems/conflict", "Conflict", StatusCode::CONFLICT);
+    problem.saying("too much has changed since the plan was made: plan again").into_answer()
+}
+
 /// The problem document of an error.
 pub(super) fn render(error: &ApiError) -> Response {
     let Usual { status, title, detail } = Usual::of(error);

@@ -262,6 +262,7 @@ mod tests {
             doomed: Counts { files, bytes: files * 10, folders: 2 },
             purged: Tally { files: purged, bytes: purged * 10 },
             missing: 0,
+            changed: Counts::default(),
             skipped: Vec::new(),
             settled_at: None,
         }

@@ -14,6 +14,9 @@ pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
     if let Some(files) = refusal.unconfirmed {
         return problem::confirmation_required(files);
     }
+    if refusal.too_much_changed {
+        return problem::plan_again();
+    }
     let items = items::of_refusal(selectors, refusal);
     let status = status_of(&items);
     problem::deletion_refused(status, items.iter().map(ItemAnswer::from).collect())
@@ -48,6 +51,7 @@ mod tests {
             named: Named::Nothing,
             fate,
             counts: Counts::default(),
+            changed: Counts::default(),
             locked: Vec::new(),
             locked_count: 0,
         };

@@ -59,6 +59,7 @@ async fn a_deletion_is_a_resource_from_its_commit_to_its_end() {
         "committed_at": "2023-11-14T22:13:20.000Z", "settled_at": null,
         "doomed": { "files": 3, "bytes": 33, "folders": 2 }, "purged": { "files": 0, "bytes": 0 },
         "percent": 0, "missing": 0, "locked": 0,
+        "changed": { "files": 0, "bytes": 0, "folders": 0 },
         "items": [
             { "index": 0, "selector": "id", "id": file, "outcome": "deleted",
               "files": 1, "bytes": 11, "folders": 0 },
@@ -369,4 +370,34 @@ async fn a_large_deletion_is_confirmed_by_the_count_of_its_dry_run() {
     assert!(is_there(&app, "/t/a").await);
     let made = deleted(&app, &json!({ "paths": ["/t"], "confirm": 2 })).await;
     assert_eq!(made["doomed"]["files"], 2);
+}
+
+#[tokio::test]
+async fn a_plan_is_committed_as_it_was_made_and_once() {
+    let app = TestApp::new().await;
+    let told = async |body: &Value| delete(&app, body).await.json();
+    for path in ["/t/a", "/t/b"] {
+        app.upload_to(path).await;
+    }
+    let plan = told(&json!({ "paths": ["/t"], "dry_run": true })).await;
+    assert_eq!(plan["sample"], json!(["/t/a", "/t/b"]));
+    assert_eq!(plan["expires_at"], "2023-11-14T23:13:20.000Z");
+    assert_eq!(plan["digest"].as_str().unwrap().len(), 64);
+    app.upload_to("/t/later").await;
+    let made = deleted(&app, &json!({ "plan": plan["plan"] })).await;
+    assert_eq!(made["doomed"], json!({ "files": 2, "bytes": 22, "folders": 0 }));
+    assert_eq!(made["changed"], json!({ "files": 0, "bytes": 0, "folders": 1 }));
+    assert_eq!(
+        (outcomes(&made), &made["items"][0]["changed"]["folders"]),
+        (vec![(0, "partly")], &json!(1))
+    );
+    assert!(is_there(&app, "/t/later").await);
+    let (status, spent) = problem(&delete(&app, &json!({ "plan": plan["plan"] })).await);
+    assert_eq!((status, &spent["type"]), (409, &json!("/problems/conflict")));
+    let plan = told(&json!({ "paths": ["/t"], "dry_run": true })).await;
+    app.clock.advance(std::time::Duration::from_secs(3600));
+    for plan in [&plan["plan"], &json!("no-plan"), &json!("01890000-0000-7000-8000-000000000000")] {
+        assert_eq!(problem(&delete(&app, &json!({ "plan": plan })).await).0, 404, "{plan}");
+    }
+    assert!(is_there(&app, "/t/later").await);
 }

@@ -123,15 +123,8 @@ impl TestApp {
             queue.clone(),
         ));
         purge(&purger, &stop);
-        expand(
-            Expander::new(
-                Arc::clone(&ledger),
-                Arc::clone(&purger),
-                Arc::clone(&time),
-                doomed.clone(),
-            ),
-            &stop,
-        );
+        let (feeds, now) = (Arc::clone(&purger), Arc::clone(&time));
+        expand(Expander::new(Arc::clone(&ledger), feeds, now, doomed.clone()), &stop);
         let settings = settings_with(adjust);
         ledger.set_plans(settings.plans.clone());
         let limits =

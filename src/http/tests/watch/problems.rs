@@ -97,7 +97,8 @@ async fn every_call_of_the_document_says_how_each_refusal_looks() {
         assert_eq!(responses.contains_key("401"), !is_open, "{method} {path}");
         for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
             let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
-            let shapes = ["Problem", "DeletionRefused"].map(|it| format!("#/components/schemas/{it}"));
+            let shapes =
+                ["Problem", "DeletionRefused"].map(|it| format!("#/components/schemas/{it}"));
             assert!(shapes.iter().any(|shape| schema == shape), "{method} {path}: {status}");
             refusals += 1;
         }

@@ -22,3 +22,4 @@ mod real_tree;
 mod resuming;
 mod samples;
 mod starting;
+mod watching;

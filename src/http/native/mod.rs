@@ -57,6 +57,7 @@ mod organizations;
 mod page;
 mod problem;
 pub mod problems;
+pub mod refine;
 mod uploads;
 mod usage;
 
@@ -73,6 +74,9 @@ use super::dialect::{Credential, Dialect, NamedOrganization, bearer};
 use super::error::ApiError;
 use super::query::Query;
 use super::state::Service;
+
+/// What the paths of resources begin with.
+const PREFIX: &str = "/delenda/v1";
 
 /// The native API.
 pub struct Native;
@@ -101,7 +105,9 @@ impl Dialect for Native {
 pub fn routes() -> Router<Service> {
     let (router, mut document) = documented().split_for_parts();
     document::complete(&mut document);
-    let document = document.to_json().unwrap_or_default();
+    let mut document = serde_json::to_value(&document).unwrap_or_default();
+    refine::refine(&mut document);
+    let document = document.to_string();
     let answer = ([(CONTENT_TYPE, "application/json; charset=utf-8")], document);
     router
         .route("/openapi.json", get(async move || answer))

@@ -12,6 +12,7 @@ use super::get;
 use crate::http::dialect::DialectError;
 use crate::http::native::Native;
 use crate::http::native::problems::{KINDS, table};
+use crate::http::native::refine::{MEMBERS, WITHOUT_NULL};
 
 /// The types that stand in the source of whatever renders problems.
 fn rendered() -> BTreeSet<&'static str> {
@@ -77,6 +78,51 @@ async fn the_document_names_every_type_of_problem() {
     let described = document["info"]["description"].as_str().unwrap();
     for kind in KINDS {
         assert!(described.contains(kind.meaning), "{}", kind.name);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_members_beside_their_types_is_said_of_members_that_there_are() {
+    let app = TestApp::new().await;
+    let document = get(&app, "/openapi.json").await.json();
+    let schema = |name: &str| &document["components"]["schemas"][name];
+    for (name, member, more) in MEMBERS {
+        let more: Value = serde_json::from_str(more).unwrap();
+        let there = &schema(name)["properties"][member];
+        for (word, value) in more.as_object().unwrap() {
+            assert_eq!(&there[word], value, "{name}.{member}");
+        }
+    }
+    for name in WITHOUT_NULL {
+        let members = schema(name)["properties"].as_object().unwrap();
+        assert!(members.values().all(|member| !member.to_string().contains("\"null\"")), "{name}");
+    }
+}
+
+fn links_in<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+    for (name, member) in value.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "links" => found.extend(member.as_object().unwrap().values()),
+            _ => links_in(member, found),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_call_of_the_document_has_a_name_of_its_own() {
+    let app = TestApp::new().await;
+    let document = get(&app, "/openapi.json").await.json();
+    let calls =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
+    let names: Vec<&str> = calls.map(|(_, call)| call["operationId"].as_str().unwrap()).collect();
+    let apart: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(apart.len(), names.len());
+    assert!(apart.contains("put_commands_id_outputs_name"), "{apart:?}");
+    let mut links = Vec::new();
+    links_in(&document["paths"], &mut links);
+    assert!(!links.is_empty());
+    for link in links {
+        assert!(apart.contains(link["operationId"].as_str().unwrap()), "{link}");
     }
 }
 

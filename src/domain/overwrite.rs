@@ -23,8 +23,9 @@ impl Overwrite {
     pub fn admit(&self, there: Option<BlobId>) -> Result<(), UploadRefusal> {
         match (self, there) {
             (Self::Never, Some(_)) => Err(UploadRefusal::Exists),
-            (Self::IfNone, Some(_)) => Err(UploadRefusal::VersionChanged),
-            (Self::IfThere | Self::IfVersion(_), None) => Err(UploadRefusal::VersionChanged),
+            (Self::IfNone, Some(_)) | (Self::IfThere | Self::IfVersion(_), None) => {
+                Err(UploadRefusal::VersionChanged)
+            }
             (Self::IfVersion(wanted), Some(there)) if !wanted.contains(&there) => {
                 Err(UploadRefusal::VersionChanged)
             }

@@ -317,7 +317,7 @@ impl Growing<'_> {
             }
             self.blob.write(bytes).await?;
         }
-        match proof.is_none_or(|proof| proof.holds()) {
+        match proof.is_none_or(Proof::holds) {
             true => Ok(()),
             false => Err(PieceError::ProofFailed),
         }

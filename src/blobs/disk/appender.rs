@@ -27,7 +27,6 @@ const UNSYNCED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// One piece's writer.
 pub(super) struct DiskAppender {
-    disk: Arc<Disk>,
     committer: Committer,
     key: BlobKey,
     claim: Arc<Claim>,
@@ -56,14 +55,14 @@ impl DiskAppender {
         (claim, offset): (Claim, u64),
     ) -> Result<Self, Fault> {
         let claim = Arc::new(claim);
-        let (place, held) = (Arc::clone(&disk), Arc::clone(&claim));
+        let held = Arc::clone(&claim);
         let grown = blocking(move || {
-            let grown = Grown::open(&place, key, offset);
+            let grown = Grown::open(&disk, key, offset);
             drop(held);
             grown
         });
         let grown = Some(grown.await?);
-        Ok(Self { disk, committer, key, claim, buffer: Vec::new(), grown, named: offset > 0 })
+        Ok(Self { committer, key, claim, buffer: Vec::new(), grown, named: offset > 0 })
     }
 
     /// Writes what is gathered, and then works on the file, in one task.

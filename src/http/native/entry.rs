@@ -24,7 +24,7 @@ pub(super) struct EntryAnswer {
     created_at: String,
     #[serde(flatten)]
     #[schema(inline)]
-    content: Content,
+    of_kind: OfKind,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,7 +38,7 @@ enum Kind {
 /// What only files have, or only folders.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = EntryContent)]
-struct Content {
+struct OfKind {
     /// Of a file: bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
@@ -73,13 +73,13 @@ impl EntryAnswer {
 
     /// The file at `path`.
     pub(super) fn of_file(path: &EntryPath, file: &FileRecord) -> Self {
-        let content = Content {
+        let of_kind = OfKind {
             size: Some(file.content.size),
             etag: Some(etag_of(file.blob.id)),
             content_type: Some(file.attributes.content_type.clone()),
             tags: Some(file.attributes.tags.clone()),
             modified_at: Some(file.modified_at.iso8601()),
-            ..Content::default()
+            ..OfKind::default()
         };
         Self {
             id: file.id.to_string(),
@@ -87,7 +87,7 @@ impl EntryAnswer {
             kind: Kind::File,
             locked: file.locked,
             created_at: file.created_at.iso8601(),
-            content,
+            of_kind,
         }
     }
 
@@ -100,14 +100,14 @@ impl EntryAnswer {
             kind: Kind::Folder,
             locked: folder.locked,
             created_at: folder.created_at.iso8601(),
-            content: Content { files, bytes, ..Content::default() },
+            of_kind: OfKind { files, bytes, ..OfKind::default() },
         }
     }
 
     /// An answer that is this entry, with the tag of its version where it has one.
     pub(super) fn answer(&self, status: StatusCode) -> Response {
         let mut response = json::answer(status, self);
-        let etag = self.content.etag.as_deref().and_then(|etag| HeaderValue::try_from(etag).ok());
+        let etag = self.of_kind.etag.as_deref().and_then(|etag| HeaderValue::try_from(etag).ok());
         if let Some(etag) = etag {
             response.headers_mut().insert(ETAG, etag);
         }

@@ -80,8 +80,7 @@ pub(super) fn is_piece(headers: &HeaderMap) -> Result<bool, ApiError> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
         (Some(given), None) if given.as_bytes().eq_ignore_ascii_case(PIECE.as_bytes()) => Ok(true),
-        (None, _) if !has_body => Ok(false),
-        (Some(_), None) if !has_body => Ok(false),
+        (None, _) | (Some(_), None) if !has_body => Ok(false),
         (Some(_) | None, _) => Err(ApiError::UnsupportedMediaType),
     }
 }

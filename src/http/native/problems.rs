@@ -46,17 +46,17 @@ pub const KINDS: &[Kind] = &[
         "Send the piece again, from the same offset.",
     ),
     kind(
-        "conflict",
-        &[409],
-        "Something exists already, is closed, or is not empty. The detail says what.",
-        "Look at what is there, and ask for something that fits it.",
-    ),
-    kind(
         "confirmation-required",
         &[409],
         "So many files would go that the API key, or the organization's plan, wants it confirmed. \
          `files` is their number. Nothing was deleted.",
         "Look at what a dry run tells, and send the request again with `confirm` set to this number.",
+    ),
+    kind(
+        "conflict",
+        &[409],
+        "Something exists already, is closed, or is not empty. The detail says what.",
+        "Look at what is there, and ask for something that fits it.",
     ),
     kind(
         "deletion-refused",

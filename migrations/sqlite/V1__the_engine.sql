@@ -54,7 +54,9 @@ create table keys (
 -- A live folder leads to its organization's root. A doomed one has `doomed = 1`, and the root of
 -- a doomed tree has no parent, so that its name is free. Direct files whose sequence is not above
 -- `doomed_through` are doomed, in a live folder too. `files`, `bytes` and `locked_files` count the
--- live direct files; in a doomed folder they stay as they were.
+-- live direct files; in a doomed folder they stay as they were. `sequence` is drawn when a folder
+-- is made, moved, renamed, locked or unlocked; `latest` is not below that of any live direct file;
+-- `unlocked` is drawn when a lock on something in or below the folder is lifted.
 create table folders (
     folder integer primary key,
     organization integer not null,
@@ -63,6 +65,9 @@ create table folders (
     id blob not null,
     created_at integer not null,
     reserved integer not null default 0,
+    sequence integer not null,
+    latest integer not null default 0,
+    unlocked integer not null default 0,
     locked integer not null default 0,
     doomed integer not null default 0,
     doomed_through integer not null default 0,

@@ -168,7 +168,9 @@ fn answer_of(committed: &Committed) -> MissedAnswer {
         | Outcome::Partly { .. }
         | Outcome::Locked(_)
         | Outcome::Missing
-        | Outcome::Within => None,
+        | Outcome::Forbidden
+        | Outcome::PreconditionFailed
+        | Outcome::Within(_) => None,
     });
     joined.unwrap_or(MissedAnswer { deletion: committed.id, files: committed.counts.files })
 }

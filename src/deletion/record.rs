@@ -62,10 +62,55 @@ pub enum Outcome {
     Locked(Vec<EntryPath>),
     /// It was not there.
     Missing,
-    /// Another selector of the request took it.
-    Within,
+    /// It is not the key's to see.
+    Forbidden,
+    /// Its precondition does not hold.
+    PreconditionFailed,
+    /// Another selector of the request, the one at this index, took it: its fate is that one's.
+    Within(usize),
     /// It had gone with an earlier deletion, whose answer this caller missed.
     Joined(super::snapshot::MissedAnswer),
+}
+
+impl Outcome {
+    /// What went.
+    pub const fn counts(&self) -> Counts {
+        match self {
+            Self::Deleted { counts, .. } | Self::Partly { counts, .. } => *counts,
+            Self::Locked(_)
+            | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => Counts { files: 0, bytes: 0, folders: 0 },
+        }
+    }
+
+    /// The topmost locked entries that stayed.
+    pub fn locked(&self) -> &[EntryPath] {
+        match self {
+            Self::Partly { locked, .. } | Self::Locked(locked) => locked,
+            Self::Deleted { .. }
+            | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => &[],
+        }
+    }
+
+    /// Whether nothing was found that the key may see.
+    pub const fn is_missing(&self) -> bool {
+        match self {
+            Self::Missing | Self::Forbidden => true,
+            Self::Deleted { .. }
+            | Self::Partly { .. }
+            | Self::Locked(_)
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => false,
+        }
+    }
 }
 
 /// Why nothing at all was deleted. The indexes are those of the request's selectors.
@@ -75,6 +120,8 @@ pub struct Refusal {
     pub missing: Vec<usize>,
     /// The organization's, but not the key's to see.
     pub outside_prefix: Vec<usize>,
+    /// Their preconditions do not hold.
+    pub precondition_failed: Vec<usize>,
     /// Folders that hold something, where only empty ones may go. Of these it is not looked at
     /// whether something is locked.
     pub not_empty: Vec<usize>,
@@ -150,7 +197,7 @@ pub struct DeletionRecord {
     pub doomed: Counts,
     /// What of it is durably gone.
     pub purged: Tally,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
     /// The topmost locked entries that stayed.
     pub skipped: Vec<EntryPath>,

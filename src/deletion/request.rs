@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{CommandId, DeletionId, EntryId, KeyId};
+use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::Realm;
 use crate::domain::path::WrittenPath;
 
@@ -17,12 +17,34 @@ pub const SELECTORS_MAX: usize = 1000;
 pub enum Selector {
     /// A file, by its id. A folder's id selects nothing here.
     File(EntryId),
+    /// A file, or a folder with all below it, by its id. The root's selects nothing.
+    Entry(EntryId),
     /// A file, or a folder with all below it, by its path. The root never reaches the engine.
     Path(WrittenPath),
     /// Every live output of a command, which takes no more from then on.
     Outputs(CommandId),
     /// A text that cannot name anything, such as a malformed id.
     Unmatchable,
+}
+
+/// What has to hold for one selector, or else it takes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// The selector, by its index in the request.
+    pub selector: usize,
+    /// It finds a file whose version is one of these. A folder has no version, and a tag that names
+    /// none can be left out.
+    pub versions: Vec<BlobId>,
+}
+
+/// What becomes of the request where a part of it cannot be done, beside what the policies below
+/// say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomicity {
+    /// The whole request is refused.
+    AllOrNone,
+    /// The rest goes.
+    BestEffort,
 }
 
 /// What becomes of the request when something selected is not there.
@@ -95,6 +117,10 @@ pub struct DeleteRequest {
     pub door: Door,
     /// What is to go, in the order asked. Never empty: an empty request means nothing, not all.
     pub selectors: Vec<Selector>,
+    /// What has to hold for single selectors, at most one for each.
+    pub preconditions: Vec<Precondition>,
+    /// What becomes of all where a part cannot be done.
+    pub atomicity: Atomicity,
     /// What is not there.
     pub missing: MissingPolicy,
     /// What is locked.
@@ -107,4 +133,12 @@ pub struct DeleteRequest {
     pub allowance: Option<Allowance>,
     /// When it was made.
     pub at: Timestamp,
+}
+
+impl DeleteRequest {
+    /// Whether the selector at `index` may take what it found: a file's version, or what has none.
+    pub fn admits(&self, index: usize, version: Option<BlobId>) -> bool {
+        let precondition = self.preconditions.iter().find(|one| one.selector == index);
+        precondition.is_none_or(|one| version.is_some_and(|found| one.versions.contains(&found)))
+    }
 }

@@ -26,6 +26,9 @@ pub enum Found {
     /// A live entry of the organization that the caller's key cannot see, or a path outside of
     /// the key's prefix, whatever lies there.
     OutsidePrefix,
+    /// Something else than the precondition of the selector asks for: another version of the file,
+    /// or what has no versions. Nobody takes it on account of this selector.
+    OtherVersion,
     /// What another selector of this request, the one at this index, already takes: the same
     /// entry named earlier, or a folder above it named anywhere.
     Within(usize),

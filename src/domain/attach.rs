@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{NewVersion, Sequence, UploadRefusal};
+use super::blob::BlobKey;
+use super::entry::{NewVersion, UploadRefusal};
 use super::id::EntryId;
 use super::path::EntryPath;
 
@@ -20,8 +21,9 @@ pub const ATTACH_WAY_FOLDERS_MAX: usize = 2 * ATTACH_ENTRIES_MAX;
 pub struct CopySource {
     /// The entry.
     pub entry: EntryId,
-    /// Its version; another one is another source.
-    pub sequence: Sequence,
+    /// Its version, by its bytes; another one is another source. One that was moved, tagged or
+    /// locked since is the same.
+    pub blob: BlobKey,
 }
 
 /// One version that was built and is not live yet.

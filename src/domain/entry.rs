@@ -5,14 +5,16 @@ use serde::{Deserialize, Serialize};
 use super::blob::{BlobFacts, BlobKey};
 use super::clock::Timestamp;
 use super::id::{CommandId, EntryId};
+use super::overwrite::Overwrite;
 use super::path::{EntryName, EntryPath};
 
 /// A folder, as the ledger numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FolderNumber(pub i64);
 
-/// Orders versions and deletions: what was stored after a deletion's commit has a larger one.
-/// Each organization sees them rise, with gaps.
+/// Orders all changes: what was stored after a deletion's commit has a larger one. A file draws a
+/// new one with each version, and when it is moved, tagged, locked or unlocked; a folder when it
+/// is made, moved, locked or unlocked. Each organization sees them rise, with gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Sequence(pub i64);
 
@@ -92,7 +94,7 @@ pub struct FileRecord {
     pub folder: FolderNumber,
     /// Its name there.
     pub name: EntryName,
-    /// The version's place in the order of all changes.
+    /// The place of its last change in the order of all changes.
     pub sequence: Sequence,
     /// Where the version's bytes lie.
     pub blob: BlobKey,
@@ -143,7 +145,7 @@ pub struct NewVersion {
     /// The target. Parents are made.
     pub path: EntryPath,
     /// Whether a file that lies there is replaced; otherwise that is a refusal.
-    pub overwrite: bool,
+    pub overwrite: Overwrite,
     /// The intent's blob.
     pub blob: BlobKey,
     /// Its durable bytes.
@@ -173,6 +175,8 @@ impl NewVersion {
 pub enum UploadRefusal {
     /// A file lies there, and overwriting was not asked for.
     Exists,
+    /// What lies there, or does not, is not what the upload was conditional on.
+    VersionChanged,
     /// A folder lies there, or the path is the root or a reserved folder.
     IsFolder,
     /// A parent on the way is a file.

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod id;
 pub mod keepsake;
 pub mod organization;
+pub mod overwrite;
 pub mod path;
 pub mod plans;
 pub mod random;

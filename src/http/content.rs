@@ -140,7 +140,7 @@ async fn serve_version(
     headers: &HeaderMap,
     head: bool,
 ) -> Result<Option<Response>, ApiError> {
-    let etag = format!("\"{}\"", file.blob.id);
+    let etag = conditions::etag_of(file.blob.id);
     let modified = http_date(file.modified_at);
     let size = file.content.size;
     let mut response = common_headers(&etag, &modified);

@@ -12,8 +12,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::{TAGS_MAX, UploadRefusal};
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
-use crate::ledger::LedgerError;
 use crate::ledger::tree::TreeRefusal;
+use crate::ledger::{ChangeRefusal, LedgerError};
 use crate::uploads::UploadError;
 
 /// A request that did not do what it asked for, and changed nothing unless it says so.
@@ -190,6 +190,7 @@ impl From<UploadRefusal> for ApiError {
     fn from(refusal: UploadRefusal) -> Self {
         match refusal {
             UploadRefusal::Exists => Self::Conflict("a file exists at this path".to_owned()),
+            UploadRefusal::VersionChanged => Self::PreconditionFailed,
             UploadRefusal::IsFolder => Self::Conflict("a folder is at this path".to_owned()),
             UploadRefusal::ParentIsFile(path) => {
                 Self::Conflict(format!("a file is where a folder would have to be: {path}"))
@@ -215,6 +216,16 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::BytesQuota { limit } => Self::InsufficientStorage(format!(
                 "the quota of {limit} bytes leaves no room for this"
             )),
+        }
+    }
+}
+
+impl From<ChangeRefusal> for ApiError {
+    fn from(refusal: ChangeRefusal) -> Self {
+        match refusal {
+            ChangeRefusal::Missing => Self::NotFound,
+            ChangeRefusal::VersionChanged => Self::PreconditionFailed,
+            ChangeRefusal::Tree(refusal) => refusal.into(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod connection;
 pub mod content;
 pub mod cors;
+pub mod cursor;
 pub mod dialect;
 pub mod dialects;
 pub mod error;

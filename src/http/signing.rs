@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use http::header::HOST;
@@ -23,6 +25,8 @@ use crate::domain::organization::Scopes;
 pub const SIGNED_FILES: &str = "/files";
 /// Bytes of a token at most; those that are issued have about 300.
 const TOKEN_BYTES_MAX: usize = 1024;
+/// Bytes of the signature with which a sealed text begins.
+const SEAL_BYTES: usize = 16;
 /// How far the clock that issued a token may be ahead of the one that checks it.
 const ISSUED_AHEAD_SECONDS_MAX: i64 = 60;
 
@@ -104,6 +108,37 @@ impl Signer {
         mac.update(grant.entry.as_bytes());
         mac.update(grant.blob.as_bytes());
         mac.update(&grant.expires.to_be_bytes());
+        mac
+    }
+
+    /// `content`, readable by anybody and good for nothing but `binding`: as letters, digits, `-`
+    /// and `_`.
+    pub fn seal(&self, binding: &[&[u8]], content: &[u8]) -> String {
+        let signature = self.seal_mac(binding, content).finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode([&signature[..SEAL_BYTES], content].concat())
+    }
+
+    /// What was sealed with this very binding; `None` for any other text.
+    pub fn unseal(&self, binding: &[&[u8]], text: &str) -> Option<Vec<u8>> {
+        let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        if sealed.len() < SEAL_BYTES {
+            return None;
+        }
+        let content = sealed.split_off(SEAL_BYTES);
+        self.seal_mac(binding, &content).verify_truncated_left(&sealed).ok()?;
+        Some(content)
+    }
+
+    fn seal_mac(&self, binding: &[&[u8]], content: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.urls).expect("any length is a key");
+        // Each part says how long it is: no two bindings give the same text, and none gives that
+        // of a url.
+        mac.update(b"seal");
+        mac.update(&(binding.len() as u64).to_be_bytes());
+        for part in binding.iter().chain([&content]) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
         mac
     }
 

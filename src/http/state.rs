@@ -15,7 +15,7 @@ use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    Allowance, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
 use crate::domain::id::IdSource;
@@ -125,6 +125,8 @@ impl Service {
             key: caller.key,
             door,
             selectors,
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
@@ -150,12 +152,15 @@ impl Service {
     }
 
     /// Why a request for a single thing was not accepted, as a kind of error. What is not there
-    /// comes before what is not empty, and that before what is locked.
+    /// comes before another version, that before what is not empty, and that before what is locked.
     pub fn declined(&self, declined: Declined) -> ApiError {
         match declined {
             Declined::Refused(refusal) => {
                 if !(refusal.missing.is_empty() && refusal.outside_prefix.is_empty()) {
                     return ApiError::NotFound;
+                }
+                if !refusal.precondition_failed.is_empty() {
+                    return ApiError::PreconditionFailed;
                 }
                 match refusal.not_empty.is_empty() {
                     true => {

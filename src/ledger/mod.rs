@@ -10,6 +10,7 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod change;
 pub mod error;
 pub mod inspection;
 pub mod keepsakes;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange};
 pub use self::error::{LedgerError, LedgerErrorKind};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
@@ -151,8 +153,8 @@ pub trait EntryLedger: Send + Sync {
         ids: &[EntryId],
     ) -> Result<Vec<bool>, LedgerError>;
 
-    /// Locks or unlocks the entry at a path; false where there is none. Doing it again changes
-    /// nothing. A lock that was answered holds against every deletion that commits later (I11).
+    /// Locks or unlocks the entry at a path, which gets a new sequence; false where there is none.
+    /// Doing it again changes nothing. A lock that was answered holds against every deletion that commits later (I11).
     async fn set_lock(
         &self,
         realm: &Realm,
@@ -329,6 +331,7 @@ pub trait PurgeQueue: Send + Sync {
 pub trait Ledger:
     EntryLedger
     + TreeLedger
+    + ChangeLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -344,6 +347,7 @@ pub trait Ledger:
 impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
+        + ChangeLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger

@@ -28,7 +28,7 @@ pub trait TreeLedger: Send + Sync {
     /// Gives an entry another path, and makes the folders on the way there. The entry keeps its
     /// identity, a folder all that is in it. A file gets a sequence larger than that of every
     /// deletion committed before, so that none of them reaches it in its new folder (I12), and a
-    /// new title where its name changes. A doomed file that lies at the target makes room, as it
+    /// new title where its name changes; a folder gets a new sequence too, what is in it none. A doomed file that lies at the target makes room, as it
     /// does for an upload. Refusals are looked for in the order of [`TreeRefusal`].
     async fn move_entry(
         &self,
@@ -37,7 +37,7 @@ pub trait TreeLedger: Send + Sync {
     ) -> Result<Result<Entry, TreeRefusal>, LedgerError>;
 
     /// Changes the tags of the file at a path; the file as it is then. No lock forbids it, and the
-    /// version stays the same.
+    /// version stays the same. Where the tags are others then, the file gets a new sequence.
     async fn change_tags(
         &self,
         realm: &Realm,

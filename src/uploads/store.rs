@@ -16,6 +16,7 @@ use crate::domain::clock::Clock;
 use crate::domain::entry::{Attributes, NewVersion, Origin, Stored, UploadRefusal};
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::Realm;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::EntryPath;
 use crate::domain::plans::{Announced, Bound, Target};
 use crate::jobs::uninterrupted::to_the_end;
@@ -30,7 +31,7 @@ pub struct UploadRequest {
     /// The target.
     pub path: EntryPath,
     /// Whether a file that lies there is replaced.
-    pub overwrite: bool,
+    pub overwrite: Overwrite,
     /// What the client said.
     pub attributes: Attributes,
     /// Which command's output this is, and under which name.

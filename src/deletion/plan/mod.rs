@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use super::record::{Counts, Outcome, Refusal};
-use super::request::{DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
+use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
 use crate::domain::entry::FolderNumber;
 use crate::domain::id::CommandId;
@@ -37,7 +37,7 @@ pub struct Plan {
     pub closed: Vec<CommandId>,
     /// All outcomes together.
     pub counts: Counts,
-    /// Selectors that found nothing.
+    /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
 
@@ -85,10 +85,14 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             }
             Found::OutsidePrefix => {
                 refusal.outside_prefix.push(index);
-                Outcome::Missing
+                Outcome::Forbidden
+            }
+            Found::OtherVersion => {
+                refusal.precondition_failed.push(index);
+                Outcome::PreconditionFailed
             }
             Found::Missed(answer) => Outcome::Joined(*answer),
-            Found::Within(_) => Outcome::Within,
+            Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
             Found::File(file) => plan_files(std::slice::from_ref(file), &mut plan),
             Found::Outputs(outputs) => plan_outputs(outputs, &mut plan),
             Found::Folder(folder) if must_stay_whole(request, folder) => {
@@ -100,6 +104,9 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         };
         note_outcome(index, &outcome, &mut plan, &mut refusal);
         plan.outcomes.push(outcome);
+    }
+    if request.atomicity == Atomicity::BestEffort {
+        refusal.precondition_failed.clear();
     }
     if request.missing == MissingPolicy::Count {
         refusal.missing.clear();
@@ -114,6 +121,17 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     }
 }
 
+/// The selector that takes, in the end, what the one at `index` seemed to: a folder that is named
+/// may lie in another that is.
+fn last_taker(found: &[Found], index: usize) -> usize {
+    let next = |index: &usize| match found.get(*index) {
+        Some(Found::Within(other)) => Some(*other),
+        _ => None,
+    };
+    // No chain is longer than the list.
+    std::iter::successors(Some(index), next).take(found.len().max(1)).last().unwrap_or(index)
+}
+
 /// Whether the request spares this folder because something is in it.
 fn must_stay_whole(request: &DeleteRequest, folder: &FoundFolder) -> bool {
     match request.folders {
@@ -123,23 +141,9 @@ fn must_stay_whole(request: &DeleteRequest, folder: &FoundFolder) -> bool {
 }
 
 fn note_outcome(index: usize, outcome: &Outcome, plan: &mut Plan, refusal: &mut Refusal) {
-    let locked = match outcome {
-        Outcome::Deleted { counts, .. } => {
-            plan.counts += *counts;
-            return;
-        }
-        Outcome::Missing => {
-            plan.missing += 1;
-            return;
-        }
-        Outcome::Within | Outcome::Joined(_) => return,
-        Outcome::Partly { counts, locked } => {
-            plan.counts += *counts;
-            locked
-        }
-        Outcome::Locked(locked) => locked,
-    };
-    refusal.locked.extend(locked.iter().map(|path| (index, path.clone())));
+    plan.counts += outcome.counts();
+    plan.missing += u64::from(outcome.is_missing());
+    refusal.locked.extend(outcome.locked().iter().map(|path| (index, path.clone())));
 }
 
 fn plan_files(files: &[FoundFile], plan: &mut Plan) -> Outcome {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::deletion::request::{Door, Selector};
+use crate::deletion::request::{Atomicity, Door, Selector};
 use crate::deletion::snapshot::{MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
@@ -22,6 +22,8 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         door: Door::Native,
         // The plan reads what was found, never what was selected.
         selectors: vec![Selector::Unmatchable],
+        preconditions: Vec::new(),
+        atomicity: Atomicity::AllOrNone,
         missing,
         locked,
         folders: FoldersPolicy::Whole,
@@ -35,8 +37,16 @@ fn strict(found: Vec<Found>) -> Result<Plan, Refusal> {
     plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &Snapshot { found })
 }
 
+/// A request that takes what it can.
+fn taking() -> DeleteRequest {
+    DeleteRequest {
+        atomicity: Atomicity::BestEffort,
+        ..request(MissingPolicy::Count, LockedPolicy::Skip)
+    }
+}
+
 fn lenient(found: Vec<Found>) -> Plan {
-    plan(&request(MissingPolicy::Count, LockedPolicy::Skip), &Snapshot { found }).unwrap()
+    plan(&taking(), &Snapshot { found }).unwrap()
 }
 
 /// A file of `size` bytes, covered by the lock at `lock`.
@@ -109,10 +119,7 @@ fn kept(names: &[&str]) -> Vec<String> {
 }
 
 fn locked_of(plan: &Plan) -> Vec<String> {
-    let paths = plan.outcomes.iter().flat_map(|outcome| match outcome {
-        Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.clone(),
-        Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => vec![],
-    });
+    let paths = plan.outcomes.iter().flat_map(Outcome::locked);
     paths.map(|path| path.as_str().to_owned()).collect()
 }
 
@@ -132,7 +139,21 @@ fn nothing_found_is_refused_or_counted() {
     assert_eq!(strict(found()), Err(refusal));
     let plan = lenient(found());
     assert_eq!((plan.missing, plan.counts), (2, files(1, 1)));
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Missing));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Forbidden));
+}
+
+/// A precondition that does not hold refuses the whole, unless what can be done is to be done:
+/// whatever becomes of what is missing or locked.
+#[test]
+fn a_failed_precondition_is_refused_or_spared() {
+    let found = || vec![Found::OtherVersion, Found::File(file(1, 1, None))];
+    let refusal = Refusal { precondition_failed: vec![0], ..Refusal::default() };
+    assert_eq!(strict(found()), Err(refusal.clone()));
+    let counting = request(MissingPolicy::Count, LockedPolicy::Skip);
+    assert_eq!(plan(&counting, &Snapshot { found: found() }), Err(refusal));
+    let plan = lenient(found());
+    assert_eq!(plan.outcomes[0], Outcome::PreconditionFailed);
+    assert_eq!((plan.missing, plan.counts), (0, files(1, 1)));
 }
 
 #[test]
@@ -158,7 +179,7 @@ fn a_refusal_carries_everything_that_is_wrong() {
     ];
     let locked = vec![(1, at("/a")), (3, at("/t/x")), (3, at("/t/y/5")), (3, at("/t/y/6"))];
     let refusal =
-        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, not_empty: vec![] };
+        Refusal { missing: vec![0, 5], outside_prefix: vec![2], locked, ..Refusal::default() };
     assert_eq!(strict(found), Err(refusal));
 }
 
@@ -178,8 +199,15 @@ fn each_policy_forgives_its_own_fault_only() {
 fn what_another_selector_takes_is_neither_counted_nor_missing() {
     let found = vec![Found::Within(1), Found::Folder(tree(&["/t 1 2"])), Found::Within(1)];
     let plan = strict(found).unwrap();
-    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within, &Outcome::Within));
+    assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Within(1), &Outcome::Within(1)));
     assert_eq!((plan.missing, plan.counts), (0, Counts { files: 2, bytes: 3, folders: 1 }));
+}
+
+#[test]
+fn what_is_taken_by_what_is_taken_is_the_last_takers() {
+    let found = vec![Found::Within(1), Found::Within(2), Found::Folder(tree(&["/t 1 2"]))];
+    let plan = strict(found).unwrap();
+    assert_eq!(plan.outcomes[..2], [Outcome::Within(2), Outcome::Within(2)]);
 }
 
 #[test]
@@ -397,6 +425,7 @@ fn any_found() -> impl Strategy<Value = Found> {
     prop_oneof![
         1 => Just(Found::Nothing),
         1 => Just(Found::OutsidePrefix),
+        1 => Just(Found::OtherVersion),
         1 => Just(Found::Within(0)),
         3 => some_file.clone().prop_map(Found::File),
         2 => prop::collection::vec(some_file, 0..4)
@@ -434,17 +463,12 @@ proptest! {
     #[test]
     fn a_plan_is_the_sum_of_its_outcomes(found in prop::collection::vec(any_found(), 0..6)) {
         let snapshot = Snapshot { found };
-        let request = request(MissingPolicy::Count, LockedPolicy::Skip);
+        let request = taking();
         let planned = plan(&request, &snapshot).unwrap();
         prop_assert_eq!(&Ok(planned.clone()), &plan(&request, &snapshot));
         let mut sum = Counts::default();
         for (outcome, found) in planned.outcomes.iter().zip(&snapshot.found) {
-            let counts = match outcome {
-                Outcome::Deleted { counts, .. } | Outcome::Partly { counts, .. } => *counts,
-                Outcome::Locked(_) | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {
-                    Counts::default()
-                }
-            };
+            let counts = outcome.counts();
             if let Found::Folder(folder) = found {
                 prop_assert_eq!(counts, gone_by_the_rule(folder));
             }
@@ -463,12 +487,8 @@ proptest! {
         found in prop::collection::vec(any_found(), 0..6),
     ) {
         let left: Vec<(usize, EntryPath)> = lenient(found.clone()).outcomes.iter().enumerate()
-            .flat_map(|(index, outcome)| match outcome {
-                Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                    locked.iter().map(|path| (index, path.clone())).collect()
-                }
-                Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within
-                | Outcome::Joined(_) => Vec::new(),
+            .flat_map(|(index, outcome)| {
+                outcome.locked().iter().map(move |path| (index, path.clone()))
             })
             .collect();
         let indexes = |what: Found| -> Vec<usize> {
@@ -476,7 +496,14 @@ proptest! {
         };
         let missing = indexes(Found::Nothing);
         let outside_prefix = indexes(Found::OutsidePrefix);
-        let refusal = Refusal { missing, outside_prefix, locked: left, not_empty: vec![] };
+        let precondition_failed = indexes(Found::OtherVersion);
+        let refusal = Refusal {
+            missing,
+            outside_prefix,
+            precondition_failed,
+            locked: left,
+            not_empty: vec![],
+        };
         match strict(found.clone()) {
             Ok(planned) => prop_assert_eq!((refusal, planned), (Refusal::default(), lenient(found))),
             Err(refused) => prop_assert_eq!(refused, refusal),

@@ -14,6 +14,7 @@ use crate::domain::command::{Command, CommandReport, CommandStatus, CommandType,
 use crate::domain::entry::{FileRecord, Origin, UploadRefusal};
 use crate::domain::id::CommandId;
 use crate::domain::organization::{Realm, Scope};
+use crate::domain::overwrite::Overwrite;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
@@ -152,7 +153,7 @@ fn output_upload(
     Ok(UploadRequest {
         entry: service.ids.next(),
         path: output_path(&realm.prefix, command.created_at, command.id, name)?,
-        overwrite: true,
+        overwrite: Overwrite::Always,
         attributes: attributes(name.to_owned(), media_type(given, name)),
         output_of: Some((command.id, name.to_owned())),
         origin: Origin::CommandOutput,

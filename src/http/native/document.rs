@@ -74,3 +74,12 @@ fn problem(text: &str) -> RefOr<utoipa::openapi::Response> {
         .build()
         .into()
 }
+
+/// The document with its paths as clients fill them in: for them the rest of a url is a parameter
+/// like any other.
+pub(super) fn finished(mut document: Document) -> Document {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document
+}

@@ -4,6 +4,13 @@
 //! |---|---|
 //! | `POST /delenda/v1/commands` | 201, the command |
 //! | `PUT /delenda/v1/commands/{id}/outputs/{name}` | 201 where the output is new, 200 where it replaces one |
+//! | `PUT /delenda/v1/files/{path}`, raw body | 201 where the file is new, 200 where it has a new version |
+//! | `GET`, `HEAD /delenda/v1/files/{path}` | 200 with the bytes; 206, 304 and 416 as usual |
+//! | `DELETE /delenda/v1/files/{path}` | 200, the deletion: a file, an empty folder, with `recursive=true` any |
+//! | `GET /delenda/v1/entries?path=&recursive=&tag=&cursor=&limit=` | 200, a page of a folder |
+//! | `GET`, `PATCH`, `DELETE /delenda/v1/entries/{id}` | 200, the entry; the entry as it became; the deletion |
+//! | `GET`, `HEAD /delenda/v1/entries/{id}/content` | 200 with the bytes |
+//! | `POST /delenda/v1/folders` | 201, the folder; 200 where it was there |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //! | `GET /openapi.json` | 200, this API as an `OpenAPI` 3.1 document, made from the handlers |
@@ -15,7 +22,12 @@
 //! output is the `{name}` of the path, at most 218 bytes; storing it again replaces it.
 
 mod commands;
+mod deleting;
 mod document;
+mod entries;
+mod entry;
+mod files;
+mod folders;
 mod limits;
 mod problem;
 mod usage;
@@ -60,7 +72,7 @@ impl Dialect for Native {
 /// The routes of the native API, and its document of them.
 pub fn routes() -> Router<Service> {
     let (router, document) = documented().split_for_parts();
-    let document = document.to_json().unwrap_or_default();
+    let document = document::finished(document).to_json().unwrap_or_default();
     let answer = ([(CONTENT_TYPE, "application/json; charset=utf-8")], document);
     router.route("/openapi.json", get(async move || answer))
 }
@@ -71,6 +83,9 @@ fn documented() -> OpenApiRouter<Service> {
     router
         .routes(routes!(commands::create))
         .routes(routes!(commands::put_output))
+        .routes(routes!(files::put, files::read, files::delete))
+        .merge(entries::documented())
+        .routes(routes!(folders::make))
         .routes(routes!(usage::usage))
         .routes(routes!(limits::limits))
 }

@@ -1,5 +1,11 @@
 //! The native API: commands, outputs, usage, and its problem documents.
 
+mod entries;
+mod files;
+
+use std::sync::Arc;
+
+use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -22,9 +28,81 @@ async fn put(app: &TestApp, target: &str, headers: &[(&str, &str)], body: &str) 
 }
 
 /// Status and document of an error.
-fn problem(answer: &Answer) -> (u16, Value) {
+fn document(answer: &Answer) -> (u16, Value) {
     assert_eq!(answer.header("content-type"), "application/problem+json");
     (answer.status.as_u16(), answer.json())
+}
+
+/// Status and type of an error.
+fn problem(answer: &Answer) -> (u16, String) {
+    let (status, document) = document(answer);
+    assert_eq!(document["status"], status, "{document}");
+    (status, document["type"].as_str().unwrap().to_owned())
+}
+
+/// A key, and the application that it opens.
+struct Native {
+    app: Arc<TestApp>,
+    key: String,
+}
+
+impl Native {
+    /// With all scopes.
+    async fn new() -> Self {
+        Self::of(TestApp::new().await).await
+    }
+
+    async fn of(app: TestApp) -> Self {
+        let all = "read,write,delete,admin";
+        let key = app.new_key(Some(app.ours.id), all, "/").await.1;
+        Self { app: Arc::new(app), key }
+    }
+
+    /// With a key that sees this much of the same organization.
+    async fn beneath(&self, prefix: &str) -> Self {
+        self.keyed("read,write,delete,admin", prefix).await
+    }
+
+    async fn with_scopes(&self, scopes: &str) -> Self {
+        self.keyed(scopes, "/").await
+    }
+
+    async fn keyed(&self, scopes: &str, prefix: &str) -> Self {
+        let key = self.app.new_key(Some(self.app.ours.id), scopes, prefix).await.1;
+        Self { app: Arc::clone(&self.app), key }
+    }
+
+    /// With a key of the other organization.
+    async fn stranger(&self) -> Self {
+        let all = "read,write,delete,admin";
+        let key = self.app.new_key(Some(self.app.theirs.id), all, "/").await.1;
+        Self { app: Arc::clone(&self.app), key }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let bearer = format!("Bearer {}", self.key);
+        let mut all = vec![("authorization", bearer.as_str())];
+        all.extend_from_slice(headers);
+        self.app.call(method, target, &all, body).await
+    }
+
+    async fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+        self.ask(Method::GET, target, headers, "").await
+    }
+
+    async fn put(&self, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.ask(Method::PUT, target, headers, body.to_owned()).await
+    }
+
+    async fn post(&self, target: &str, body: &str) -> Answer {
+        self.ask(Method::POST, target, &[], body.to_owned()).await
+    }
 }
 
 #[tokio::test]
@@ -75,7 +153,7 @@ async fn a_report_that_means_nothing_is_refused() {
         "{} {}",
     ] {
         let answer = post(&app, COMMANDS, &[], body).await;
-        let (status, document) = problem(&answer);
+        let (status, document) = document(&answer);
         assert_eq!((status, &document["type"]), (400, &json!("/problems/invalid")), "{body}");
     }
     let answer = post(&app, COMMANDS, &[("content-type", "text/plain")], "{}").await;
@@ -115,17 +193,17 @@ async fn an_output_of_no_command_or_without_a_usable_name_is_refused() {
     let app = TestApp::new().await;
     let unknown = format!("{COMMANDS}/01890000-0000-7000-8000-000000000000/outputs/a");
     let not_found = json!({ "type": "/problems/not-found", "title": "Not found", "status": 404 });
-    assert_eq!(problem(&put(&app, &unknown, &[], "1").await), (404, not_found.clone()));
+    assert_eq!(document(&put(&app, &unknown, &[], "1").await), (404, not_found.clone()));
     let made = post(&app, COMMANDS, &[], "").await.json();
     let command = made["command_id"].as_str().unwrap();
     let bad = |name: &str| format!("{COMMANDS}/{command}/outputs/{name}");
-    assert_eq!(problem(&put(&app, &bad("%ff"), &[], "1").await), (404, not_found));
+    assert_eq!(document(&put(&app, &bad("%ff"), &[], "1").await), (404, not_found));
     for name in ["..", "a%2fb", "a%00", &"n".repeat(219)] {
         let answer = put(&app, &bad(name), &[], "1").await;
-        assert_eq!(problem(&answer).0, 400, "{name:.20}");
+        assert_eq!(document(&answer).0, 400, "{name:.20}");
     }
     let answer = put(&app, &bad("a"), &[("content-encoding", "gzip")], "1").await;
-    assert_eq!(problem(&answer).0, 415);
+    assert_eq!(document(&answer).0, 415);
     app.stored_blobs_become(0).await;
 }
 
@@ -159,14 +237,14 @@ async fn an_operator_names_the_organization() {
         "type": "/problems/organization-required",
         "title": "An organization must be named", "status": 400,
     });
-    assert_eq!(problem(&unnamed), (400, expected));
+    assert_eq!(document(&unnamed), (400, expected));
     let named = format!("{usage}?organization={}", app.ours.id);
     assert_eq!(app.as_bearer(Method::GET, &named, &operator).await.status, 200);
     assert_eq!(app.bearer(Method::GET, &named).await.status, 200);
     let foreign = format!("{usage}?organization={}", app.theirs.id);
-    assert_eq!(problem(&app.bearer(Method::GET, &foreign).await).0, 403);
+    assert_eq!(document(&app.bearer(Method::GET, &foreign).await).0, 403);
     let nobody = format!("{usage}?organization=01890000-0000-7000-8000-000000000000");
-    assert_eq!(problem(&app.as_bearer(Method::GET, &nobody, &operator).await).0, 403);
+    assert_eq!(document(&app.as_bearer(Method::GET, &nobody, &operator).await).0, 403);
     app.service.ledger.disable_organization(app.ours.id, NOW).await.unwrap();
-    assert_eq!(problem(&app.as_bearer(Method::GET, &named, &operator).await).0, 401);
+    assert_eq!(document(&app.as_bearer(Method::GET, &named, &operator).await).0, 401);
 }

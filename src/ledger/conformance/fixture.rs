@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Committed, CondemnedBatch, Declined, DeletionRecord};
 use crate::deletion::request::{
-    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
@@ -23,6 +23,7 @@ use crate::domain::entry::{
 };
 use crate::domain::id::{CommandId, DeletionId, IdSource, KeyId};
 use crate::domain::organization::{DEFAULT_PLAN, Organization, OrganizationNumber, Realm};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::domain::random::SeededRandom;
 use crate::domain::usage::Usage;
@@ -142,7 +143,7 @@ impl Fixture {
         let title = path.name().map_or_else(String::new, |name| name.as_str().to_owned());
         NewVersion {
             entry: self.id(),
-            overwrite: true,
+            overwrite: Overwrite::Always,
             blob,
             content: BlobFacts { size, checksum: [u8::try_from(size % 251).unwrap(); 32] },
             attributes: attributes(&title),
@@ -267,6 +268,8 @@ impl Fixture {
             key: KeyId::from_bytes([7; 16]),
             door: Door::Native,
             selectors,
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Refuse,
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
@@ -278,9 +281,10 @@ impl Fixture {
 
     /// A request that takes what it can.
     pub(crate) fn lenient(&self, realm: &Realm, selectors: Vec<Selector>) -> DeleteRequest {
+        let atomicity = Atomicity::BestEffort;
         let missing = MissingPolicy::Count;
         let locked = LockedPolicy::Skip;
-        DeleteRequest { missing, locked, ..self.request(realm, selectors) }
+        DeleteRequest { atomicity, missing, locked, ..self.request(realm, selectors) }
     }
 
     pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<Committed, Declined> {

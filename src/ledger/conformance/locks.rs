@@ -61,6 +61,20 @@ pub(crate) async fn a_locked_folder_takes_new_files_and_keeps_the_old(fixture: F
     assert_eq!(decided.unwrap_err(), refused(vec![(0, at("/a/b/c/d/new"))]));
 }
 
+/// Whoever sets or lifts a lock changes the entry; whoever does it again changes nothing.
+pub(crate) async fn a_lock_is_a_change_of_the_file(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let mut last = fixture.upload(&realm, "/a/b", 1).await.sequence;
+    for (locked, changes) in [(false, false), (true, true), (true, false), (false, true)] {
+        assert!(fixture.set_lock(&realm, "/a/b", locked).await);
+        let now = fixture.file_at(&realm, "/a/b").await.unwrap().sequence;
+        assert_eq!(now > last, changes);
+        last = now;
+    }
+    fixture.lock(&realm, &["/a"]).await;
+    assert_eq!(fixture.file_at(&realm, "/a/b").await.unwrap().sequence, last);
+}
+
 /// I11, I6: all or none.
 pub(crate) async fn a_locked_file_refuses_the_whole_request(fixture: Fixture) {
     let realm = fixture.realm().await;

@@ -8,6 +8,7 @@ mod fixture;
 
 pub(crate) mod allowance;
 pub(crate) mod attach;
+pub(crate) mod change;
 pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod entries;
@@ -22,6 +23,7 @@ pub(crate) mod moves;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod plans;
+pub(crate) mod preconditions;
 pub(crate) mod purge;
 pub(crate) mod trees;
 pub(crate) mod walk;
@@ -61,6 +63,7 @@ macro_rules! every_check {
                 a_file_is_found_by_id_within_the_prefix_only,
                 a_folder_is_not_found_as_a_file,
                 an_empty_file_counts,
+                a_conditional_version_meets_what_it_wants_or_is_refused,
             }
             intents {
                 reserved_keys_are_fresh_and_rising,
@@ -76,6 +79,7 @@ macro_rules! every_check {
             }
             locks {
                 a_lock_is_set_and_lifted,
+                a_lock_is_a_change_of_the_file,
                 only_what_resolves_can_be_locked,
                 a_locked_file_is_not_overwritten,
                 a_locked_folder_takes_new_files_and_keeps_the_old,
@@ -119,6 +123,17 @@ macro_rules! every_check {
                 what_is_not_there_does_not_overlap,
                 an_output_named_twice_counts_once,
                 a_folder_takes_the_outputs_below_it,
+            }
+            preconditions {
+                an_entry_goes_by_its_identity,
+                an_identity_that_names_nothing_live_is_missing,
+                an_identity_opens_no_lock,
+                identities_and_paths_overlap,
+                what_lies_outside_the_prefix_is_forbidden,
+                another_version_refuses_the_whole_request,
+                another_version_is_spared_by_a_best_effort,
+                a_precondition_holds_for_a_files_version_only,
+                a_failed_precondition_leaves_the_file_to_other_selectors,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,
@@ -282,6 +297,14 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            change {
+                entries_of_both_kinds_are_found_by_identity,
+                an_identity_is_found_where_the_realm_sees_it,
+                what_is_doomed_is_not_found_by_its_identity,
+                a_change_does_all_that_is_asked,
+                a_change_leaves_what_it_does_not_name,
+                a_refused_change_changes_nothing,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

@@ -6,10 +6,7 @@ use crate::deletion::record::{Counts, Outcome};
 use crate::deletion::request::Selector;
 
 fn took(outcome: &Outcome) -> u64 {
-    match outcome {
-        Outcome::Deleted { counts, .. } | Outcome::Partly { counts, .. } => counts.files,
-        Outcome::Locked(_) | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => 0,
-    }
+    outcome.counts().files
 }
 
 /// By id, by path, and again: the first has it.
@@ -20,7 +17,7 @@ pub(crate) async fn a_file_named_twice_counts_once(fixture: Fixture) {
     let selectors = vec![by_id.clone(), by_path("/a"), by_id];
     let committed = fixture.delete(fixture.request(&realm, selectors)).await.unwrap();
     assert_eq!(took(&committed.outcomes[0]), 1);
-    assert_eq!(committed.outcomes[1..], [Outcome::Within, Outcome::Within]);
+    assert_eq!(committed.outcomes[1..], [Outcome::Within(0), Outcome::Within(0)]);
     assert_eq!(committed.counts, Counts { files: 1, bytes: 3, folders: 0 });
     assert_eq!(fixture.drain().await, [file.blob]);
 }
@@ -36,7 +33,8 @@ pub(crate) async fn a_folder_takes_what_is_named_below_it(fixture: Fixture) {
             selectors.reverse();
         }
         let committed = fixture.delete(fixture.request(&realm, selectors)).await.unwrap();
-        let within = committed.outcomes.iter().filter(|outcome| **outcome == Outcome::Within);
+        let folder = if folder_first { 0 } else { 3 };
+        let within = committed.outcomes.iter().filter(|&o| *o == Outcome::Within(folder));
         assert_eq!(within.count(), 3);
         assert_eq!(committed.counts, Counts { files: 1, bytes: 1, folders: 2 });
         assert_eq!(fixture.drain().await, [file.blob]);
@@ -49,7 +47,7 @@ pub(crate) async fn a_folder_named_twice_counts_once(fixture: Fixture) {
     fixture.upload(&realm, "/t/a", 1).await;
     let selectors = vec![by_path("/t/"), by_path("/t"), by_path("/t/")];
     let committed = fixture.delete(fixture.request(&realm, selectors)).await.unwrap();
-    assert_eq!(committed.outcomes[1..], [Outcome::Within, Outcome::Within]);
+    assert_eq!(committed.outcomes[1..], [Outcome::Within(0), Outcome::Within(0)]);
     assert_eq!(committed.counts, Counts { files: 1, bytes: 1, folders: 1 });
     fixture.drain().await;
 }
@@ -91,7 +89,7 @@ pub(crate) async fn an_output_named_twice_counts_once(fixture: Fixture) {
     let committed = fixture.delete(fixture.request(&realm, selectors)).await.unwrap();
     assert_eq!(committed.counts, Counts { files: 3, bytes: 7, folders: 0 });
     let taken: Vec<u64> = committed.outcomes.iter().map(took).collect();
-    assert_eq!((taken, &committed.outcomes[2]), (vec![1, 1, 0, 1], &Outcome::Within));
+    assert_eq!((taken, &committed.outcomes[2]), (vec![1, 1, 0, 1], &Outcome::Within(0)));
     assert_eq!(fixture.drain().await.len(), 3);
 }
 

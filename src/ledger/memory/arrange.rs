@@ -16,7 +16,7 @@ use crate::ledger::tree::{
 };
 
 impl Holdings {
-    fn entry(&self, realm: &Realm, written: &WrittenPath) -> Option<Entry> {
+    pub(super) fn entry(&self, realm: &Realm, written: &WrittenPath) -> Option<Entry> {
         let path = Some(&written.path).filter(|path| realm.sees(path))?;
         let folder = self.folder_record(path).map(Entry::Folder);
         let file = self.files.get(path).filter(|_| !written.says_folder);
@@ -120,7 +120,11 @@ impl Holdings {
 }
 
 impl State {
-    fn move_entry(&mut self, realm: &Realm, request: &MoveRequest) -> Result<Entry, TreeRefusal> {
+    pub(super) fn move_entry(
+        &mut self,
+        realm: &Realm,
+        request: &MoveRequest,
+    ) -> Result<Entry, TreeRefusal> {
         let organization = realm.organization;
         let entry = self.holdings(organization).check_move(realm, request)?;
         let (from, to) = (&request.from.path, &request.to.path);
@@ -131,6 +135,9 @@ impl State {
         let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(organization);
         holdings.rename(from, to);
+        if let Some(folder) = holdings.folders.get_mut(to) {
+            folder.sequence = sequence;
+        }
         let Some(file) = holdings.files.get_mut(to) else { return Ok(entry) };
         if name != file.name {
             name.as_str().clone_into(&mut file.attributes.title);
@@ -139,20 +146,24 @@ impl State {
         Ok(Entry::File(file.clone()))
     }
 
-    fn change_tags(
+    pub(super) fn change_tags(
         &mut self,
         realm: &Realm,
         path: &WrittenPath,
         change: &TagChange,
     ) -> Result<FileRecord, TreeRefusal> {
+        let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(realm.organization);
         let mut file = match holdings.entry(realm, path).ok_or(TreeRefusal::Missing)? {
             Entry::Folder(_) => return Err(TreeRefusal::IsFolder),
             Entry::File(file) => file,
         };
-        file.attributes.tags = change.applied_to(&file.attributes.tags);
-        if file.attributes.tags.len() > TAGS_MAX {
+        let tags = change.applied_to(&file.attributes.tags);
+        if tags.len() > TAGS_MAX {
             return Err(TreeRefusal::TooManyTags);
+        }
+        if tags != file.attributes.tags {
+            (file.attributes.tags, file.sequence) = (tags, sequence);
         }
         holdings.files.insert(path.path.clone(), file.clone());
         Ok(file)

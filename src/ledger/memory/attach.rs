@@ -29,7 +29,7 @@ impl Holdings {
 
     fn has_unchanged(&self, realm: &Realm, source: CopySource) -> bool {
         self.file_by_id(source.entry)
-            .is_some_and(|(path, file)| realm.sees(path) && file.sequence == source.sequence)
+            .is_some_and(|(path, file)| realm.sees(path) && file.blob == source.blob)
     }
 }
 

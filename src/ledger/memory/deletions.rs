@@ -113,7 +113,7 @@ impl Holdings {
             let subject = match selector {
                 Selector::File(id) => MissedSubject::File(*id),
                 Selector::Outputs(id) => MissedSubject::Outputs(*id),
-                Selector::Path(_) | Selector::Unmatchable => continue,
+                Selector::Entry(_) | Selector::Path(_) | Selector::Unmatchable => continue,
             };
             if matches!(outcome, Outcome::Joined(_)) {
                 self.missed.retain(|(about, _)| *about != subject);
@@ -124,15 +124,7 @@ impl Holdings {
 
 /// The locked entries that stay, each once.
 fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
-    let mut paths: Vec<EntryPath> = Vec::new();
-    for outcome in outcomes {
-        match outcome {
-            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => {
-                paths.extend_from_slice(locked);
-            }
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {}
-        }
-    }
+    let mut paths: Vec<EntryPath> = outcomes.iter().flat_map(Outcome::locked).cloned().collect();
     paths.sort();
     paths.dedup();
     paths

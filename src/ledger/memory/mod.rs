@@ -18,6 +18,7 @@
 
 mod arrange;
 mod attach;
+mod change;
 mod commands;
 mod deletions;
 mod inspection;

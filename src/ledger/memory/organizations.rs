@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::tree::FolderRow;
 use super::{Holdings, MemoryLedger, State};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS, Sequence};
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm};
 use crate::domain::path::{EntryName, EntryPath};
@@ -32,7 +32,8 @@ impl State {
         let mut folders = BTreeMap::new();
         for (path, id) in std::iter::once(root).chain(reserved).zip(new.folders) {
             let number = FolderNumber(self.next_number());
-            folders.insert(path, FolderRow { id, number, created_at: now, locked: false });
+            let made = Sequence(self.next_number());
+            folders.insert(path, FolderRow::new(id, number, now, made));
         }
         let organization = Organization {
             number,

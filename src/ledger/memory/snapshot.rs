@@ -9,7 +9,7 @@ use crate::deletion::snapshot::{
     Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
 };
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
-use crate::domain::id::CommandId;
+use crate::domain::id::{CommandId, EntryId};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
 use crate::ledger::MissedSubject;
@@ -19,6 +19,7 @@ enum Named {
     Nothing,
     Missed(MissedAnswer),
     OutsidePrefix,
+    OtherVersion,
     File(EntryPath),
     Folder(EntryPath),
     Outputs(CommandId),
@@ -26,12 +27,26 @@ enum Named {
 
 impl Holdings {
     pub(super) fn snapshot(&self, request: &DeleteRequest) -> Snapshot {
-        let named: Vec<Named> =
-            request.selectors.iter().map(|selector| self.named(request, selector)).collect();
+        let selectors = request.selectors.iter().enumerate();
+        let named: Vec<Named> = selectors
+            .map(|(index, selector)| self.admitted(request, index, self.named(request, selector)))
+            .collect();
         let found = named.iter().enumerate().map(|(index, name)| {
             taken_by(&named, index).map_or_else(|| self.found(name, &named), Found::Within)
         });
         Snapshot { found: found.collect() }
+    }
+
+    /// What a selector names, where its precondition holds.
+    fn admitted(&self, request: &DeleteRequest, index: usize, named: Named) -> Named {
+        let version = match &named {
+            Named::Nothing | Named::Missed(_) | Named::OutsidePrefix | Named::OtherVersion => {
+                return named;
+            }
+            Named::File(path) => Some(self.files[path].blob.id),
+            Named::Folder(_) | Named::Outputs(_) => None,
+        };
+        if request.admits(index, version) { named } else { Named::OtherVersion }
     }
 
     fn named(&self, request: &DeleteRequest, selector: &Selector) -> Named {
@@ -50,6 +65,7 @@ impl Holdings {
                 Some((path, _)) if request.realm.sees(path) => Named::File(path.clone()),
                 Some(_) => Named::OutsidePrefix,
             },
+            Selector::Entry(id) => self.entry_named(request, *id),
             Selector::Path(written) if written.path.is_root() => Named::Nothing,
             Selector::Path(written) if !request.realm.sees(&written.path) => Named::OutsidePrefix,
             Selector::Path(written) if self.folders.contains_key(&written.path) => {
@@ -78,6 +94,16 @@ impl Holdings {
         }
     }
 
+    fn entry_named(&self, request: &DeleteRequest, id: EntryId) -> Named {
+        let folder = self.folders.iter().find(|(path, row)| row.id == id && !path.is_root());
+        let (path, named) = match (self.file_by_id(id), folder) {
+            (Some((path, _)), _) => (path, Named::File(path.clone())),
+            (None, Some((path, _))) => (path, Named::Folder(path.clone())),
+            (None, None) => return Named::Nothing,
+        };
+        if request.realm.sees(path) { named } else { Named::OutsidePrefix }
+    }
+
     pub(super) fn missed_answer(&self, subject: MissedSubject) -> Option<MissedAnswer> {
         self.missed.iter().find(|(about, _)| *about == subject).map(|(_, answer)| *answer)
     }
@@ -87,6 +113,7 @@ impl Holdings {
             Named::Nothing => Found::Nothing,
             Named::Missed(answer) => Found::Missed(*answer),
             Named::OutsidePrefix => Found::OutsidePrefix,
+            Named::OtherVersion => Found::OtherVersion,
             Named::File(path) => Found::File(self.found_file(path)),
             Named::Folder(path) => Found::Folder(self.found_folder(path)),
             Named::Outputs(command) => {
@@ -155,7 +182,11 @@ impl Named {
         match self {
             Self::File(own) => own == path,
             Self::Folder(own) => own.contains(path),
-            Self::Nothing | Self::Missed(_) | Self::OutsidePrefix | Self::Outputs(_) => false,
+            Self::Nothing
+            | Self::Missed(_)
+            | Self::OutsidePrefix
+            | Self::OtherVersion
+            | Self::Outputs(_) => false,
         }
     }
 }

@@ -21,6 +21,17 @@ pub(super) struct FolderRow {
     pub(super) number: FolderNumber,
     pub(super) created_at: Timestamp,
     pub(super) locked: bool,
+    /// When it was made, moved, renamed, locked or unlocked last.
+    pub(super) sequence: Sequence,
+    /// When a lock on something in or below it was lifted last.
+    pub(super) unlocked: Sequence,
+}
+
+impl FolderRow {
+    pub(super) fn new(id: EntryId, number: FolderNumber, now: Timestamp, made: Sequence) -> Self {
+        let (locked, unlocked) = (false, Sequence::default());
+        Self { id, number, created_at: now, locked, sequence: made, unlocked }
+    }
 }
 
 /// Every path strictly above this one, from the root down.
@@ -76,14 +87,11 @@ impl Holdings {
         if let Some(file) = paths_above(path).into_iter().find(|p| self.files.contains_key(p)) {
             return Err(UploadRefusal::ParentIsFile(file));
         }
-        if !self.files.contains_key(path) {
-            // A locked folder keeps what it has and takes what is new.
-            return Ok(());
-        }
-        if !version.overwrite {
-            return Err(UploadRefusal::Exists);
-        }
-        self.lock_of_file(path).map_or(Ok(()), |lock| Err(UploadRefusal::Locked(lock)))
+        // A locked folder keeps what it has and takes what is new.
+        let there = self.files.get(path).map(|file| file.blob.id);
+        version.overwrite.admit(there)?;
+        let lock = self.lock_of_file(path).filter(|_| there.is_some());
+        lock.map_or(Ok(()), |lock| Err(UploadRefusal::Locked(lock)))
     }
 
     pub(super) fn folder_record(&self, path: &EntryPath) -> Option<FolderRecord> {
@@ -112,7 +120,8 @@ impl State {
         for step in whole_way {
             if !self.holdings(organization).folders.contains_key(&step) {
                 let number = FolderNumber(self.next_number());
-                let row = FolderRow { id: self.ids.next(), number, created_at: now, locked: false };
+                let made = Sequence(self.next_number());
+                let row = FolderRow::new(self.ids.next(), number, now, made);
                 self.holdings_mut(organization).folders.insert(step, row);
             }
         }
@@ -170,22 +179,32 @@ impl State {
         Ok(Stored { file, created: before.is_none() })
     }
 
-    fn set_lock(&mut self, realm: &Realm, path: &WrittenPath, locked: bool) -> bool {
+    pub(super) fn set_lock(&mut self, realm: &Realm, path: &WrittenPath, locked: bool) -> bool {
         if path.path.is_root() || !realm.sees(&path.path) {
             return false;
         }
+        let sequence = Sequence(self.next_number());
         let holdings = self.holdings_mut(realm.organization);
-        if let Some(folder) = holdings.folders.get_mut(&path.path) {
-            folder.locked = locked;
-            return true;
-        }
-        match holdings.files.get_mut(&path.path).filter(|_| !path.says_folder) {
-            Some(file) => {
-                file.locked = locked;
-                true
+        let was_locked = if let Some(folder) = holdings.folders.get_mut(&path.path) {
+            if folder.locked != locked {
+                folder.sequence = sequence;
             }
-            None => false,
+            std::mem::replace(&mut folder.locked, locked)
+        } else if let Some(file) = holdings.files.get_mut(&path.path).filter(|_| !path.says_folder)
+        {
+            if file.locked != locked {
+                file.sequence = sequence;
+            }
+            std::mem::replace(&mut file.locked, locked)
+        } else {
+            return false;
+        };
+        if was_locked && !locked {
+            for above in paths_above(&path.path) {
+                holdings.folders.get_mut(&above).expect("it leads to an entry").unlocked = sequence;
+            }
         }
+        true
     }
 }
 

@@ -145,9 +145,7 @@ fn is_unchanged(
 ) -> Result<bool, LedgerError> {
     let row = entries::live_row(tx.connection, &grounds, realm.organization, source.entry)?;
     let Some(row) = row else { return Ok(false) };
-    let file = tree::child_file(tx.connection, row.folder, row.name.as_str())?;
-    Ok(file.is_some_and(|file| file.sequence == source.sequence)
-        && tree::is_seen(tx.connection, realm, &row)?)
+    Ok(row.blob.key == source.blob && tree::is_seen(tx.connection, realm, &row)?)
 }
 
 /// Writes what was checked in the same transaction.

@@ -115,8 +115,8 @@ pub(super) fn live_row(
     organization: OrganizationNumber,
     id: EntryId,
 ) -> Result<Option<FileRow>, LedgerError> {
-    const SQL: &str = "select f.id, f.folder, f.name, f.blob_number, f.blob_id, f.size, f.locked \
-         from files f join folders d on d.folder = f.folder \
+    const SQL: &str = "select f.id, f.folder, f.name, f.blob_number, f.blob_id, f.size, f.locked, \
+         f.sequence from files f join folders d on d.folder = f.folder \
          where f.organization = ?1 and f.id = ?2 and d.doomed = 0 and f.sequence > d.doomed_through";
     let mut statement = connection.prepare_cached(SQL).map_err(failed("finding a file"))?;
     let found = statement.query_row(params![organization, id], file_row).optional();

@@ -173,6 +173,19 @@ fn tree_rules() -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "live folders with files later than their latest",
+            format!(
+                "select count(distinct f.folder) from files f \
+                 join folders d on d.folder = f.folder where {LIVE} and f.sequence > d.latest"
+            ),
+        ),
+        (
+            "files and folders that were changed later than anything",
+            "select (select count(*) from files, installation where sequence >= next_sequence) \
+             + (select count(*) from folders, installation where sequence >= next_sequence)"
+                .to_owned(),
+        ),
+        (
             "files without a folder",
             "select count(*) from files f where not exists \
              (select 1 from folders d where d.folder = f.folder)"

@@ -161,15 +161,16 @@ fn create(
         .map_err(failed("making an organization"))?;
     let [root_id, reserved_ids @ ..] = new.folders;
     let none: Option<FolderNumber> = None;
-    let sql = "insert into folders (folder, organization, parent, name, id, created_at, reserved) \
-               values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sequence = tx.next_sequence();
+    let sql = "insert into folders (folder, organization, parent, name, id, created_at, reserved, \
+               sequence) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     tx.connection
-        .execute(sql, params![root, number, none, "", root_id, now, true])
+        .execute(sql, params![root, number, none, "", root_id, now, true, sequence])
         .map_err(failed("making a root"))?;
     for (name, id) in RESERVED_FOLDERS.into_iter().zip(reserved_ids) {
         let folder = tx.next_folder();
         tx.connection
-            .execute(sql, params![folder, number, root, name, id, now, true])
+            .execute(sql, params![folder, number, root, name, id, now, true, sequence])
             .map_err(failed("making a reserved folder"))?;
     }
     Ok(Organization {

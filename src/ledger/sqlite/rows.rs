@@ -149,9 +149,10 @@ pub(super) struct FileRow {
     pub(super) name: EntryName,
     pub(super) blob: SizedBlob,
     pub(super) locked: bool,
+    pub(super) sequence: Sequence,
 }
 
-/// Reads, in this order: `id, folder, name, blob_number, blob_id, size, locked`.
+/// Reads, in this order: `id, folder, name, blob_number, blob_id, size, locked, sequence`.
 pub(super) fn file_row(row: &Row<'_>) -> rusqlite::Result<FileRow> {
     let key = BlobKey { number: row.get(3)?, id: row.get(4)? };
     Ok(FileRow {
@@ -160,14 +161,15 @@ pub(super) fn file_row(row: &Row<'_>) -> rusqlite::Result<FileRow> {
         name: row.get(2)?,
         blob: SizedBlob { key, size: unsigned(row.get(5)?) },
         locked: row.get(6)?,
+        sequence: row.get(7)?,
     })
 }
 
 impl From<FileRecord> for FileRow {
     fn from(file: FileRecord) -> Self {
         let blob = SizedBlob { key: file.blob, size: file.content.size };
-        let FileRecord { id, folder, name, locked, .. } = file;
-        Self { id, folder, name, blob, locked }
+        let FileRecord { id, folder, name, locked, sequence, .. } = file;
+        Self { id, folder, name, blob, locked, sequence }
     }
 }
 

@@ -8,7 +8,9 @@ use super::commands;
 use super::deletions::record;
 use super::entries::live_row;
 use super::rows::{FileRow, corrupt, failed, unsigned};
-use super::tree::{Chains, FolderRow, Grounds, Way, first_folder, live_child, walk_down};
+use super::tree::{
+    Chains, FolderRow, Grounds, Way, first_folder, folder_by_id, live_child, walk_down,
+};
 use crate::deletion::request::{DeleteRequest, FoldersPolicy, Selector};
 use crate::deletion::snapshot::{
     Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
@@ -26,8 +28,10 @@ pub(super) fn read(
 ) -> Result<Snapshot, LedgerError> {
     let grounds = Grounds::of(connection, request.realm.organization)?;
     let mut reading = Reading { connection, request, grounds, chains: Chains::default() };
-    let located: Vec<Located> =
-        request.selectors.iter().map(|one| reading.locate(one)).collect::<Result<_, _>>()?;
+    let mut located = Vec::with_capacity(request.selectors.len());
+    for (index, one) in request.selectors.iter().enumerate() {
+        located.push(reading.locate(one)?.admitted(request, index));
+    }
     let takers = Takers::of(&located);
     let mut found = Vec::with_capacity(located.len());
     for (index, one) in located.into_iter().enumerate() {
@@ -42,6 +46,21 @@ enum Located {
     File(LocatedFile),
     Folder { row: FolderRow, path: EntryPath, lock_above: bool, above: Vec<FolderNumber> },
     Outputs(CommandId, Vec<LocatedFile>),
+}
+
+impl Located {
+    /// This, where the precondition of its selector holds.
+    fn admitted(self, request: &DeleteRequest, index: usize) -> Self {
+        let version = match &self {
+            Self::Found(_) => return self,
+            Self::File(one) => Some(one.file.blob.key.id),
+            Self::Folder { .. } | Self::Outputs(..) => None,
+        };
+        match request.admits(index, version) {
+            true => self,
+            false => Self::Found(Found::OtherVersion),
+        }
+    }
 }
 
 struct LocatedFile {
@@ -105,6 +124,7 @@ impl Reading<'_> {
         match selector {
             Selector::Unmatchable => Ok(Located::Found(Found::Nothing)),
             Selector::File(id) => self.locate_id(*id),
+            Selector::Entry(id) => self.locate_entry(*id),
             Selector::Path(path) => self.locate_path(path),
             Selector::Outputs(command) => self.locate_outputs(*command),
         }
@@ -115,10 +135,34 @@ impl Reading<'_> {
         let Some(file) = live_row(self.connection, &self.grounds, organization, id)? else {
             return self.nothing_or_missed(MissedSubject::File(id)).map(Located::Found);
         };
+        self.locate_file(file)
+    }
+
+    fn locate_file(&mut self, file: FileRow) -> Result<Located, LedgerError> {
         match self.sight_of(&file)? {
             Sight::Seen { lock } => Ok(Located::File(LocatedFile { file, lock })),
             Sight::OutsidePrefix => Ok(Located::Found(Found::OutsidePrefix)),
         }
+    }
+
+    fn locate_entry(&mut self, id: EntryId) -> Result<Located, LedgerError> {
+        let realm = &self.request.realm;
+        let organization = realm.organization;
+        if let Some(file) = live_row(self.connection, &self.grounds, organization, id)? {
+            return self.locate_file(file);
+        }
+        let row = folder_by_id(self.connection, organization, id)?;
+        let Some(row) = row.filter(|row| row.record.number != self.grounds.root) else {
+            return Ok(Located::Found(Found::Nothing));
+        };
+        let chain = self.chains.of(self.connection, row.record.number)?;
+        let Some(path) = chain.path.clone() else { return Ok(Located::Found(Found::Nothing)) };
+        if !realm.sees(&path) {
+            return Ok(Located::Found(Found::OutsidePrefix));
+        }
+        let lock_above = chain.lock.as_ref().is_some_and(|lock| *lock != path);
+        let above = chain.numbers[1..].to_vec();
+        Ok(Located::Folder { row, path, lock_above, above })
     }
 
     /// What the realm sees of a live file.

@@ -6,8 +6,10 @@ use std::collections::hash_map::Entry as Slot;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{FILE_COLUMNS, FileRow, corrupt, failed, file_record, unsigned};
+use super::writer::WriteTx;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FileRecord, FolderNumber, FolderRecord, Sequence};
+use crate::domain::id::EntryId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
@@ -56,10 +58,17 @@ pub(super) struct FolderRow {
     pub(super) doomed: bool,
     pub(super) doomed_through: Sequence,
     pub(super) locked_files: u64,
+    /// When it was made, moved, renamed, locked or unlocked last.
+    pub(super) sequence: Sequence,
+    /// Not below the sequence of any live direct file.
+    pub(super) latest: Sequence,
+    /// When a lock on something in or below it was lifted last.
+    pub(super) unlocked: Sequence,
 }
 
 pub(super) const FOLDER_COLUMNS: &str = "d.folder, d.parent, d.name, d.id, d.created_at, d.reserved, \
-     d.locked, d.doomed, d.doomed_through, d.files, d.bytes, d.locked_files";
+     d.locked, d.doomed, d.doomed_through, d.files, d.bytes, d.locked_files, d.sequence, d.latest, \
+     d.unlocked";
 
 /// Reads [`FOLDER_COLUMNS`].
 pub(super) fn folder_row(row: &Row<'_>) -> rusqlite::Result<FolderRow> {
@@ -78,6 +87,9 @@ pub(super) fn folder_row(row: &Row<'_>) -> rusqlite::Result<FolderRow> {
         doomed: row.get(7)?,
         doomed_through: row.get(8)?,
         locked_files: unsigned(row.get(11)?),
+        sequence: row.get(12)?,
+        latest: row.get(13)?,
+        unlocked: row.get(14)?,
     })
 }
 
@@ -92,6 +104,18 @@ pub(super) fn folder(
     found.map_err(failed("reading a folder"))?.ok_or(corrupt("an entry leads to no folder"))
 }
 
+/// Keeps a folder's `latest` above the new sequence of a file in it.
+pub(super) fn note_latest(
+    tx: &WriteTx<'_>,
+    folder: FolderNumber,
+    sequence: Sequence,
+) -> Result<(), LedgerError> {
+    let context = "noting the latest change in a folder";
+    let sql = "update folders set latest = max(latest, ?2) where folder = ?1";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    statement.execute(params![folder, sequence]).map(|_| ()).map_err(failed(context))
+}
+
 /// The folder of this name in a live folder.
 pub(super) fn child_folder(
     connection: &Connection,
@@ -101,6 +125,19 @@ pub(super) fn child_folder(
     let sql = format!("select {FOLDER_COLUMNS} from folders d where d.parent = ?1 and d.name = ?2");
     let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a folder"))?;
     let found = statement.query_row(params![parent, name], folder_row);
+    found.optional().map_err(failed("finding a folder"))
+}
+
+/// The folder with this identity, doomed or not.
+pub(super) fn folder_by_id(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    id: EntryId,
+) -> Result<Option<FolderRow>, LedgerError> {
+    let sql =
+        format!("select {FOLDER_COLUMNS} from folders d where d.organization = ?1 and d.id = ?2");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("finding a folder"))?;
+    let found = statement.query_row(params![organization, id], folder_row);
     found.optional().map_err(failed("finding a folder"))
 }
 

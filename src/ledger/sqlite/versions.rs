@@ -10,7 +10,7 @@ use super::writer::WriteTx;
 use super::{commands, deletions, intents, keepsakes, plans};
 use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{FileRecord, FolderNumber, NewVersion, Stored, UploadRefusal};
+use crate::domain::entry::{FileRecord, FolderNumber, NewVersion, Sequence, Stored, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath};
@@ -148,21 +148,27 @@ fn find_target(
             let path = path_to_depth(&parent, way.folders.len());
             return Ok(Err(UploadRefusal::ParentIsFile(path)));
         }
-        return Ok(Ok(Target { deepest, missing, name, old: None }));
+        let admitted = version.overwrite.admit(None);
+        return Ok(admitted.map(|()| Target { deepest, missing, name, old: None }));
     }
     if child_folder(tx.connection, deepest.record.number, name.as_str())?.is_some() {
         return Ok(Err(UploadRefusal::IsFolder));
     }
     let there = child_file(tx.connection, deepest.record.number, name.as_str())?;
-    let old = match there {
-        None => None,
-        Some(file) if file.sequence <= deepest.doomed_through => Some(Old::Doomed(file)),
-        Some(_) if !version.overwrite => return Ok(Err(UploadRefusal::Exists)),
-        Some(file) if file.locked || way.lock.is_some() => {
-            return Ok(Err(UploadRefusal::Locked(version.path.clone())));
-        }
-        Some(file) => Some(Old::Live(file)),
+    let old = there.map(|file| match file.sequence <= deepest.doomed_through {
+        true => Old::Doomed(file),
+        false => Old::Live(file),
+    });
+    let replaced = match &old {
+        Some(Old::Live(file)) => Some(file),
+        Some(Old::Doomed(_)) | None => None,
     };
+    if let Err(refusal) = version.overwrite.admit(replaced.map(|file| file.blob.id)) {
+        return Ok(Err(refusal));
+    }
+    if replaced.is_some_and(|file| file.locked || way.lock.is_some()) {
+        return Ok(Err(UploadRefusal::Locked(version.path.clone())));
+    }
     Ok(Ok(Target { deepest, missing, name, old }))
 }
 
@@ -188,11 +194,12 @@ pub(super) fn make_folders(
     for name in missing {
         let number = tx.next_folder();
         let id: EntryId = ids.next();
-        let sql = "insert into folders (folder, organization, parent, name, id, created_at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sequence = tx.next_sequence();
+        let sql = "insert into folders (folder, organization, parent, name, id, created_at, \
+                   sequence) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut statement = tx.connection.prepare_cached(sql).map_err(failed("a folder"))?;
         statement
-            .execute(params![number, realm.organization, parent, name, id, now])
+            .execute(params![number, realm.organization, parent, name, id, now, sequence])
             .map_err(failed("making a folder"))?;
         parent = number;
     }
@@ -241,7 +248,7 @@ fn store(
         }
     };
     write_row(tx, realm, version, &file)?;
-    count(tx, file.folder, added, replaced)?;
+    count(tx, (file.folder, file.sequence), added, replaced)?;
     Ok(file)
 }
 
@@ -292,18 +299,21 @@ fn write_row(
         .map_err(failed("storing a version"))
 }
 
+/// Counts what came to a folder, up to which sequence, and what left it.
 pub(super) fn count(
     tx: &WriteTx<'_>,
-    number: FolderNumber,
+    (number, latest): (FolderNumber, Sequence),
     added: Tally,
     replaced: Tally,
 ) -> Result<(), LedgerError> {
-    let sql = "update folders set files = files + ?2, bytes = bytes + ?3 where folder = ?1";
+    let sql = "update folders set files = files + ?2, bytes = bytes + ?3, \
+               latest = max(latest, ?4) where folder = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed("counting a version"))?;
     let files = signed(added.files) - signed(replaced.files);
     let bytes = signed(added.bytes) - signed(replaced.bytes);
-    let changed =
-        statement.execute(params![number, files, bytes]).map_err(failed("counting a version"))?;
+    let changed = statement
+        .execute(params![number, files, bytes, latest])
+        .map_err(failed("counting a version"))?;
     // A folder that was just resolved is there; anything else is an error of ours.
     if changed == 1 { Ok(()) } else { folder(tx.connection, number).map(|_| ()) }
 }

@@ -11,7 +11,7 @@ use super::filenames::selectors;
 use super::quota::{BUCKET_LIMIT, write_bucket};
 use super::wire::{Batch, Deleted, Job, JobResult, Progress};
 use crate::deletion::record::{AllowanceState, Declined, DeletionRecord};
-use crate::deletion::request::{Door, LockedPolicy, MissingPolicy, Selector};
+use crate::deletion::request::{Atomicity, Door, LockedPolicy, MissingPolicy, Selector};
 use crate::domain::id::DeletionId;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
@@ -77,6 +77,7 @@ async fn accept(
     selectors: Vec<Selector>,
 ) -> Result<Response, ApiError> {
     let mut request = service.delete_request(&asked.caller, Door::Sirv, selectors);
+    request.atomicity = Atomicity::BestEffort;
     (request.missing, request.locked) = (MissingPolicy::Count, LockedPolicy::Skip);
     request.allowance = Some(service.batch_allowance(&asked.caller.organization)?);
     let now = request.at;

@@ -77,7 +77,9 @@ mod tests {
             Selector::Path(path) if path.says_folder => format!("{}/", path.path),
             Selector::Path(path) => path.path.to_string(),
             Selector::Unmatchable => "?".to_owned(),
-            Selector::File(_) | Selector::Outputs(_) => panic!("a batch names paths"),
+            Selector::File(_) | Selector::Entry(_) | Selector::Outputs(_) => {
+                panic!("a batch names paths")
+            }
         };
         match selectors(&filenames) {
             Ok(selectors) => Ok(selectors.iter().map(shown).collect()),

@@ -10,6 +10,7 @@ use super::call::Call;
 use super::wire::Facts;
 use crate::domain::entry::Entry;
 use crate::domain::organization::Scope;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -39,7 +40,7 @@ async fn store(
         return Err(ApiError::Invalid("filename names a folder".to_owned()));
     }
     call.asked.require(Scope::Write)?;
-    let target = RawTarget { path: written.path, overwrite: true };
+    let target = RawTarget { path: written.path, overwrite: Overwrite::Always };
     raw::store(service, &call.asked.caller.realm, target, headers, body).await?;
     Ok(StatusCode::OK.into_response())
 }

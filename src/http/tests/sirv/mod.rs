@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::app::{Answer, Part, TestApp};
 use crate::blobs::faulty::{Call, Failing};
 use crate::deletion::request::{
-    DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::attach::Attach;
 use crate::domain::clock::Clock;
@@ -91,6 +91,8 @@ impl Sirv {
             key: self.key.id,
             door: Door::Merple,
             selectors: vec![Selector::Path(EntryPath::parse_written(path).unwrap())],
+            preconditions: Vec::new(),
+            atomicity: Atomicity::AllOrNone,
             missing: MissingPolicy::Count,
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,

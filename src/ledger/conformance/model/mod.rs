@@ -9,6 +9,7 @@ mod arrange;
 mod operations;
 mod side;
 mod together;
+mod wishes;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 

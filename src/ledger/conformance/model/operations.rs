@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use super::together::{Bundle, PARTS_MAX};
-use crate::deletion::request::{FoldersPolicy, LockedPolicy, MissingPolicy};
+use crate::deletion::request::{Atomicity, FoldersPolicy, LockedPolicy, MissingPolicy};
 use crate::domain::entry::TagChange;
 
 /// Where things are stored, deleted and locked: few places, close together.
@@ -52,6 +52,8 @@ pub(super) enum Pick {
     Place(usize, bool),
     /// One of the ids that were ever offered, counted from the newest.
     Id(usize),
+    /// The identity of what lies at a place.
+    Entry(usize),
     /// A command's outputs.
     Outputs(usize),
     /// Nothing.
@@ -63,6 +65,9 @@ pub(super) enum Pick {
 pub(super) struct Wish {
     pub(super) who: Who,
     pub(super) picks: Vec<Pick>,
+    /// Which picks want the version that lies at which place.
+    pub(super) conditions: Vec<(usize, usize)>,
+    pub(super) atomicity: Atomicity,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
     pub(super) folders: FoldersPolicy,
@@ -131,6 +136,7 @@ fn pick() -> impl Strategy<Value = Pick> {
     prop_oneof![
         6 => (0..PLACES.len(), any::<bool>()).prop_map(|(place, slash)| Pick::Place(place, slash)),
         4 => (0..12_usize).prop_map(Pick::Id),
+        3 => (0..PLACES.len()).prop_map(Pick::Entry),
         1 => (0..2_usize).prop_map(Pick::Outputs),
         1 => Just(Pick::Unmatchable),
     ]
@@ -141,9 +147,25 @@ fn wish() -> impl Strategy<Value = Wish> {
     let locked = prop_oneof![Just(LockedPolicy::Refuse), Just(LockedPolicy::Skip)];
     let folders = prop_oneof![4 => Just(FoldersPolicy::Whole), 1 => Just(FoldersPolicy::EmptyOnly)];
     let policies = (missing, locked, folders, any::<bool>(), any::<bool>());
-    (who(), vec(pick(), 1..4), policies).prop_map(|(who, picks, policies)| {
+    let atomicity = prop_oneof![Just(Atomicity::AllOrNone), Just(Atomicity::BestEffort)];
+    let condition = proptest::option::weighted(0.1, 0..PLACES.len());
+    let picks = vec((pick(), condition), 1..4);
+    (who(), picks, atomicity, policies).prop_map(|(who, picks, atomicity, policies)| {
         let (missing, locked, folders, joins_missed, has_allowance) = policies;
-        Wish { who, picks, missing, locked, folders, joins_missed, has_allowance }
+        let (picks, conditions): (Vec<_>, Vec<_>) = picks.into_iter().unzip();
+        let conditions = conditions.into_iter().enumerate();
+        let conditions = conditions.filter_map(|(index, place)| Some((index, place?))).collect();
+        Wish {
+            who,
+            picks,
+            conditions,
+            atomicity,
+            missing,
+            locked,
+            folders,
+            joins_missed,
+            has_allowance,
+        }
     })
 }
 

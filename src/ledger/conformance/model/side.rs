@@ -9,7 +9,7 @@ use super::operations::{Operation, PAUSES_SECONDS, PLACES, PLANS, Pick, WORDS, W
 use super::together::PARTS_MAX;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
-use crate::deletion::request::{Allowance, DeleteRequest, Selector};
+use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::attach::CopySource;
 use crate::domain::blob::{BlobKey, SizedBlob};
@@ -20,14 +20,13 @@ use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::plans::{Announced, PlanLimits, Plans, Target};
 use crate::domain::random::SeededRandom;
 use crate::ledger::conformance::fixture::{
-    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, by_path, report,
-    written,
+    Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, report, written,
 };
 use crate::ledger::{
     FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
 };
 
-const THREE_A_MINUTE: Allowance =
+pub(super) const THREE_A_MINUTE: Allowance =
     Allowance { bucket: "model", limit: 3, window: Duration::from_mins(1) };
 /// Steps after which expanding must have ended.
 const STEPS_MAX: usize = 1000;
@@ -36,7 +35,7 @@ const STEPS_MAX: usize = 1000;
 pub(super) struct Given {
     ids: IdSource,
     clock: Arc<ManualClock>,
-    commands: [CommandId; 2],
+    pub(super) commands: [CommandId; 2],
     /// Ids that were offered for entries, and those of the deletions; the last is for the next.
     entries: Vec<EntryId>,
     deletions: Vec<DeletionId>,
@@ -81,7 +80,7 @@ impl Given {
         *self.entries.last().expect("an operation was prepared")
     }
 
-    fn deletion(&self) -> DeletionId {
+    pub(super) fn deletion(&self) -> DeletionId {
         *self.deletions.last().expect("an operation was prepared")
     }
 
@@ -91,18 +90,8 @@ impl Given {
     }
 
     /// An id that was offered earlier.
-    fn offered(&self, back: usize) -> EntryId {
+    pub(super) fn offered(&self, back: usize) -> EntryId {
         self.entries[(self.entries.len() - 1).saturating_sub(back)]
-    }
-
-    fn selector(&self, pick: &Pick) -> Selector {
-        match pick {
-            Pick::Place(place, true) => by_path(&format!("{}/", PLACES[*place])),
-            Pick::Place(place, false) => by_path(PLACES[*place]),
-            Pick::Id(back) => Selector::File(self.offered(*back)),
-            Pick::Outputs(command) => Selector::Outputs(self.commands[*command]),
-            Pick::Unmatchable => Selector::Unmatchable,
-        }
     }
 }
 
@@ -142,7 +131,7 @@ impl Side {
         match operation {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
-                version.overwrite = *overwrite;
+                version.overwrite = (*overwrite).into();
                 version.origin = origin_of(*size).unwrap_or(version.origin);
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await
@@ -177,7 +166,7 @@ impl Side {
                 format!("{found}")
             }
             Operation::Delete(wish) => self.delete(wish, given).await,
-            Operation::Preview(wish) => self.preview(self.request(wish, given)).await,
+            Operation::Preview(wish) => self.preview(self.request(wish, given).await).await,
             Operation::Miss { pick, files } => self.miss(pick, *files, given).await,
             Operation::List { who, tag, text, offset, limit } => {
                 let query = FileQuery {
@@ -267,23 +256,9 @@ impl Side {
         format!("{room:?}")
     }
 
-    fn request(&self, wish: &Wish, given: &Given) -> DeleteRequest {
-        let selectors = wish.picks.iter().map(|pick| given.selector(pick)).collect();
-        DeleteRequest {
-            id: given.deletion(),
-            missing: wish.missing,
-            locked: wish.locked,
-            folders: wish.folders,
-            joins_missed: wish.joins_missed,
-            allowance: wish.has_allowance.then_some(THREE_A_MINUTE),
-            at: given.now(),
-            ..self.fixture.request(&self.realms[wish.who], selectors)
-        }
-    }
-
     async fn delete(&mut self, wish: &Wish, given: &Given) -> String {
         let lease = given.lease();
-        let request = self.request(wish, given);
+        let request = self.request(wish, given).await;
         let decided = self.fixture.ledger.commit_deletion(request, plan, lease).await.unwrap();
         match decided {
             Ok(committed) => {
@@ -301,7 +276,7 @@ impl Side {
         let subject = match pick {
             Pick::Id(back) => MissedSubject::File(given.offered(*back)),
             Pick::Outputs(command) => MissedSubject::Outputs(given.commands[*command]),
-            Pick::Place(..) | Pick::Unmatchable => return String::new(),
+            Pick::Place(..) | Pick::Entry(_) | Pick::Unmatchable => return String::new(),
         };
         let answer = MissedAnswer { deletion: given.deletions[0], files };
         let realm = &self.realms[0];

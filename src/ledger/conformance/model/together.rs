@@ -38,7 +38,7 @@ impl Side {
         for (index, (place, size)) in bundle.parts.iter().enumerate() {
             let mut version = self.version(PLACES[*place], *size, bundle.late, given).await;
             version.entry = given.together(index);
-            version.overwrite = bundle.overwrite;
+            version.overwrite = bundle.overwrite.into();
             attach.files.push(Attachment { version, source: None });
         }
         if let Some((place, late)) = bundle.copied {
@@ -54,7 +54,7 @@ impl Side {
     async fn source(&mut self, place: usize, late: bool) -> Option<CopySource> {
         let there = self.fixture.ledger.entry_at(&self.realms[0], &written(PLACES[place])).await;
         let present = match there.unwrap() {
-            Some(Entry::File(file)) => Some(CopySource { entry: file.id, sequence: file.sequence }),
+            Some(Entry::File(file)) => Some(CopySource { entry: file.id, blob: file.blob }),
             Some(Entry::Folder(_)) | None => None,
         };
         let before = std::mem::replace(&mut self.looked_at, present);

@@ -1,6 +1,7 @@
 //! Arranging the tree: folders made, entries moved, files tagged, folders listed.
 
 mod below;
+mod change;
 mod children;
 mod moving;
 
@@ -8,7 +9,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::rows::{attributes_text, failed};
-use super::tree::{FolderRow, Grounds, Way, child_file, child_folder, folder, live_child};
+use super::tree::{
+    FolderRow, Grounds, Way, child_file, child_folder, folder, live_child, note_latest,
+};
 use super::versions::{Old, Target, make_folders, names_below, path_to_depth};
 use super::writer::WriteTx;
 use super::{SqliteLedger, Writer};
@@ -188,7 +191,7 @@ fn make(
 }
 
 fn tag(
-    tx: &WriteTx<'_>,
+    tx: &mut WriteTx<'_>,
     realm: &Realm,
     path: &WrittenPath,
     change: &TagChange,
@@ -199,15 +202,20 @@ fn tag(
         Some(LocatedEntry::Folder(_)) => return Ok(Err(TreeRefusal::IsFolder)),
         Some(LocatedEntry::File(file)) => file,
     };
-    file.attributes.tags = change.applied_to(&file.attributes.tags);
-    if file.attributes.tags.len() > TAGS_MAX {
+    let tags = change.applied_to(&file.attributes.tags);
+    if tags.len() > TAGS_MAX {
         return Ok(Err(TreeRefusal::TooManyTags));
     }
-    let sql = "update files set attributes = ?3 where folder = ?1 and name = ?2";
+    if tags == file.attributes.tags {
+        return Ok(Ok(file));
+    }
+    (file.attributes.tags, file.sequence) = (tags, tx.next_sequence());
+    let sql = "update files set attributes = ?3, sequence = ?4 where folder = ?1 and name = ?2";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed("tagging a file"))?;
-    let changed =
-        statement.execute(params![file.folder, file.name, attributes_text(&file.attributes)]);
+    let attributes = attributes_text(&file.attributes);
+    let changed = statement.execute(params![file.folder, file.name, attributes, file.sequence]);
     expect_one(changed.map_err(failed("tagging a file"))?, "a file that was read is not there")?;
+    note_latest(tx, file.folder, file.sequence)?;
     Ok(Ok(file))
 }
 

@@ -13,7 +13,7 @@ use super::super::versions::{Old, Target, condemn_doomed, count, make_folders};
 use super::super::writer::WriteTx;
 use super::below::{Below, look_below};
 use super::{Decided, Located, LocatedEntry, Vacancy, expect_one, locate, vacancy};
-use crate::domain::entry::{Entry, FileRecord, FolderNumber};
+use crate::domain::entry::{Entry, FileRecord, FolderNumber, Sequence};
 use crate::domain::id::IdSource;
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryName;
@@ -110,10 +110,11 @@ fn make_room(
     expect_one(gone.map_err(failed("making room"))?, "a doomed file that was read is not there")
 }
 
-fn move_folder(tx: &WriteTx<'_>, row: &FolderRow, place: &Place) -> Result<(), LedgerError> {
-    let sql = "update folders set parent = ?2, name = ?3 where folder = ?1";
+fn move_folder(tx: &mut WriteTx<'_>, row: &FolderRow, place: &Place) -> Result<(), LedgerError> {
+    let sequence = tx.next_sequence();
+    let sql = "update folders set parent = ?2, name = ?3, sequence = ?4 where folder = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed("moving a folder"))?;
-    let moved = statement.execute(params![row.record.number, place.parent, place.name]);
+    let moved = statement.execute(params![row.record.number, place.parent, place.name, sequence]);
     expect_one(moved.map_err(failed("moving a folder"))?, "a folder that was read is not there")
 }
 
@@ -143,7 +144,7 @@ fn move_file(
     ]);
     expect_one(moved.map_err(failed(context))?, "a file that was read is not there")?;
     let tally = Tally::one(file.content.size);
-    count(tx, old_folder, Tally::default(), tally)?;
-    count(tx, file.folder, tally, Tally::default())?;
+    count(tx, (old_folder, Sequence::default()), Tally::default(), tally)?;
+    count(tx, (file.folder, file.sequence), tally, Tally::default())?;
     Ok(file)
 }

@@ -10,6 +10,7 @@ use super::super::expand::Doom;
 use super::super::organizations::Part;
 use super::super::rows::{corrupt, failed, signed};
 use super::super::snapshot::subject_bytes;
+use super::super::tree::note_latest;
 use super::super::writer::WriteTx;
 use crate::deletion::plan::{DoomedTree, Marking, Plan, Survivor};
 use crate::deletion::record::{CondemnedBatch, Outcome};
@@ -136,6 +137,9 @@ fn doom_files_of(
         let sql = "update files set sequence = ?3 where folder = ?1 and name = ?2";
         let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
         statement.execute(params![survivor.folder, name, stamp]).map_err(failed(context))?;
+    }
+    if !survivor.kept.is_empty() {
+        note_latest(tx, survivor.folder, stamp)?;
     }
     let sql = "update folders set doomed_through = ?2 where folder = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;

@@ -70,17 +70,8 @@ fn items(plan: &Plan) -> Option<Vec<u8>> {
 }
 
 fn skipped(plan: &Plan) -> Vec<&str> {
-    let mut skipped: Vec<&str> = plan
-        .outcomes
-        .iter()
-        .flat_map(|outcome| match outcome {
-            Outcome::Partly { locked, .. } | Outcome::Locked(locked) => locked.as_slice(),
-            Outcome::Deleted { .. } | Outcome::Missing | Outcome::Within | Outcome::Joined(_) => {
-                &[]
-            }
-        })
-        .map(EntryPath::as_str)
-        .collect();
+    let locked = plan.outcomes.iter().flat_map(Outcome::locked);
+    let mut skipped: Vec<&str> = locked.map(EntryPath::as_str).collect();
     skipped.sort_unstable();
     skipped.dedup();
     skipped

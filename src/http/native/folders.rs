@@ -1,0 +1,71 @@
+//! Folders: made on purpose. Uploads make those on their way by themselves.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Native;
+use super::entry::EntryAnswer;
+use crate::domain::entry::Entry;
+use crate::domain::organization::Scope;
+use crate::domain::path::EntryPath;
+use crate::http::auth::Authenticated;
+use crate::http::dialect::DialectError;
+use crate::http::error::ApiError;
+use crate::http::json::{self, BodyLimits};
+use crate::http::state::Service;
+use crate::ledger::tree::TreeRefusal;
+
+/// Bytes of a body at most: a path with every letter written as an escape.
+const BODY_BYTES_MAX: u64 = 16_384;
+
+/// A folder that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewFolder {
+    path: String,
+}
+
+/// Makes a folder
+///
+/// And those above it that are missing. One that is there already is a success, too.
+#[utoipa::path(
+    post,
+    path = "/delenda/v1/folders",
+    tag = "folders",
+    request_body = NewFolder,
+    responses(
+        (status = 200, description = "The folder, which was there", body = EntryAnswer),
+        (status = 201, description = "The folder", body = EntryAnswer),
+        (status = 409, description = "A file is there, or where a folder above would have to be"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 507, description = "No space is left"),
+    )
+)]
+pub(super) async fn make(
+    State(service): State<Service>,
+    authenticated: Authenticated<Native>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, DialectError<Native>> {
+    let limits = BodyLimits { bytes_max: BODY_BYTES_MAX, idle_max: service.settings.body_idle_max };
+    let wanted: Option<NewFolder> = json::read(&headers, body, limits).await?;
+    let wanted = wanted.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let written = EntryPath::parse_written(&wanted.path)?;
+    authenticated.require(Scope::Write)?;
+    let realm = &authenticated.caller.realm;
+    let made = service.ledger.make_folder(realm, &written.path, service.clock.now()).await?;
+    let (status, folder) = match made {
+        Ok(folder) => (StatusCode::CREATED, folder),
+        Err(TreeRefusal::Exists) => match service.ledger.entry_at(realm, &written).await? {
+            Some(Entry::Folder(folder)) => (StatusCode::OK, folder),
+            Some(Entry::File(_)) | None => return Err(ApiError::from(TreeRefusal::Exists).into()),
+        },
+        Err(refusal) => return Err(ApiError::from(refusal).into()),
+    };
+    Ok(EntryAnswer::of_folder(&written.path, &folder).answer(status))
+}

@@ -24,6 +24,7 @@ use crate::domain::plans::{
 };
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
+use crate::http::streams::Rhythm;
 
 /// What the names in the environment begin with.
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
@@ -97,6 +98,9 @@ pub struct Settings {
     pub worker_threads: u64,
     /// Threads for calls that block, such as those to the disk.
     pub blocking_threads_max: u64,
+    /// Whether anybody may read `GET /metrics`; else operator keys, and whoever asks from this
+    /// machine without a proxy in between.
+    pub metrics_public: bool,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives by module.
     pub log: String,
     /// The plans of organizations, by name. In the file only: `[plans.NAME]`.
@@ -129,6 +133,7 @@ impl Default for Settings {
             sweep_interval_seconds: 600,
             worker_threads: 0,
             blocking_threads_max: 32,
+            metrics_public: false,
             log: "info,refinery_core=warn".to_owned(),
             plans: BTreeMap::new(),
         }
@@ -210,7 +215,9 @@ impl Settings {
             },
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
             body_bytes_per_second_min: self.body_bytes_per_second_min,
+            rhythm: Rhythm::default(),
             plans: self.plans(),
+            metrics_public: self.metrics_public,
         }
     }
 
@@ -387,6 +394,8 @@ mod tests {
             ("[plans.gold]\nquota_bytes = -1", "quota_bytes"),
             ("[plans.gold]\nquota_files = 'many'", "quota_files"),
             ("[plans.gold]\nbacklog_bytes_max = -1", "backlog_bytes_max"),
+            ("[plans.gold]\nguard_files_max = -1", "guard_files_max"),
+            ("[plans.gold]\nguard_share_max = 101", "plans.gold.guard_share_max"),
             ("[plans.gold]\nmedia_types = ['image']", "plans.gold.media_types"),
             ("[plans.gold]\nmedia_types = ['*/*']", "plans.gold.media_types"),
             ("[plans.'two words']", "plans.two words"),

@@ -12,5 +12,6 @@ pub mod http;
 pub mod instance;
 pub mod jobs;
 pub mod ledger;
+pub mod meters;
 pub mod telemetry;
 pub mod uploads;

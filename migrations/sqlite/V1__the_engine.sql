@@ -46,10 +46,17 @@ create table keys (
     hash blob not null unique,
     scopes text not null,
     prefix text not null,
+    guard_files integer,
+    guard_share integer,
     created_at integer not null,
     expires_at integer,
-    revoked_at integer
+    revoked_at integer,
+    -- The secret before the last rotation, where it was given some grace.
+    former_hash blob,
+    former_until integer
 ) strict, without rowid;
+create index keys_by_organization on keys (organization, id);
+create unique index keys_by_former_hash on keys (former_hash) where former_hash is not null;
 
 -- A live folder leads to its organization's root. A doomed one has `doomed = 1`, and the root of
 -- a doomed tree has no parent, so that its name is free. Direct files whose sequence is not above
@@ -153,7 +160,10 @@ create table condemned (
     files integer not null,
     bytes integer not null,
     blobs blob not null,
+    -- Condemned for so long; attempts in a row that failed, and since when.
+    condemned_at integer not null,
     attempts integer not null default 0,
+    failing_since integer,
     due_at integer not null,
     lease_token blob
 ) strict;
@@ -196,7 +206,9 @@ create table deletions (
     bytes integer not null,
     folders integer not null,
     missing integer not null,
-    -- Single files: identity and size of each, packed.
+    -- What became of each selector, packed.
+    outcomes blob not null,
+    -- Single files of which the outcomes do not tell: identity and size of each, packed.
     items blob,
     -- A JSON list of paths.
     skipped text,
@@ -206,6 +218,8 @@ create table deletions (
     settled_at integer,
     primary key (organization, id)
 ) strict, without rowid;
+create unique index deletions_by_sequence on deletions (organization, sequence);
+create index deletions_unsettled on deletions (organization, sequence) where settled_at is null;
 
 create table missed_answers (
     organization integer not null,
@@ -214,6 +228,18 @@ create table missed_answers (
     files integer not null,
     primary key (organization, subject)
 ) strict, without rowid;
+
+-- Requests that are to have one effect, however often they are made: hashes of who asked and of
+-- what, and the identity of what came of it. Organization 0 is the installation itself.
+create table idempotency (
+    organization integer not null,
+    token blob not null,
+    request blob not null,
+    made blob not null,
+    at integer not null,
+    primary key (organization, token)
+) strict, without rowid;
+create index idempotency_by_time on idempotency (at);
 
 -- One row for each accepted request that still counts against an allowance.
 create table allowances (

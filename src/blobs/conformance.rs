@@ -276,7 +276,9 @@ pub(crate) async fn a_store_that_went_away_is_an_error_and_never_an_absence(
     fixture: &impl Fixture,
 ) {
     put(fixture.store(), key(1), pattern(10)).await.unwrap();
+    fixture.store().check().await.unwrap();
     fixture.go_away();
+    assert!(fixture.store().check().await.is_err());
     for there in [key(1), key(2)] {
         assert!(get(fixture.store(), there, 0..1).await.is_err());
     }

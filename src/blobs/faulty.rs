@@ -186,6 +186,14 @@ impl BlobStore for FaultyBlobs {
         Ok(Box::new(FaultyWriter { inner, store: self.clone(), key }))
     }
 
+    async fn free_bytes(&self) -> Result<Option<u64>, BlobError> {
+        self.inner.free_bytes().await
+    }
+
+    async fn check(&self) -> Result<(), BlobError> {
+        self.inner.check().await
+    }
+
     async fn capacity(&self) -> Result<Option<u64>, BlobError> {
         self.inner.capacity().await
     }

@@ -109,6 +109,10 @@ impl BlobStore for MemoryBlobs {
         self.present().map(drop)
     }
 
+    async fn check(&self) -> Result<(), BlobError> {
+        self.present().map(drop)
+    }
+
     async fn inventory(&self) -> Result<Inventory, BlobError> {
         let state = self.present()?;
         let blobs = state.finished.iter().map(|(key, bytes)| (*key, bytes.len() as u64)).collect();

@@ -81,6 +81,14 @@ pub trait BlobStore: Send + Sync {
         Ok(None)
     }
 
+    /// Bytes that can still be stored; `None` where it knows no bound.
+    async fn free_bytes(&self) -> Result<Option<u64>, BlobError> {
+        Ok(None)
+    }
+
+    /// Fails where the store is not there, or not the one it should be.
+    async fn check(&self) -> Result<(), BlobError>;
+
     /// Everything that is there. For `verify`; a store that cannot be listed whole is an error.
     async fn inventory(&self) -> Result<Inventory, BlobError>;
 }

@@ -77,6 +77,8 @@ impl Org {
             }
             Self::List(form) => (AdminRequest::ListOrganizations {}, form),
             Self::Disable { id, form } => (AdminRequest::DisableOrganization { id }, form),
+            Self::Enable { id, form } => (AdminRequest::EnableOrganization { id }, form),
+            Self::SetPlan { id, plan, form } => (AdminRequest::SetPlan { id, plan }, form),
         };
         Order { request, json: form.json }
     }
@@ -104,6 +106,8 @@ impl CreateKey {
             scopes: scope_list(self.scopes),
             prefix: self.prefix.as_str().to_owned(),
             expires_at: self.expires.map(|expiry| expiry.from(now).millis()),
+            guard_files: self.guard_files,
+            guard_share: self.guard_share,
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run the server
     Serve(Serve),
-    /// Make, list and disable organizations
+    /// Make, list and change organizations
     #[command(subcommand)]
     Org(Org),
     /// Make, list and revoke keys
@@ -85,6 +85,24 @@ pub enum Org {
         #[command(flatten)]
         form: Form,
     },
+    /// Switch an organization on again
+    Enable {
+        /// Its id
+        id: String,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Give an organization another plan, with effect at once
+    SetPlan {
+        /// Its id
+        id: String,
+        /// The name of the plan
+        plan: String,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 /// Keys.
@@ -124,6 +142,12 @@ pub struct CreateKey {
     /// as 30d
     #[arg(long, value_name = "TIME", value_parser = expiry)]
     pub expires: Option<Expiry>,
+    /// Files that one request may delete through the native API without confirming their number
+    #[arg(long, value_name = "N")]
+    pub guard_files: Option<u64>,
+    /// Percent of the live files that one may
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub guard_share: Option<u8>,
     /// How the result is written
     #[command(flatten)]
     pub form: Form,
@@ -253,6 +277,8 @@ mod tests {
             "key create --org A --prefix p",
             "key create --org A --prefix /p/../q",
             "key create --org A --expires soon",
+            "key create --org A --guard-files some",
+            "key create --org A --guard-share 101",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
@@ -264,6 +290,9 @@ mod tests {
         assert_eq!(usual.scopes, Scopes::usual());
         assert_eq!(usual.prefix, EntryPath::root());
         assert_eq!(usual.expires, None);
+        assert_eq!((usual.guard_files, usual.guard_share), (None, None));
+        let guarded = key("key create --org A --guard-files 10 --guard-share 100");
+        assert_eq!((guarded.guard_files, guarded.guard_share), (Some(10), Some(100)));
         let narrow = key("key create --org A --scopes read,admin --prefix /p/ --expires 30d");
         assert_eq!(narrow.scopes.words(), ["read", "admin"]);
         assert_eq!(narrow.prefix.as_str(), "/p");

@@ -7,6 +7,7 @@ use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::id::{DeletionId, EntryId, KeyId};
+use crate::domain::once::Repeat;
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
 
@@ -127,6 +128,9 @@ pub struct Refusal {
     pub not_empty: Vec<usize>,
     /// Locked, by the topmost lock of each.
     pub locked: Vec<(usize, EntryPath)>,
+    /// So many files would go, which is more than the guard lets go unasked. Judged where nothing
+    /// else refuses the request, so that the number is exact.
+    pub unconfirmed: Option<u64>,
 }
 
 /// The state of an allowance, for the headers of an answer.
@@ -148,6 +152,9 @@ pub enum Declined {
     Refused(Refusal),
     /// The organization has used up its allowance.
     OverAllowance(AllowanceState),
+    /// It was made before, under the same idempotency key: it is a deletion already, or another
+    /// request was. Nothing has changed now.
+    Repeated(Repeat),
 }
 
 /// What a commit decided, durable from then on.

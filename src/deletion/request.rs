@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::Guard;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::path::WrittenPath;
 
@@ -92,6 +94,29 @@ pub enum Door {
     Native,
 }
 
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Renderio, Self::Swiftia, Self::Templated, Self::Merple, Self::Sirv, Self::Native];
+
+    /// The word for it, in rows and in answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Renderio => "renderio",
+            Self::Swiftia => "swiftia",
+            Self::Templated => "templated",
+            Self::Merple => "merple",
+            Self::Sirv => "sirv",
+            Self::Native => "native",
+        }
+    }
+
+    /// The door with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|door| door.word() == word)
+    }
+}
+
 /// How many requests of one kind an organization may have accepted within a rolling window.
 /// Counted in the ledger, in the accepting transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +154,12 @@ pub struct DeleteRequest {
     pub folders: FoldersPolicy,
     /// Whether a selector that finds nothing joins an earlier deletion whose answer was missed.
     pub joins_missed: bool,
+    /// How much may go without a confirmation.
+    pub guard: Option<Guard>,
     /// What the request is counted against.
     pub allowance: Option<Allowance>,
+    /// That it is to happen once, however often it is asked for.
+    pub once: Option<Once>,
     /// When it was made.
     pub at: Timestamp,
 }

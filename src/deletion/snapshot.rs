@@ -14,6 +14,8 @@ use crate::domain::usage::Tally;
 pub struct Snapshot {
     /// The findings.
     pub found: Vec<Found>,
+    /// The organization's live files; read for a request with a guard, else zero.
+    pub live: Tally,
 }
 
 /// What one selector found.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{NewVersion, UploadRefusal};
+use super::guard::{GuardLimits, SHARE_PERCENT_MAX};
 use super::organization::DEFAULT_PLAN;
 use super::path::EntryPath;
 use super::usage::Usage;
@@ -39,6 +40,10 @@ pub struct PlanLimits {
     pub backlog_bytes_max: Option<u64>,
     /// Bytes of one file.
     pub file_bytes_max: Option<u64>,
+    /// Files that one request of the native API may delete without a confirmation.
+    pub guard_files_max: Option<u64>,
+    /// Percent of the live files that one request of the native API may delete without one.
+    pub guard_share_max: Option<u8>,
     /// The media types that are taken, such as `image/png` or `image/*`; none named: any.
     pub media_types: Vec<String>,
 }
@@ -119,6 +124,11 @@ impl PlanLimits {
         self.batch_attempts_per_minute.unwrap_or(BATCH_ATTEMPTS_PER_MINUTE)
     }
 
+    /// What one request may delete without a confirmation.
+    pub const fn guard(&self) -> GuardLimits {
+        GuardLimits { files_max: self.guard_files_max, share_percent_max: self.guard_share_max }
+    }
+
     /// Whether anything about storing depends on this plan.
     pub fn limit_storage(&self) -> bool {
         let numbers =
@@ -196,6 +206,7 @@ impl PlanLimits {
             return Err((format!("plans.{name}"), problem.to_owned()));
         }
         let (requests, amount) = (1..=REQUESTS_MAX, 0..=i64::MAX.unsigned_abs());
+        let percent = 0..=u64::from(SHARE_PERCENT_MAX);
         for (key, value, range) in [
             ("requests_per_minute", self.requests_per_minute.map(u64::from), &requests),
             ("batch_deletions_per_hour", self.batch_deletions_per_hour.map(u64::from), &requests),
@@ -204,6 +215,8 @@ impl PlanLimits {
             ("quota_files", self.quota_files, &amount),
             ("backlog_bytes_max", self.backlog_bytes_max, &amount),
             ("file_bytes_max", self.file_bytes_max, &amount),
+            ("guard_files_max", self.guard_files_max, &amount),
+            ("guard_share_max", self.guard_share_max.map(u64::from), &percent),
         ] {
             if let Some(value) = value.filter(|value| !range.contains(value)) {
                 let (least, most) = (range.start(), range.end());
@@ -293,6 +306,8 @@ mod tests {
         quota_files: None,
         backlog_bytes_max: None,
         file_bytes_max: None,
+        guard_files_max: None,
+        guard_share_max: None,
         media_types: Vec::new(),
     };
     const OVER: UploadRefusal = UploadRefusal::BytesQuota { limit: 10 };

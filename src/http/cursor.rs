@@ -79,12 +79,12 @@ mod tests {
         Signer::new([1; 32], [2; 32])
     }
 
-    fn organization(byte: u8) -> Option<OrganizationId> {
-        Some(OrganizationId::from_bytes([byte; 16]))
+    fn organization(byte: u8) -> OrganizationId {
+        OrganizationId::from_bytes([byte; 16])
     }
 
     fn list<'a>(filters: &'a [(&'a str, &'a str)]) -> List<'a> {
-        List { route: ROUTE, organization: organization(1), filters }
+        List { route: ROUTE, organization: Some(organization(1)), filters }
     }
 
     fn asked(list: &List<'_>, query: &str) -> Option<PageAsked> {
@@ -123,7 +123,7 @@ mod tests {
         assert!(asked(&of, &cursor).is_some());
         for other in [
             List { route: "/delenda/v1/other", ..of },
-            List { organization: organization(2), ..of },
+            List { organization: Some(organization(2)), ..of },
             List { organization: None, ..of },
             list(&[]),
             list(&[("status", "FAILED")]),

@@ -29,6 +29,8 @@ pub enum ApiError {
     OrganizationMismatch,
     /// The key lacks this scope. 403
     Forbidden(Scope),
+    /// Only a key that belongs to no organization may do this. 403
+    OperatorsOnly,
     /// The request would write to a path that is not the key's to see. 403
     OutsidePrefix,
     /// A signed url whose signature is wrong, or that has expired. 403
@@ -51,6 +53,8 @@ pub enum ApiError {
     Conflict(String),
     /// These are locked, or lie below a lock. The status is the dialect's.
     Locked(Vec<EntryPath>),
+    /// Another request was made with the same idempotency key. 422
+    IdempotencyMismatch,
     /// The body, or a part of it, is larger than this many bytes. 413
     TooLarge {
         /// Bytes.

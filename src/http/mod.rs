@@ -13,6 +13,8 @@ pub mod cursor;
 pub mod dialect;
 pub mod dialects;
 pub mod error;
+pub mod holder;
+pub mod idempotency;
 pub mod json;
 pub mod limits;
 pub mod media;
@@ -28,6 +30,7 @@ pub mod router;
 pub mod segment;
 pub mod signing;
 pub mod state;
+pub mod streams;
 pub mod usual;
 
 #[cfg(test)]

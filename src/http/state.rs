@@ -10,18 +10,24 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use super::streams::{Rhythm, Streams};
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
     Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
+use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
+use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
+use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
+use crate::meters::Meters;
 use crate::uploads::Uploader;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
@@ -50,18 +56,26 @@ pub struct ServiceParts {
     pub blobs: Arc<dyn BlobStore>,
     /// The one path of every delete.
     pub deleter: Deleter,
+    /// Whoever follows a deletion to its end.
+    pub progress: ProgressBoard,
+    /// Answers without an end of their own.
+    pub streams: Streams,
     /// The one path of every upload.
     pub uploader: Uploader,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Identities.
     pub ids: Arc<IdSource>,
+    /// Where the secrets of keys come from.
+    pub random: Arc<dyn Random>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
     /// All requests of each organization.
     pub requests: Arc<Requests>,
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
+    /// What is measured.
+    pub meters: Meters,
     /// What an operator configured.
     pub settings: HttpSettings,
 }
@@ -131,9 +145,22 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
+            once: None,
             at: self.clock.now(),
         }
+    }
+
+    /// What the native API lets one request of this caller delete without a confirmation: what
+    /// the key and the plan of its organization both allow. None where neither limits it.
+    pub fn guard(
+        &self,
+        caller: &Caller,
+        confirmed: Option<u64>,
+    ) -> Result<Option<Guard>, ApiError> {
+        let limits = caller.guard.and(self.plan_of(&caller.organization)?.guard());
+        Ok(limits.is_any().then_some(Guard { limits, confirmed }))
     }
 
     /// Deletes what one selector names and waits until the bytes are gone, for the doors that
@@ -162,6 +189,11 @@ impl Service {
                 if !refusal.precondition_failed.is_empty() {
                     return ApiError::PreconditionFailed;
                 }
+                if let Some(files) = refusal.unconfirmed {
+                    let text =
+                        format!("{files} files would go: say confirm={files} if they are to");
+                    return ApiError::Conflict(text);
+                }
                 match refusal.not_empty.is_empty() {
                     true => {
                         ApiError::Locked(refusal.locked.into_iter().map(|(_, path)| path).collect())
@@ -171,6 +203,10 @@ impl Service {
             }
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
+            }
+            Declined::Repeated(Repeat::OtherRequest) => ApiError::IdempotencyMismatch,
+            Declined::Repeated(Repeat::Of(_)) => {
+                ApiError::Conflict("the request was made before".to_owned())
             }
         }
     }
@@ -198,8 +234,12 @@ pub struct HttpSettings {
     pub body_idle_max: Duration,
     /// The slowest pace of a body, in bytes a second.
     pub body_bytes_per_second_min: u64,
+    /// When streams of events speak and end.
+    pub rhythm: Rhythm,
     /// The plans of organizations.
     pub plans: Plans,
+    /// Whether anybody may read what is measured.
+    pub metrics_public: bool,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -224,7 +264,9 @@ impl Default for HttpSettings {
             cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
+            rhythm: Rhythm::default(),
             plans: Plans::default(),
+            metrics_public: false,
         }
     }
 }

@@ -50,6 +50,7 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
             (S::FORBIDDEN, "The API key belongs to another organization")
         }
         ApiError::Forbidden(_) => (S::FORBIDDEN, "The API key may not do this"),
+        ApiError::OperatorsOnly => (S::FORBIDDEN, "Only an operator key may do this"),
         ApiError::OutsidePrefix => (S::FORBIDDEN, "The path lies outside of the API key's prefix"),
         ApiError::SignatureRefused => (S::FORBIDDEN, "The url is not valid, or not any more"),
         ApiError::NotFound => (S::NOT_FOUND, "Not found"),
@@ -58,6 +59,9 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         ApiError::Unprocessable(_) => (S::UNPROCESSABLE_ENTITY, "The content is not acceptable"),
         ApiError::Conflict(_) => (S::CONFLICT, "Conflict"),
         ApiError::Locked(_) => (S::LOCKED, "Locked"),
+        ApiError::IdempotencyMismatch => {
+            (S::UNPROCESSABLE_ENTITY, "Another request was made with the same idempotency key")
+        }
         ApiError::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
         ApiError::UnsupportedMediaType => {
             (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
@@ -99,6 +103,8 @@ fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
         | ApiError::NotFound
         | ApiError::MethodNotAllowed { .. }
         | ApiError::Locked(_)
+        | ApiError::IdempotencyMismatch
+        | ApiError::OperatorsOnly
         | ApiError::UnsupportedMediaType
         | ApiError::HeadTooLong(_)
         | ApiError::PreconditionFailed

@@ -41,7 +41,7 @@ impl Site {
             plan: "default".to_owned(),
             folders: [ids.next(), ids.next(), ids.next()],
         };
-        let made = ledger.create_organization(new, clock.now()).await.unwrap();
+        let made = ledger.create_organization(new, None, clock.now()).await.unwrap().unwrap();
         Self { ledger, clock, ids, uploader, realm: Realm::whole(made.number) }
     }
 

@@ -15,6 +15,7 @@ mod erasure;
 mod harness;
 mod isolation;
 mod load;
+mod once;
 mod plans;
 mod power_cuts;
 mod real_tree;

@@ -105,6 +105,16 @@ impl BlobStore for DiskBlobs {
         Ok(blocking(move || volume::capacity(disk.root.fd()).map(Some)).await?)
     }
 
+    async fn free_bytes(&self) -> Result<Option<u64>, BlobError> {
+        let disk = Arc::clone(&self.disk);
+        Ok(blocking(move || volume::free_bytes(disk.root.fd()).map(Some)).await?)
+    }
+
+    async fn check(&self) -> Result<(), BlobError> {
+        let disk = Arc::clone(&self.disk);
+        Ok(blocking(move || disk.root.check()).await?)
+    }
+
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError> {
         let disk = Arc::clone(&self.disk);
         Ok(blocking(move || reader::open(&disk.root, key, range)).await?)

@@ -14,6 +14,7 @@ use super::record::{Counts, Outcome, Refusal};
 use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
 use crate::domain::entry::FolderNumber;
+use crate::domain::guard::Guard;
 use crate::domain::id::CommandId;
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
@@ -115,6 +116,8 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     if request.locked == LockedPolicy::Skip {
         refusal.locked.clear();
     }
+    let may_go = refusal == Refusal::default();
+    refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
     match refusal == Refusal::default() {
         true => Ok(plan),
         false => Err(refusal),
@@ -130,6 +133,13 @@ fn last_taker(found: &[Found], index: usize) -> usize {
     };
     // No chain is longer than the list.
     std::iter::successors(Some(index), next).take(found.len().max(1)).last().unwrap_or(index)
+}
+
+/// How many files would go, where the guard wants that confirmed.
+fn unconfirmed(request: &DeleteRequest, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
+    let (doomed, live) = (plan.counts.files, snapshot.live.files);
+    let stops = |guard: Guard| !guard.admits(doomed, live);
+    request.guard.is_some_and(stops).then_some(doomed)
 }
 
 /// Whether the request spares this folder because something is in it.

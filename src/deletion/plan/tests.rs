@@ -7,6 +7,7 @@ use crate::deletion::request::{Atomicity, Door, Selector};
 use crate::deletion::snapshot::{MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::{Guard, GuardLimits};
 use crate::domain::id::{BlobId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::{OrganizationNumber, Realm};
 
@@ -28,13 +29,19 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         locked,
         folders: FoldersPolicy::Whole,
         joins_missed: false,
+        guard: None,
         allowance: None,
+        once: None,
         at: Timestamp::from_millis(0),
     }
 }
 
+fn snapshot_of(found: Vec<Found>) -> Snapshot {
+    Snapshot { found, ..Snapshot::default() }
+}
+
 fn strict(found: Vec<Found>) -> Result<Plan, Refusal> {
-    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &Snapshot { found })
+    plan(&request(MissingPolicy::Refuse, LockedPolicy::Refuse), &snapshot_of(found))
 }
 
 /// A request that takes what it can.
@@ -46,7 +53,7 @@ fn taking() -> DeleteRequest {
 }
 
 fn lenient(found: Vec<Found>) -> Plan {
-    plan(&taking(), &Snapshot { found }).unwrap()
+    plan(&taking(), &snapshot_of(found)).unwrap()
 }
 
 /// A file of `size` bytes, covered by the lock at `lock`.
@@ -142,6 +149,27 @@ fn nothing_found_is_refused_or_counted() {
     assert_eq!((&plan.outcomes[0], &plan.outcomes[2]), (&Outcome::Missing, &Outcome::Forbidden));
 }
 
+#[test]
+fn a_guard_judges_what_would_go_where_nothing_else_refuses() {
+    let guard = |files_max, confirmed| {
+        let limits = GuardLimits { files_max: Some(files_max), share_percent_max: None };
+        Some(Guard { limits, confirmed })
+    };
+    let found = || vec![Found::File(file(1, 1, None)), Found::Folder(tree(&["/t 1 2", "/t/a! 3"]))];
+    let decided = |request: DeleteRequest, guard| {
+        plan(&DeleteRequest { guard, ..request }, &snapshot_of(found())).map(|plan| plan.counts)
+    };
+    let counts = Counts { files: 3, bytes: 4, folders: 0 };
+    let refused = Refusal { unconfirmed: Some(3), ..Refusal::default() };
+    assert_eq!(decided(taking(), guard(3, None)), Ok(counts));
+    assert_eq!(decided(taking(), guard(2, None)), Err(refused.clone()));
+    assert_eq!(decided(taking(), guard(2, Some(2))), Err(refused));
+    assert_eq!(decided(taking(), guard(2, Some(3))), Ok(counts));
+    let locked = Refusal { locked: vec![(1, at("/t/a"))], ..Refusal::default() };
+    let strict = request(MissingPolicy::Refuse, LockedPolicy::Refuse);
+    assert_eq!(decided(strict, guard(0, None)), Err(locked));
+}
+
 /// A precondition that does not hold refuses the whole, unless what can be done is to be done:
 /// whatever becomes of what is missing or locked.
 #[test]
@@ -150,7 +178,7 @@ fn a_failed_precondition_is_refused_or_spared() {
     let refusal = Refusal { precondition_failed: vec![0], ..Refusal::default() };
     assert_eq!(strict(found()), Err(refusal.clone()));
     let counting = request(MissingPolicy::Count, LockedPolicy::Skip);
-    assert_eq!(plan(&counting, &Snapshot { found: found() }), Err(refusal));
+    assert_eq!(plan(&counting, &snapshot_of(found())), Err(refusal));
     let plan = lenient(found());
     assert_eq!(plan.outcomes[0], Outcome::PreconditionFailed);
     assert_eq!((plan.missing, plan.counts), (0, files(1, 1)));
@@ -186,7 +214,7 @@ fn a_refusal_carries_everything_that_is_wrong() {
 #[test]
 fn each_policy_forgives_its_own_fault_only() {
     let found = vec![Found::Nothing, Found::OutsidePrefix, Found::File(file(1, 1, Some("/l")))];
-    let snapshot = Snapshot { found };
+    let snapshot = snapshot_of(found);
     let locked = Refusal { locked: vec![(2, at("/l"))], ..Refusal::default() };
     let counting = request(MissingPolicy::Count, LockedPolicy::Refuse);
     assert_eq!(plan(&counting, &snapshot), Err(locked));
@@ -330,7 +358,7 @@ fn empty_only(found: Vec<Found>, locked: LockedPolicy) -> Result<Plan, Refusal> 
         folders: FoldersPolicy::EmptyOnly,
         ..request(MissingPolicy::Refuse, locked)
     };
-    plan(&request, &Snapshot { found })
+    plan(&request, &snapshot_of(found))
 }
 
 #[test]
@@ -462,7 +490,7 @@ proptest! {
     /// folder by folder.
     #[test]
     fn a_plan_is_the_sum_of_its_outcomes(found in prop::collection::vec(any_found(), 0..6)) {
-        let snapshot = Snapshot { found };
+        let snapshot = snapshot_of(found);
         let request = taking();
         let planned = plan(&request, &snapshot).unwrap();
         prop_assert_eq!(&Ok(planned.clone()), &plan(&request, &snapshot));
@@ -502,7 +530,7 @@ proptest! {
             outside_prefix,
             precondition_failed,
             locked: left,
-            not_empty: vec![],
+            ..Refusal::default()
         };
         match strict(found.clone()) {
             Ok(planned) => prop_assert_eq!((refusal, planned), (Refusal::default(), lenient(found))),

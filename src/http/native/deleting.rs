@@ -24,6 +24,15 @@ pub(super) struct DeletedEntry {
     folders: u64,
 }
 
+impl DeletedEntry {
+    /// What this deletion took.
+    pub(super) fn of(committed: &Committed) -> Self {
+        let Committed { id, counts, .. } = committed;
+        let (files, bytes, folders) = (counts.files, counts.bytes, counts.folders);
+        Self { id: id.to_string(), files, bytes, folders }
+    }
+}
+
 /// How one entry is to be deleted.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -63,7 +72,6 @@ pub(super) async fn delete(
     let preconditions = preconditions.into_iter().collect();
     let request = DeleteRequest { folders: asked.folders, preconditions, ..request };
     let decided = service.deleter.delete(request).await?;
-    let Committed { id, counts, .. } = decided.map_err(|declined| service.declined(declined))?;
-    let (files, bytes, folders) = (counts.files, counts.bytes, counts.folders);
-    Ok(DeletedEntry { id: id.to_string(), files, bytes, folders })
+    let committed = decided.map_err(|declined| service.declined(declined))?;
+    Ok(DeletedEntry::of(&committed))
 }

@@ -1,11 +1,13 @@
 //! The `OpenAPI` document of the native API, made from the handlers that serve it: at
 //! `GET /openapi.json`, without a key.
 
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemSchema;
+use super::problems::{self, KINDS};
 
 /// What the document says beside its calls.
 #[derive(OpenApi)]
@@ -15,7 +17,7 @@ use super::problem::ProblemSchema;
         description = "Files, and their deletion as a resource: what goes, what went, and how far it is.",
     ),
     components(schemas(ProblemSchema)),
-    modifiers(&Bearer, &UsualProblems),
+    modifiers(&Bearer),
     security(("key" = []))
 )]
 pub(super) struct Api;
@@ -37,30 +39,65 @@ impl Modify for Bearer {
 }
 
 /// Refusals that every call may give, whatever it is for.
-const USUAL: [(&str, &str); 8] = [
+const USUAL: [(&str, &str); 7] = [
     ("400", "The request cannot be understood"),
-    ("401", "Missing or invalid API key"),
-    ("403", "The key may not do this, or belongs to another organization"),
     ("408", "The request took too long to arrive"),
-    ("429", "Too many requests"),
+    ("413", "The body is announced to be larger than any that is taken"),
+    ("414", "The target of the request is too long"),
+    ("431", "The head of the request is too long"),
     ("500", "Internal server error"),
     ("503", "Not available for the moment"),
-    ("431", "The head of the request is too long"),
 ];
 
-struct UsualProblems;
+/// Refusals that every call with a key may give beside those.
+const USUAL_WITH_KEY: [(&str, &str); 4] = [
+    ("401", "Missing or invalid API key"),
+    ("403", "The key may not do this, or belongs to another organization"),
+    ("415", "The body is in an encoding that is not taken"),
+    ("429", "Too many requests"),
+];
 
-impl Modify for UsualProblems {
-    fn modify(&self, document: &mut Document) {
-        for item in document.paths.paths.values_mut() {
-            let calls = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-            let others = [&mut item.head, &mut item.patch, &mut item.options];
-            for call in calls.into_iter().chain(others).flatten() {
-                for (status, text) in USUAL {
-                    let responses = &mut call.responses.responses;
-                    responses.entry(status.to_owned()).or_insert_with(|| problem(text));
-                }
-            }
+/// Adds what is the same for every call, once all calls are there: the usual refusals, the shape
+/// of every refusal, and the types of problems.
+pub(super) fn complete(document: &mut Document) {
+    // For clients the rest of a url is a parameter like any other.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    for item in document.paths.paths.values_mut() {
+        let calls = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        let others = [&mut item.head, &mut item.patch, &mut item.options];
+        for call in calls.into_iter().chain(others).flatten() {
+            complete_call(call);
+        }
+    }
+    let description = document.info.description.get_or_insert_default();
+    description
+        .push_str("\n\nErrors are problem documents (RFC 9457). Their types are stable:\n\n");
+    description.push_str(&problems::table());
+    if let Some(RefOr::T(Schema::Object(problem))) =
+        document.components.as_mut().and_then(|components| components.schemas.get_mut("Problem"))
+        && let Some(RefOr::T(Schema::Object(kind))) = problem.properties.get_mut("type")
+    {
+        let types = KINDS.iter().map(|kind| Some(format!("/problems/{}", kind.name).into()));
+        kind.enum_values = Some(types.flatten().collect());
+    }
+}
+
+fn complete_call(call: &mut Operation) {
+    // Calls without a key say so, by an empty list of what they need.
+    let needs_key = call.security.is_none();
+    let with_key = USUAL_WITH_KEY.iter().filter(|_| needs_key);
+    let responses = &mut call.responses.responses;
+    for (status, text) in USUAL.iter().chain(with_key) {
+        responses.entry((*status).to_owned()).or_insert_with(|| problem(text));
+    }
+    for (status, response) in responses.iter_mut() {
+        if let RefOr::T(refusal) = response
+            && status.as_str() >= "400"
+            && refusal.content.is_empty()
+        {
+            *response = problem(&refusal.description);
         }
     }
 }
@@ -73,13 +110,4 @@ fn problem(text: &str) -> RefOr<utoipa::openapi::Response> {
         .content("application/problem+json", content)
         .build()
         .into()
-}
-
-/// The document with its paths as clients fill them in: for them the rest of a url is a parameter
-/// like any other.
-pub(super) fn finished(mut document: Document) -> Document {
-    let paths = std::mem::take(&mut document.paths.paths);
-    document.paths.paths =
-        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
-    document
 }

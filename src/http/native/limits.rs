@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::Native;
 use crate::deletion::record::AllowanceState;
 use crate::domain::clock::Timestamp;
+use crate::domain::guard::GuardLimits;
 use crate::domain::organization::{Caller, Scope};
 use crate::domain::plans::PlanLimits;
 use crate::domain::usage::Usage;
@@ -38,6 +39,9 @@ struct Allowed<'a> {
     quota_files: Option<u64>,
     backlog_bytes_max: Option<u64>,
     file_bytes_max: u64,
+    /// What counts for this key: the stricter of its own and of the plan's.
+    guard_files_max: Option<u64>,
+    guard_share_max: Option<u8>,
     media_types: Option<&'a [String]>,
 }
 
@@ -87,12 +91,13 @@ pub(super) async fn limits(
         batch_attempts: attempts.into(),
         storage: space_left(&service, &authenticated.caller, plan).await?,
     };
-    let limits = allowed(plan, service.file_bytes_max(organization)?);
+    let guard = authenticated.caller.guard.and(plan.guard());
+    let limits = allowed(plan, guard, service.file_bytes_max(organization)?);
     let answer = Page { plan: &organization.plan, limits, left };
     Ok(json::answer(StatusCode::OK, &answer))
 }
 
-fn allowed(plan: &PlanLimits, file_bytes_max: u64) -> Allowed<'_> {
+fn allowed(plan: &PlanLimits, guard: GuardLimits, file_bytes_max: u64) -> Allowed<'_> {
     Allowed {
         requests_per_minute: plan.requests_per_minute,
         batch_deletions_per_hour: plan.batch_deletions_per_hour(),
@@ -101,6 +106,8 @@ fn allowed(plan: &PlanLimits, file_bytes_max: u64) -> Allowed<'_> {
         quota_files: plan.quota_files,
         backlog_bytes_max: plan.backlog_bytes_max,
         file_bytes_max,
+        guard_files_max: guard.files_max,
+        guard_share_max: guard.share_percent_max,
         media_types: (!plan.media_types.is_empty()).then_some(plan.media_types.as_slice()),
     }
 }

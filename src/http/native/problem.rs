@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::Response;
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +16,8 @@ use crate::http::usual::Usual;
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "the shape of what `render` writes, for the document")]
 pub(super) struct ProblemSchema {
-    /// Stable for its kind.
+    /// Stable for its kind: one of those that `/problems/{type}` explains.
+    #[schema(format = "uri-reference")]
     r#type: String,
     /// What its kind is called.
     title: String,
@@ -25,6 +27,8 @@ pub(super) struct ProblemSchema {
     detail: Option<String>,
     /// The topmost locked entries that stand against it.
     locked: Option<Vec<String>>,
+    /// The parts of the service that cannot do their work: `database`, `blobs`, `ballast`.
+    failing: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -36,13 +40,35 @@ struct Problem<'a> {
     detail: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locked: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing: Option<&'a [&'a str]>,
+}
+
+/// The problem document of a service of which these parts cannot do their work.
+pub(super) fn not_ready(failing: &[&str]) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let problem = Problem {
+        r#type: "/problems/not-ready",
+        title: "Not ready",
+        status: status.as_u16(),
+        detail: Some(format!("Not in order: {}", failing.join(", ")).into()),
+        locked: None,
+        failing: Some(failing),
+    };
+    json::render(status, "application/problem+json", &problem)
 }
 
 /// The problem document of an error.
 pub(super) fn render(error: &ApiError) -> Response {
     let Usual { status, title, detail } = Usual::of(error);
-    let mut problem =
-        Problem { r#type: type_of(error), title, status: status.as_u16(), detail, locked: None };
+    let mut problem = Problem {
+        r#type: type_of(error),
+        title,
+        status: status.as_u16(),
+        detail,
+        locked: None,
+        failing: None,
+    };
     if let ApiError::Locked(paths) = error {
         problem.locked = Some(paths.iter().map(ToString::to_string).collect());
     }
@@ -53,12 +79,35 @@ pub(super) fn render(error: &ApiError) -> Response {
     json::render(status, "application/problem+json", &problem)
 }
 
+/// A kind of problem that only one resource has.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    r#type: &'static str,
+    title: &'static str,
+    status: StatusCode,
+}
+
+/// More streams than an organization may have at one time.
+pub(super) const TOO_MANY_STREAMS: Kind = Kind {
+    r#type: "/problems/too-many-streams",
+    title: "Too many streams",
+    status: StatusCode::TOO_MANY_REQUESTS,
+};
+
+/// The problem document of such a kind.
+pub(super) fn plain(kind: Kind, detail: &str) -> Response {
+    let Kind { r#type, title, status } = kind;
+    let detail = Some(Cow::Borrowed(detail));
+    let problem = Problem { r#type, title, status: status.as_u16(), detail, locked: None };
+    json::render(status, "application/problem+json", &problem)
+}
+
 fn type_of(error: &ApiError) -> &'static str {
     match error {
         ApiError::Unauthenticated | ApiError::OrganizationGone => "/problems/unauthenticated",
         ApiError::OrganizationRequired => "/problems/organization-required",
         ApiError::OrganizationMismatch => "/problems/organization-mismatch",
-        ApiError::Forbidden(_) => "/problems/forbidden",
+        ApiError::Forbidden(_) | ApiError::OperatorsOnly => "/problems/forbidden",
         ApiError::OutsidePrefix => "/problems/outside-prefix",
         ApiError::SignatureRefused => "/problems/signature-refused",
         ApiError::NotFound => "/problems/not-found",
@@ -67,6 +116,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::Unprocessable(_) => "/problems/unprocessable",
         ApiError::Conflict(_) => "/problems/conflict",
         ApiError::Locked(_) => "/problems/locked",
+        ApiError::IdempotencyMismatch => "/problems/idempotency-mismatch",
         ApiError::TooLarge { .. } => "/problems/too-large",
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",

@@ -18,8 +18,10 @@ use crate::blobs::faulty::FaultyBlobs;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
 use crate::deletion::expand::Expander;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
 use crate::domain::organization::{Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
@@ -30,9 +32,11 @@ use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router::router;
 use crate::http::signing::Signer;
 use crate::http::state::{HttpSettings, Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::jobs::wake::Wake;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, NewKey, NewOrganization};
+use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 
 /// When every test begins: 2023-11-14T22:13:20Z.
@@ -53,7 +57,6 @@ pub(super) struct TestApp {
     pub(super) theirs: Organization,
     pub(super) key: String,
     router: Router,
-    random: Arc<dyn Random>,
     queue: Wake,
     pub(super) stop: CancellationToken,
 }
@@ -93,6 +96,15 @@ impl TestApp {
     }
 
     pub(super) async fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
+        Self::made(adjust, Meters::new(NOW)).await
+    }
+
+    /// With meters that record what this thread does, and without a public url.
+    pub(super) async fn with_meters(meters: Meters) -> Self {
+        Self::made(|settings| settings.public_url = None, meters).await
+    }
+
+    async fn made(adjust: impl FnOnce(&mut HttpSettings), meters: Meters) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
@@ -133,13 +145,17 @@ impl TestApp {
         );
         let service = Service::from(ServiceParts {
             deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
+            progress: ProgressBoard::new(Arc::clone(&ledger), Arc::clone(&time)),
+            streams: Streams::until(stop.clone()),
             uploader,
             requests: Arc::new(Requests::new(Arc::clone(&time))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
+            meters,
             settings,
             clock: time,
             ids,
+            random,
             blobs,
             ledger,
         });
@@ -155,7 +171,6 @@ impl TestApp {
             model,
             ours,
             theirs,
-            random,
             queue,
             stop,
         };
@@ -189,16 +204,18 @@ impl TestApp {
         (scopes, prefix): (Scopes, &str),
         expires_at: Option<Timestamp>,
     ) -> (KeyId, String) {
-        let text = generate_key(self.random.as_ref()).expose_secret().to_owned();
+        let text = generate_key(self.service.random.as_ref()).expose_secret().to_owned();
         let new = NewKey {
             id: self.service.ids.next(),
             organization,
             hash: hash_key(&text),
             scopes,
             prefix: EntryPath::parse(prefix).unwrap(),
+            guard: GuardLimits::default(),
             expires_at,
         };
-        let key = self.service.ledger.create_key(new, self.clock.now()).await.unwrap().unwrap();
+        let key =
+            self.service.ledger.create_key(new, None, self.clock.now()).await.unwrap().unwrap();
         (key.id, text)
     }
 
@@ -274,6 +291,15 @@ impl TestApp {
         assert!(self.service.ledger.set_lock(&realm, &path, locked).await.unwrap());
     }
 
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The time, as answers show it.
+    pub(super) fn iso_now(&self) -> String {
+        self.clock.now().iso8601()
+    }
+
     pub(super) async fn usage(&self) -> Usage {
         let realm = Realm::whole(self.ours.number);
         let usage = self.service.ledger.usage(&realm).await.unwrap();
@@ -344,7 +370,7 @@ async fn organization(service: &Service, name: &str) -> Organization {
         plan: "default".to_owned(),
         folders: [ids.next(), ids.next(), ids.next()],
     };
-    service.ledger.create_organization(new, service.clock.now()).await.unwrap()
+    service.ledger.create_organization(new, None, service.clock.now()).await.unwrap().unwrap()
 }
 
 /// A part of a form.

@@ -255,6 +255,7 @@ async fn limits_tell_the_plan_and_what_is_left_of_it() {
         quota_files: Some(5),
         backlog_bytes_max: Some(1000),
         file_bytes_max: Some(50),
+        guard_files_max: Some(7),
         media_types: vec!["image/*".to_owned()],
         ..PlanLimits::default()
     })
@@ -269,7 +270,9 @@ async fn limits_tell_the_plan_and_what_is_left_of_it() {
             "limits": {
                 "requests_per_minute": 10, "batch_deletions_per_hour": 3,
                 "batch_attempts_per_minute": 600, "quota_bytes": 100, "quota_files": 5,
-                "backlog_bytes_max": 1000, "file_bytes_max": 50, "media_types": ["image/*"],
+                "backlog_bytes_max": 1000, "file_bytes_max": 50, "guard_files_max": 7,
+                "guard_share_max": Value::Null,
+                "media_types": ["image/*"],
             },
             "left": {
                 "requests": { "remaining": 8, "resets_at": window_end },
@@ -300,6 +303,7 @@ async fn the_default_plan_limits_batches_alone() {
                 "requests_per_minute": none, "batch_deletions_per_hour": 10,
                 "batch_attempts_per_minute": 600, "quota_bytes": none, "quota_files": none,
                 "backlog_bytes_max": none, "file_bytes_max": 5_497_558_138_880_u64,
+                "guard_files_max": none, "guard_share_max": Value::Null,
                 "media_types": none,
             },
             "left": {

@@ -36,6 +36,18 @@ pub enum AdminRequest {
         /// Which.
         id: String,
     },
+    /// Switches an organization on again.
+    EnableOrganization {
+        /// Which.
+        id: String,
+    },
+    /// Gives an organization another plan, with effect at once.
+    SetPlan {
+        /// Which.
+        id: String,
+        /// The name of the plan.
+        plan: String,
+    },
     /// Makes a key.
     CreateKey {
         /// Its organization; absent: an operator key.
@@ -46,6 +58,10 @@ pub enum AdminRequest {
         prefix: String,
         /// When it ends, in milliseconds since the Unix epoch; absent: never.
         expires_at: Option<i64>,
+        /// Files that one of its requests may delete without a confirmation; absent: any.
+        guard_files: Option<u64>,
+        /// Percent of the live files that one may; absent: all.
+        guard_share: Option<u8>,
     },
     /// Lists all keys, without their secrets.
     ListKeys {},
@@ -69,6 +85,8 @@ impl AdminRequest {
             Self::CreateKey { organization: Some(_), .. }
             | Self::ListOrganizations {}
             | Self::DisableOrganization { .. }
+            | Self::EnableOrganization { .. }
+            | Self::SetPlan { .. }
             | Self::ListKeys {}
             | Self::RevokeKey { .. }
             | Self::Sweep { .. } => false,
@@ -96,6 +114,18 @@ pub enum AdminAnswer {
     OrganizationDisabled {
         /// Which.
         id: String,
+    },
+    /// Its keys work again.
+    OrganizationEnabled {
+        /// Which.
+        id: String,
+    },
+    /// The plan's limits hold from now on.
+    PlanSet {
+        /// Which.
+        id: String,
+        /// The name of the plan.
+        plan: String,
     },
     /// The key works from now on.
     KeyCreated {
@@ -172,6 +202,10 @@ pub struct KeyLine {
     pub expires_at: Option<String>,
     /// ISO 8601, in UTC; absent for one that was not revoked.
     pub revoked_at: Option<String>,
+    /// Files that one of its requests may delete without a confirmation; absent: any.
+    pub guard_files: Option<u64>,
+    /// Percent of the live files that one may; absent: all.
+    pub guard_share: Option<u8>,
 }
 
 /// A key's secret on its way to whoever asked for it. Never shown by `Debug`.

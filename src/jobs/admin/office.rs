@@ -8,17 +8,16 @@ use secrecy::ExposeSecret;
 use super::{AdminAnswer, AdminRequest, KeyLine, OrganizationLine, ShownKey, scope_list};
 use crate::deletion::sweep::sweep;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::guard::{GuardLimits, SHARE_PERCENT_MAX};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
-use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope};
+use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope, is_organization_name};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
 use crate::domain::random::Random;
 use crate::domain::secret::{generate_key, hash_key};
 use crate::jobs::wake::Wake;
+use crate::ledger::registry::OrganizationChange;
 use crate::ledger::{Ledger, LedgerError, NewKey, NewOrganization};
-
-/// An organization's name, in bytes at most.
-pub const NAME_BYTES_MAX: usize = 255;
 
 /// What executing takes. Cheap to clone.
 #[derive(Clone)]
@@ -62,8 +61,18 @@ impl Office {
             }
             AdminRequest::ListOrganizations {} => self.organizations().await,
             AdminRequest::DisableOrganization { id } => self.disable_organization(id).await,
-            AdminRequest::CreateKey { organization, scopes, prefix, expires_at } => {
-                let limits = KeyLimits { scopes, prefix, expires_at };
+            AdminRequest::EnableOrganization { id } => self.enable_organization(id).await,
+            AdminRequest::SetPlan { id, plan } => self.set_plan(id, plan).await,
+            AdminRequest::CreateKey {
+                organization,
+                scopes,
+                prefix,
+                expires_at,
+                guard_files: files_max,
+                guard_share: share_percent_max,
+            } => {
+                let guard = GuardLimits { files_max, share_percent_max };
+                let limits = KeyLimits { scopes, prefix, guard, expires_at };
                 self.create_key(organization, limits).await
             }
             AdminRequest::ListKeys {} => self.keys().await,
@@ -104,24 +113,27 @@ impl Office {
         organization: Option<OrganizationId>,
         scopes: &[Scope],
     ) -> Result<Option<Key>, LedgerError> {
-        let limits =
-            Limits { scopes: scopes.to_vec(), prefix: EntryPath::root(), expires_at: None };
+        let limits = Limits {
+            scopes: scopes.to_vec(),
+            prefix: EntryPath::root(),
+            guard: GuardLimits::default(),
+            expires_at: None,
+        };
         self.insert_key(secret, organization, limits).await
     }
 
     async fn create_organization(&self, name: String, plan: Option<String>) -> Executed {
         let plan = plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
-        if !is_name(&name) {
+        if !is_organization_name(&name) {
             return Err(Unexecuted::Refused(
                 "a name has 1 to 255 bytes, no control characters, and is not all blank",
             ));
         }
-        if self.plans.get(&plan).is_none() {
-            return Err(Unexecuted::UnknownPlan(plan));
-        }
+        self.known_plan(&plan)?;
         let folders = [self.ids.next(), self.ids.next(), self.ids.next()];
         let new = NewOrganization { id: self.ids.next(), name, plan, folders };
-        let made = self.ledger.create_organization(new, self.clock.now()).await?;
+        let made = self.ledger.create_organization(new, None, self.clock.now()).await?;
+        let made = made.map_err(|_| Unexecuted::Refused("it was made before"))?;
         Ok(AdminAnswer::OrganizationCreated { id: made.id.to_string(), name: made.name })
     }
 
@@ -141,6 +153,44 @@ impl Office {
         Ok(AdminAnswer::OrganizationDisabled { id })
     }
 
+    async fn enable_organization(&self, id: String) -> Executed {
+        let organization = self.named(&id).await?;
+        // What was switched off may have kept a plan that is not configured any more.
+        self.known_plan(&organization.plan)?;
+        let change = OrganizationChange { disabled: Some(false), ..Default::default() };
+        self.change_organization(organization.id, change).await?;
+        Ok(AdminAnswer::OrganizationEnabled { id })
+    }
+
+    async fn set_plan(&self, id: String, plan: String) -> Executed {
+        let organization = self.named(&id).await?;
+        self.known_plan(&plan)?;
+        let change = OrganizationChange { plan: Some(plan.clone()), ..Default::default() };
+        self.change_organization(organization.id, change).await?;
+        Ok(AdminAnswer::PlanSet { id, plan })
+    }
+
+    async fn named(&self, id: &str) -> Result<Organization, Unexecuted> {
+        let id = OrganizationId::parse(id).ok_or(NO_ORGANIZATION)?;
+        self.ledger.organization(id).await?.ok_or(NO_ORGANIZATION)
+    }
+
+    fn known_plan(&self, plan: &str) -> Result<(), Unexecuted> {
+        match self.plans.get(plan) {
+            Some(_) => Ok(()),
+            None => Err(Unexecuted::UnknownPlan(plan.to_owned())),
+        }
+    }
+
+    async fn change_organization(
+        &self,
+        id: OrganizationId,
+        change: OrganizationChange,
+    ) -> Result<(), Unexecuted> {
+        let changed = self.ledger.change_organization(id, change, self.clock.now()).await?;
+        changed.map(|_| ()).ok_or(NO_ORGANIZATION)
+    }
+
     async fn create_key(&self, organization: Option<String>, limits: KeyLimits) -> Executed {
         let organization = match organization {
             Some(id) => Some(OrganizationId::parse(&id).ok_or(NO_ORGANIZATION)?),
@@ -152,11 +202,15 @@ impl Office {
         if limits.scopes.is_empty() {
             return Err(Unexecuted::Refused("a key without a scope can do nothing"));
         }
+        if limits.guard.share_percent_max.is_some_and(|percent| percent > SHARE_PERCENT_MAX) {
+            return Err(Unexecuted::Refused("a share is a whole percent from 0 to 100"));
+        }
         let scopes = scope_list(limits.scopes.into_iter().collect());
         let secret = generate_key(self.random.as_ref());
         let limits = Limits {
             scopes,
             prefix: prefix.path,
+            guard: limits.guard,
             expires_at: limits.expires_at.map(Timestamp::from_millis),
         };
         let made = self.insert_key(secret.expose_secret(), organization, limits).await?;
@@ -181,9 +235,10 @@ impl Office {
             hash: hash_key(secret),
             scopes: limits.scopes.into_iter().collect(),
             prefix: limits.prefix,
+            guard: limits.guard,
             expires_at: limits.expires_at,
         };
-        self.ledger.create_key(new, self.clock.now()).await
+        Ok(self.ledger.create_key(new, None, self.clock.now()).await?.ok())
     }
 
     async fn keys(&self) -> Executed {
@@ -220,6 +275,7 @@ const NO_KEY: Unexecuted = Unexecuted::Refused("no such key");
 struct KeyLimits {
     scopes: Vec<Scope>,
     prefix: String,
+    guard: GuardLimits,
     expires_at: Option<i64>,
 }
 
@@ -227,11 +283,8 @@ struct KeyLimits {
 struct Limits {
     scopes: Vec<Scope>,
     prefix: EntryPath,
+    guard: GuardLimits,
     expires_at: Option<Timestamp>,
-}
-
-fn is_name(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
 fn organization_line(organization: &Organization) -> OrganizationLine {
@@ -253,5 +306,7 @@ fn key_line(key: &Key) -> KeyLine {
         created_at: key.created_at.iso8601(),
         expires_at: key.expires_at.map(Timestamp::iso8601),
         revoked_at: key.revoked_at.map(Timestamp::iso8601),
+        guard_files: key.guard.files_max,
+        guard_share: key.guard.share_percent_max,
     }
 }

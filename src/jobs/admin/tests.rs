@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::socket::{AdminSocket, ask};
 use super::*;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::IdSource;
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::random::SeededRandom;
@@ -46,6 +47,8 @@ fn create_key(organization: Option<&str>) -> AdminRequest {
         scopes: vec![Scope::Read],
         prefix: "/p/".to_owned(),
         expires_at: Some(NOW.plus(Duration::from_secs(1)).millis()),
+        guard_files: Some(7),
+        guard_share: Some(50),
     }
 }
 
@@ -79,6 +82,8 @@ async fn a_made_key_is_known_by_its_hash_with_the_limits_that_were_asked_for() {
     assert_eq!(known.scopes.words(), ["read"]);
     assert_eq!(known.prefix.as_str(), "/p");
     assert_eq!(known.expires_at, Some(NOW.plus(Duration::from_secs(1))));
+    let guard = GuardLimits { files_max: Some(7), share_percent_max: Some(50) };
+    assert_eq!(known.guard, guard);
 }
 
 #[tokio::test]
@@ -149,6 +154,8 @@ async fn what_names_nothing_or_cannot_be_is_refused() {
         scopes,
         prefix: prefix.to_owned(),
         expires_at: None,
+        guard_files: None,
+        guard_share: None,
     };
     for request in [
         create_organization(""),
@@ -290,4 +297,24 @@ async fn what_is_no_request_is_refused_and_what_is_too_long_is_cut_off() {
         assert_eq!(answer.contains("refused"), answered, "{answer}");
     }
     assert!(ask(&directory, &AdminRequest::ListKeys {}).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_organization_is_given_another_plan_and_switched_on_again() {
+    let (office, _) = office();
+    let id = organization(&office, "one").await;
+    let set = |plan: &str| AdminRequest::SetPlan { id: id.clone(), plan: plan.to_owned() };
+    let answer = office.administer(set("gold")).await;
+    assert_eq!(answer, AdminAnswer::PlanSet { id: id.clone(), plan: "gold".to_owned() });
+    assert_eq!(office.ledger.organizations().await.unwrap()[0].plan, "gold");
+    assert!(is_refused(&office.administer(set("silver")).await));
+    let unknown = AdminRequest::SetPlan { id: "none".to_owned(), plan: "gold".to_owned() };
+    assert!(is_refused(&office.administer(unknown).await));
+    office.administer(AdminRequest::DisableOrganization { id: id.clone() }).await;
+    let enable = |id: &str| AdminRequest::EnableOrganization { id: id.to_owned() };
+    let answer = office.administer(enable(&id)).await;
+    assert_eq!(answer, AdminAnswer::OrganizationEnabled { id });
+    let known = office.ledger.organizations().await.unwrap();
+    assert_eq!((known[0].disabled_at, known[0].plan.as_str()), (None, "gold"));
+    assert!(is_refused(&office.administer(enable("none")).await));
 }

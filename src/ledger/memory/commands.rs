@@ -10,9 +10,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport, Output};
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, EntryId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
-use crate::ledger::{CommandLedger, LedgerError};
+use crate::ledger::{CommandLedger, LedgerError, NewCommand};
 
 /// A command. Its outputs outlive their files.
 pub(super) struct CommandRow {
@@ -96,13 +97,19 @@ impl CommandLedger for MemoryLedger {
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Result<(), Repeat>, LedgerError> {
+        let (mut state, owner) = (self.state(), Some(realm.organization));
+        if let Some(repeat) = state.repeat(owner, once.as_ref()) {
+            return Ok(Err(repeat));
+        }
+        state.remember(owner, once.as_ref(), new.id);
+        let NewCommand { id, report } = new;
         let row = CommandRow { created_at: now, report, closed: false, outputs: BTreeMap::new() };
-        self.state().holdings_mut(realm.organization).commands.insert(id, row);
-        Ok(())
+        state.holdings_mut(realm.organization).commands.insert(id, row);
+        Ok(Ok(()))
     }
 
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::tree::sized;
 use super::{Holdings, MemoryLedger, State};
+use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
@@ -27,7 +28,8 @@ use crate::ledger::{
 /// A deletion with what is still to be expanded of it.
 pub(super) struct Deletion {
     pub(super) record: DeletionRecord,
-    sequence: Sequence,
+    pub(super) items: Vec<Item>,
+    pub(super) sequence: Sequence,
     /// The prefix of the key that asked.
     pub(super) prefix: EntryPath,
     /// Files of doomed trees and survivors that are not on the queue yet.
@@ -151,6 +153,9 @@ impl State {
         lease: Lease,
     ) -> Result<Committed, Declined> {
         let organization = request.realm.organization;
+        if let Some(repeat) = self.repeat(Some(organization), request.once.as_ref()) {
+            return Err(Declined::Repeated(repeat));
+        }
         let holdings = self.holdings_mut(organization);
         if let Some(allowance) = request.allowance {
             let state = holdings.allowance_state(allowance, request.at);
@@ -173,6 +178,7 @@ impl State {
         }
         let allowance =
             request.allowance.map(|allowance| holdings.allowance_state(allowance, request.at));
+        self.remember(Some(organization), request.once.as_ref(), request.id);
         let sequence = Sequence(self.next_number());
         let batches = self.doom(request, &plan, sequence, lease);
         Ok(Committed {
@@ -229,7 +235,9 @@ impl State {
             settled_at: is_done.then_some(request.at),
         };
         let prefix = request.realm.prefix.clone();
-        let deletion = Deletion { record, sequence, prefix, doomed, in_survivors, expanding };
+        let items = items::of_outcomes(&request.selectors, &plan.outcomes);
+        let deletion =
+            Deletion { record, items, sequence, prefix, doomed, in_survivors, expanding };
         holdings.deletions.insert(request.id, deletion);
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)
@@ -260,8 +268,8 @@ impl State {
         blobs.sort_by_key(|blob| blob.key);
         let mut batches = Vec::new();
         for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
-            let due_at = lease.expires_at;
-            let number = self.condemn(Some(organization), Some(deletion), chunk.to_vec(), due_at);
+            let (began_at, chunk) = (lease.began_at, chunk.to_vec());
+            let number = self.condemn(Some(organization), Some(deletion), chunk, began_at);
             batches.push(self.leased(number, lease));
         }
         batches

@@ -20,12 +20,17 @@ mod arrange;
 mod attach;
 mod change;
 mod commands;
+mod deletion_records;
 mod deletions;
+mod gauges;
 mod inspection;
 mod keepsakes;
+mod once;
 mod organizations;
 mod plans;
 mod purge;
+mod registry;
+mod reports;
 mod snapshot;
 mod tree;
 mod walk;
@@ -37,6 +42,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::commands::CommandRow;
 use self::deletions::Deletion;
 use self::keepsakes::Keepsake;
+use self::once::Remembered;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
@@ -47,6 +53,7 @@ use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
@@ -88,6 +95,8 @@ struct State {
     intents: BTreeMap<BlobKey, Timestamp>,
     queue: BTreeMap<BatchNumber, Batch>,
     plans: Plans,
+    /// What happened once, by whose it is and who asked.
+    effects: BTreeMap<(Option<OrganizationNumber>, OnceToken), Remembered>,
 }
 
 /// What belongs to one organization.
@@ -117,6 +126,7 @@ impl State {
             intents: BTreeMap::new(),
             queue: BTreeMap::new(),
             plans: Plans::default(),
+            effects: BTreeMap::new(),
         }
     }
 

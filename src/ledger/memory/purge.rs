@@ -19,6 +19,8 @@ pub(super) struct Batch {
     /// Never empty.
     pub(super) blobs: Vec<SizedBlob>,
     attempts: u32,
+    /// Since when it has been on the queue.
+    pub(super) condemned_at: Timestamp,
     /// Who holds it, until it is due again.
     token: Option<LeaseToken>,
     /// From then on it can be leased: at once, when its lease expires, or when it may be retried.
@@ -32,16 +34,18 @@ impl Batch {
 }
 
 impl State {
-    /// Puts blobs on the queue, where they are due at `due_at`.
+    /// Puts blobs on the queue at `now`, where they are due at once.
     pub(super) fn condemn(
         &mut self,
         organization: Option<OrganizationNumber>,
         deletion: Option<DeletionId>,
         blobs: Vec<SizedBlob>,
-        due_at: Timestamp,
+        now: Timestamp,
     ) -> BatchNumber {
         let number = BatchNumber(self.next_number());
-        let batch = Batch { organization, deletion, blobs, attempts: 0, token: None, due_at };
+        let (condemned_at, due_at) = (now, now);
+        let batch =
+            Batch { organization, deletion, blobs, attempts: 0, condemned_at, token: None, due_at };
         self.queue.insert(number, batch);
         number
     }

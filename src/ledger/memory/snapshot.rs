@@ -34,7 +34,8 @@ impl Holdings {
         let found = named.iter().enumerate().map(|(index, name)| {
             taken_by(&named, index).map_or_else(|| self.found(name, &named), Found::Within)
         });
-        Snapshot { found: found.collect() }
+        let live = request.guard.map(|_| self.live_beneath(&EntryPath::root()));
+        Snapshot { found: found.collect(), live: live.unwrap_or_default() }
     }
 
     /// What a selector names, where its precondition holds.

@@ -5,46 +5,60 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::SqliteLedger;
 use super::entries::live_row;
 use super::rows::{FileRow, failed, read_json, unsigned};
 use super::tree::{Grounds, is_seen};
 use super::writer::WriteTx;
+use super::{SqliteLedger, once};
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport, Output};
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, EntryId};
-use crate::domain::organization::Realm;
+use crate::domain::once::{Once, Repeat};
+use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
-use crate::ledger::{CommandLedger, LedgerError};
+use crate::ledger::{CommandLedger, LedgerError, LedgerErrorKind, NewCommand};
 
 #[async_trait]
 impl CommandLedger for SqliteLedger {
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Result<(), Repeat>, LedgerError> {
         let organization = realm.organization;
-        self.writer()?
-            .run(move |tx| {
-                let report = serde_json::to_string(&report).map_err(|error| {
-                    crate::ledger::LedgerErrorKind::Corrupt.caused_by("writing a report", error)
-                })?;
-                let sql = "insert into commands (organization, id, created_at, report) \
-                           values (?1, ?2, ?3, ?4)";
-                let made = tx.connection.execute(sql, params![organization, id, now, report]);
-                made.map(|_| ()).map_err(failed("making a command"))
-            })
-            .await
+        self.writer()?.run(move |tx| create(tx, organization, &new, once.as_ref(), now)).await
     }
 
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {
         let realm = realm.clone();
         self.readers.run(move |connection| read(connection, &realm, id)).await
     }
+}
+
+fn create(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    new: &NewCommand,
+    once: Option<&Once>,
+    now: Timestamp,
+) -> Result<Result<(), Repeat>, LedgerError> {
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
+        return Ok(Err(repeat));
+    }
+    let report = report_text(&new.report)?;
+    let sql = "insert into commands (organization, id, created_at, report) values (?1, ?2, ?3, ?4)";
+    let made = tx.connection.execute(sql, params![organization, new.id, now, report]);
+    made.map_err(failed("making a command"))?;
+    once::remember(tx, Some(organization), once, new.id).map(Ok)
+}
+
+/// How a report is written.
+pub(super) fn report_text(report: &CommandReport) -> Result<String, LedgerError> {
+    let text = serde_json::to_string(report);
+    text.map_err(|error| LedgerErrorKind::Corrupt.caused_by("writing a report", error))
 }
 
 /// The command with its outputs, where the realm sees it. Of what is gone it shows only what the

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::commands;
 use super::deletions::record;
 use super::entries::live_row;
+use super::organizations::{UsageMoves, read_usage};
 use super::rows::{FileRow, corrupt, failed, unsigned};
 use super::tree::{
     Chains, FolderRow, Grounds, Way, first_folder, folder_by_id, live_child, walk_down,
@@ -19,11 +20,13 @@ use crate::domain::entry::{FolderNumber, FolderRecord};
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
+use crate::domain::usage::Tally;
 use crate::ledger::{LedgerError, MissedSubject};
 
-/// Reads it, in the connection's transaction.
+/// Reads it, in the connection's transaction, in which usage has moved by `moves` that are not
+/// written yet.
 pub(super) fn read(
-    connection: &Connection,
+    (connection, moves): (&Connection, &UsageMoves),
     request: &DeleteRequest,
 ) -> Result<Snapshot, LedgerError> {
     let grounds = Grounds::of(connection, request.realm.organization)?;
@@ -37,7 +40,12 @@ pub(super) fn read(
     for (index, one) in located.into_iter().enumerate() {
         found.push(reading.find(index, one, &takers)?);
     }
-    Ok(Snapshot { found })
+    let organization = request.realm.organization;
+    let live = match request.guard {
+        Some(_) => moves.added_to(organization, read_usage(connection, organization)?).live,
+        None => Tally::default(),
+    };
+    Ok(Snapshot { found, live })
 }
 
 /// What a selector names, before its tree is walked.

@@ -58,7 +58,9 @@ async fn delete(
             let (not_found, unauthorized) = sort(&refusal, &foreign, &ids);
             Ok(nothing_deleted(not_found, unauthorized))
         }
-        Err(over_allowance @ Declined::OverAllowance(_)) => Err(service.declined(over_allowance)),
+        Err(declined @ (Declined::OverAllowance(_) | Declined::Repeated(_))) => {
+            Err(service.declined(declined))
+        }
     }
 }
 

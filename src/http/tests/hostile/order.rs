@@ -34,10 +34,17 @@ fn upload(target: &'static str, malformed: &'static str) -> Route {
 }
 
 fn routes() -> Vec<Route> {
-    [routes_of_the_deletes(), routes_of_the_tree(), routes_of_pages()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        routes_of_the_deletes(),
+        routes_of_deletions(),
+        routes_of_the_tree(),
+        routes_of_pages(),
+        routes_of_commands(),
+        routes_of_keys(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Files and folders by their paths, beside the deletes.
@@ -57,6 +64,38 @@ fn routes_of_the_tree() -> Vec<Route> {
                 "/v2/files/meta/tags?filename=no",
             )
         },
+    ]
+}
+
+/// Commands of the native API, after they are made.
+fn routes_of_commands() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/commands", "/delenda/v1/commands/no");
+    vec![
+        Route { absent: None, ..route(Method::GET, all, "/delenda/v1/commands?limit=0") },
+        route(Method::GET, one, "/delenda/v1/commands/no?%zz"),
+        Route { body: "{}", ..route(Method::PATCH, one, "/delenda/v1/commands/no?%zz") },
+        route(
+            Method::DELETE,
+            "/delenda/v1/commands/no/outputs",
+            "/delenda/v1/commands/no/outputs?x=1",
+        ),
+    ]
+}
+
+/// Keys, which need the scope `admin`.
+fn routes_of_keys() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/keys", "/delenda/v1/keys/no");
+    let keeping = |route: Route| Route { lesser: "read,write,delete", ..route };
+    vec![
+        keeping(Route { absent: None, ..route(Method::GET, all, "/delenda/v1/keys?limit=0") }),
+        keeping(Route { absent: None, ..route(Method::POST, all, "/delenda/v1/keys?%zz") }),
+        keeping(route(Method::GET, one, "/delenda/v1/keys/no?%zz")),
+        keeping(route(Method::DELETE, one, "/delenda/v1/keys/no?x=1")),
+        keeping(route(
+            Method::POST,
+            "/delenda/v1/keys/no/rotate",
+            "/delenda/v1/keys/no/rotate?%zz",
+        )),
     ]
 }
 
@@ -86,6 +125,36 @@ fn routes_of_pages() -> Vec<Route> {
         Route {
             absent: None,
             ..route(Method::GET, "/delenda/v1/limits", "/delenda/v1/limits?%zz")
+        },
+    ]
+}
+
+/// Deletions as a resource.
+fn routes_of_deletions() -> Vec<Route> {
+    vec![
+        Route {
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/deletions", "/delenda/v1/deletions?limit=0")
+        },
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000?%zz",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/items",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/items?limit=0",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events?%zz",
+        ),
+        Route {
+            lesser: "read,delete",
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/audit", "/delenda/v1/audit?order=up")
         },
     ]
 }
@@ -134,6 +203,10 @@ fn routes_of_the_deletes() -> Vec<Route> {
         route(Method::POST, "/v2/files/unlock?filename=/no", "/v2/files/unlock?filename=no"),
         Route { body: "[]", ..upload("/delenda/v1/commands", "/delenda/v1/commands?%zz") },
         Route { absent: None, ..route(Method::GET, "/delenda/v1/usage", "/delenda/v1/usage?%zz") },
+        Route {
+            body: "{\"paths\":[\"/no\"]}",
+            ..route(Method::POST, "/delenda/v1/deletions", "/delenda/v1/deletions?x=1")
+        },
         route(
             Method::PUT,
             "/delenda/v1/commands/01890000-0000-7000-8000-000000000000/outputs/a",

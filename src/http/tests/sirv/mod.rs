@@ -97,7 +97,9 @@ impl Sirv {
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            guard: None,
             allowance: None,
+            once: None,
             at: self.app.clock.now(),
         };
         service.deleter.delete(request).await.unwrap().unwrap().id.simple()

@@ -6,6 +6,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use super::together::{Bundle, PARTS_MAX};
 use crate::deletion::request::{Atomicity, FoldersPolicy, LockedPolicy, MissingPolicy};
 use crate::domain::entry::TagChange;
+use crate::domain::guard::{Guard, GuardLimits};
 
 /// Where things are stored, deleted and locked: few places, close together.
 pub(super) const PLACES: [&str; 16] = [
@@ -68,6 +69,7 @@ pub(super) struct Wish {
     /// Which picks want the version that lies at which place.
     pub(super) conditions: Vec<(usize, usize)>,
     pub(super) atomicity: Atomicity,
+    pub(super) guard: Option<Guard>,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
     pub(super) folders: FoldersPolicy,
@@ -142,6 +144,15 @@ fn pick() -> impl Strategy<Value = Pick> {
     ]
 }
 
+fn guard() -> impl Strategy<Value = Option<Guard>> {
+    let some = || proptest::option::of(0..4_u64);
+    let percent = proptest::option::of(proptest::sample::select(vec![0, 30, 100]));
+    let guard = (some(), percent, some()).prop_map(|(files_max, share_percent_max, confirmed)| {
+        Guard { limits: GuardLimits { files_max, share_percent_max }, confirmed }
+    });
+    proptest::option::weighted(0.2, guard)
+}
+
 fn wish() -> impl Strategy<Value = Wish> {
     let missing = prop_oneof![Just(MissingPolicy::Refuse), Just(MissingPolicy::Count)];
     let locked = prop_oneof![Just(LockedPolicy::Refuse), Just(LockedPolicy::Skip)];
@@ -150,7 +161,8 @@ fn wish() -> impl Strategy<Value = Wish> {
     let atomicity = prop_oneof![Just(Atomicity::AllOrNone), Just(Atomicity::BestEffort)];
     let condition = proptest::option::weighted(0.1, 0..PLACES.len());
     let picks = vec((pick(), condition), 1..4);
-    (who(), picks, atomicity, policies).prop_map(|(who, picks, atomicity, policies)| {
+    (who(), picks, (atomicity, guard()), policies).prop_map(|(who, picks, all, policies)| {
+        let (atomicity, guard) = all;
         let (missing, locked, folders, joins_missed, has_allowance) = policies;
         let (picks, conditions): (Vec<_>, Vec<_>) = picks.into_iter().unzip();
         let conditions = conditions.into_iter().enumerate();
@@ -160,6 +172,7 @@ fn wish() -> impl Strategy<Value = Wish> {
             picks,
             conditions,
             atomicity,
+            guard,
             missing,
             locked,
             folders,

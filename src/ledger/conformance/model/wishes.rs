@@ -24,6 +24,7 @@ impl Side {
             id: given.deletion(),
             preconditions,
             atomicity: wish.atomicity,
+            guard: wish.guard,
             missing: wish.missing,
             locked: wish.locked,
             folders: wish.folders,

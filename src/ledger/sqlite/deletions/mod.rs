@@ -1,7 +1,9 @@
 //! The commit of a deletion, and its record.
 
 mod apply;
+mod outcomes;
 pub(super) mod record;
+mod records;
 
 use async_trait::async_trait;
 
@@ -9,9 +11,10 @@ use self::apply::Applied;
 pub(super) use self::apply::doomer_of;
 pub(super) use self::record::{add_purged, tree_done};
 use super::condemned::Due;
+use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
-use super::{SqliteLedger, expand, snapshot};
+use super::{SqliteLedger, expand, once, snapshot};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
 use crate::deletion::request::{Allowance, DeleteRequest};
@@ -42,7 +45,11 @@ impl DeletionLedger for SqliteLedger {
         planner: Planner,
     ) -> Result<Result<Plan, Refusal>, LedgerError> {
         self.readers
-            .run(move |connection| Ok(planner(&request, &snapshot::read(connection, &request)?)))
+            .run(move |connection| {
+                let nothing_moved = UsageMoves::default();
+                let snapshot = snapshot::read((connection, &nothing_moved), &request)?;
+                Ok(planner(&request, &snapshot))
+            })
             .await
     }
 
@@ -114,13 +121,16 @@ fn commit(
     lease: Lease,
 ) -> Result<Result<Committed, Declined>, LedgerError> {
     let organization = request.realm.organization;
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), request.once.as_ref())? {
+        return Ok(Err(Declined::Repeated(repeat)));
+    }
     if let Some(asked) = request.allowance {
         let state = allowance::state(tx.connection, organization, asked, request.at)?;
         if state.remaining == 0 {
             return Ok(Err(Declined::OverAllowance(state)));
         }
     }
-    let snapshot = snapshot::read(tx.connection, request)?;
+    let snapshot = snapshot::read((tx.connection, &tx.usage), request)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(Declined::Refused(refusal))),
@@ -130,6 +140,7 @@ fn commit(
     let Applied { batches, trees } =
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
     record::write(tx, request, &plan, sequence, trees)?;
+    once::remember(tx, Some(organization), request.once.as_ref(), request.id)?;
     let allowance = match request.allowance {
         None => None,
         Some(asked) => Some(allowance::count(tx.connection, request, asked)?),

@@ -1,7 +1,14 @@
 //! The native API: commands, outputs, usage, and its problem documents.
 
+mod commands;
+mod deletion_events;
+mod deletion_lists;
+mod deletions;
 mod entries;
 mod files;
+mod idempotency;
+mod keys;
+mod organizations;
 
 use std::sync::Arc;
 
@@ -9,7 +16,7 @@ use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::app::{Answer, NOW, TestApp};
+use crate::http::tests::app::{Answer, NOW, TestApp};
 
 const COMMANDS: &str = "/delenda/v1/commands";
 
@@ -25,6 +32,12 @@ async fn put(app: &TestApp, target: &str, headers: &[(&str, &str)], body: &str) 
     let mut all = vec![("authorization", bearer.as_str())];
     all.extend_from_slice(headers);
     app.call(Method::PUT, target, &all, body.to_owned()).await
+}
+
+/// Sends a request with this key.
+async fn ask(app: &TestApp, key: &str, (method, target): (Method, &str), body: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    app.call(method, target, &[("authorization", &bearer)], body.to_owned()).await
 }
 
 /// Status and document of an error.
@@ -114,6 +127,7 @@ async fn a_command_is_made_of_a_report_or_of_nothing() {
         "command_id": command["command_id"], "status": "SUCCESS",
         "command_type": "FFMPEG_COMMAND", "output_files": {},
         "original_request": { "input_files": {}, "output_files": {} },
+        "created_at": NOW.iso8601(), "closed": false,
     });
     assert_eq!((answer.status.as_u16(), &command), (201, &expected));
     let report = json!({
@@ -126,6 +140,8 @@ async fn a_command_is_made_of_a_report_or_of_nothing() {
     let mut expected = report;
     expected["command_id"] = Value::Null;
     expected["output_files"] = json!({});
+    expected["created_at"] = json!(NOW.iso8601());
+    expected["closed"] = json!(false);
     assert_eq!((answer.status.as_u16(), command), (201, expected));
     let target = format!("/api/v1/commands/{}", id.as_str().unwrap());
     let shown = app.call(Method::GET, &target, &[("x-api-key", &app.key)], "").await;

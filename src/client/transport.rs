@@ -21,6 +21,8 @@ use super::files::FileSource;
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long the server may be silent. Streams of events have a comment every 15 seconds.
 const SILENCE_DURATION_MAX: Duration = Duration::from_secs(90);
+/// How long a connection is kept for the next request: less than the server keeps it.
+const IDLE_DURATION_MAX: Duration = Duration::from_secs(20);
 /// How often a request is sent again that was certainly not accepted.
 const REPETITIONS_MAX: u32 = 5;
 /// A pause that is longer is not waited for: the caller is told.
@@ -109,6 +111,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_DURATION_MAX)
             .read_timeout(SILENCE_DURATION_MAX)
+            .pool_idle_timeout(IDLE_DURATION_MAX)
             .user_agent(concat!("delenda/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ClientError::Local(chain(&error)))?;

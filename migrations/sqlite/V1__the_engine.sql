@@ -148,8 +148,31 @@ create table keepsakes (
 create table intents (
     blob_number integer primary key,
     blob_id blob not null,
-    expires_at integer not null
+    expires_at integer not null,
+    -- Whether the next process goes on with it: an upload that comes in pieces.
+    lasting integer not null default 0
 ) strict;
+
+-- Uploads that come in pieces. An unfinished one has an intent, which expires with it; a finished
+-- one says which file it became, for whoever missed the answer.
+create table uploads (
+    organization integer not null,
+    id blob not null,
+    path text not null,
+    entry blob not null,
+    only_new integer not null,
+    attributes text not null,
+    metadata text not null,
+    length integer not null,
+    received integer not null,
+    blob_number integer not null,
+    blob_id blob not null,
+    created_at integer not null,
+    expires_at integer not null,
+    file blob,
+    primary key (organization, id)
+) strict, without rowid;
+create index uploads_by_expiry on uploads (expires_at);
 
 -- The purge queue. A row is a batch of at most 512 blobs of one deletion, packed; the lease is
 -- the token together with `due_at`, the time from which others may take the batch.

@@ -54,11 +54,6 @@ impl Timestamp {
             .map_or_else(|_| self.0.to_string(), |time| format!("{time:.3}"))
     }
 
-    /// Reads a time with its offset, such as `2026-01-31T12:00:00Z`; `None` for any other text.
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
-    }
-
     /// `2026-01-31`, in UTC: the day folders of uploads and outputs are named so.
     pub fn date(self) -> String {
         self.iso8601().chars().take_while(|letter| *letter != 'T').collect()

@@ -97,6 +97,10 @@ identity! {
     DeletionId
 }
 identity! {
+    /// An upload that comes in pieces.
+    UploadId
+}
+identity! {
     /// An organization, as the outside names it.
     OrganizationId
 }

@@ -19,4 +19,5 @@ pub mod path;
 pub mod plans;
 pub mod random;
 pub mod secret;
+pub mod upload;
 pub mod usage;

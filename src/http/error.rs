@@ -64,6 +64,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// What is there is not what the request's conditions want. 412
     PreconditionFailed,
+    /// A piece of an upload is not what its checksum says. 460
+    ChecksumMismatch,
     /// The range lies outside of a file of this many bytes. 416
     RangeNotSatisfiable {
         /// Bytes.

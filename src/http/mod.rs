@@ -23,6 +23,7 @@ pub mod native;
 pub mod openapi;
 pub mod outputs;
 pub mod pace;
+pub mod pieces;
 pub mod placing;
 pub mod query;
 pub mod raw;

@@ -68,6 +68,9 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         }
         ApiError::HeadTooLong(part) => (part.status(), part.text()),
         ApiError::PreconditionFailed => (S::PRECONDITION_FAILED, "The precondition does not hold"),
+        ApiError::ChecksumMismatch => {
+            (checksum_mismatch(), "The body is not what its checksum says")
+        }
         ApiError::RangeNotSatisfiable { .. } => {
             (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
         }
@@ -81,6 +84,11 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         ApiError::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "Not available for the moment"),
         ApiError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal server error"),
     }
+}
+
+/// A status of the protocol of uploads in pieces, which no other standard has.
+fn checksum_mismatch() -> StatusCode {
+    StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
@@ -108,6 +116,7 @@ fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
         | ApiError::UnsupportedMediaType
         | ApiError::HeadTooLong(_)
         | ApiError::PreconditionFailed
+        | ApiError::ChecksumMismatch
         | ApiError::RateLimited(_)
         | ApiError::Timeout
         | ApiError::NotImplemented

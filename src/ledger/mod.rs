@@ -21,6 +21,7 @@ pub mod organizations;
 pub mod plans;
 pub mod registry;
 pub mod reports;
+pub mod resumable;
 pub mod sqlite;
 pub mod tree;
 pub mod walk;
@@ -48,6 +49,7 @@ pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationL
 pub use self::plans::PlanLedger;
 pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
+pub use self::resumable::ResumableLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
@@ -356,6 +358,7 @@ pub trait Ledger:
     EntryLedger
     + TreeLedger
     + ChangeLedger
+    + ResumableLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -377,6 +380,7 @@ impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
         + ChangeLedger
+        + ResumableLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger

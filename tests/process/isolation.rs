@@ -110,8 +110,14 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
     let Names { file, remembered, path, folder, command, job, organization, key, .. } = names;
+    let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
+        probe("GET", Proof::Bearer, by_path),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}/content")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}&recursive=true")),
         probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{remembered}")),
@@ -147,6 +153,8 @@ fn reads(names: &Names) -> Vec<Probe> {
 fn changes(names: &Names) -> Vec<Probe> {
     let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
+    let (by_path, by_folder) =
+        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
@@ -199,9 +207,16 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/items")),
         probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/files{path}")),
+        probe_with(
+            "PATCH",
+            Proof::Bearer,
+            format!("/delenda/v1/entries/{file}"),
+            json!({ "path": "/moved", "tags": { "add": ["mine"] }, "locked": true }),
+        ),
+        probe("DELETE", Proof::Bearer, by_path),
+        probe("DELETE", Proof::Bearer, by_folder.clone()),
+        probe("DELETE", Proof::Bearer, format!("{by_folder}?recursive=true")),
     ]
 }
 

@@ -19,5 +19,6 @@ mod once;
 mod plans;
 mod power_cuts;
 mod real_tree;
+mod resuming;
 mod samples;
 mod starting;

@@ -23,6 +23,7 @@
 //! | `GET`, `PATCH`, `DELETE /delenda/v1/entries/{id}` | 200, the entry; the entry as it became; the deletion |
 //! | `GET`, `HEAD /delenda/v1/entries/{id}/content` | 200 with the bytes |
 //! | `POST /delenda/v1/folders` | 201, the folder; 200 where it was there |
+//! | `/delenda/v1/uploads` | tus 1.0.0 |
 //! | `GET /delenda/v1/usage` | 200, files and bytes: live, doomed, condemned, settled, uploaded |
 //! | `GET /delenda/v1/limits` | 200, the plan, its limits, and what is left of them |
 //! | `GET /healthz`, `GET /readyz` | 200 where the process serves; where it can do its work |
@@ -56,6 +57,7 @@ mod organizations;
 mod page;
 mod problem;
 pub mod problems;
+mod uploads;
 mod usage;
 
 use axum::Router;
@@ -118,6 +120,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(files::put, files::read, files::delete))
         .merge(entries::documented())
         .routes(routes!(folders::make))
+        .merge(uploads::documented())
         .routes(routes!(usage::usage))
         .routes(routes!(limits::limits))
         .routes(routes!(health::healthz))

@@ -31,7 +31,7 @@ pub(super) struct ProblemSchema {
     failing: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Problem<'a> {
     r#type: &'a str,
     title: &'a str,
@@ -52,8 +52,8 @@ pub(super) fn not_ready(failing: &[&str]) -> Response {
         title: "Not ready",
         status: status.as_u16(),
         detail: Some(format!("Not in order: {}", failing.join(", ")).into()),
-        locked: None,
         failing: Some(failing),
+        ..Problem::default()
     };
     json::render(status, "application/problem+json", &problem)
 }
@@ -66,8 +66,7 @@ pub(super) fn render(error: &ApiError) -> Response {
         title,
         status: status.as_u16(),
         detail,
-        locked: None,
-        failing: None,
+        ..Problem::default()
     };
     if let ApiError::Locked(paths) = error {
         problem.locked = Some(paths.iter().map(ToString::to_string).collect());
@@ -98,7 +97,7 @@ pub(super) const TOO_MANY_STREAMS: Kind = Kind {
 pub(super) fn plain(kind: Kind, detail: &str) -> Response {
     let Kind { r#type, title, status } = kind;
     let detail = Some(Cow::Borrowed(detail));
-    let problem = Problem { r#type, title, status: status.as_u16(), detail, locked: None };
+    let problem = Problem { r#type, title, status: status.as_u16(), detail, ..Problem::default() };
     json::render(status, "application/problem+json", &problem)
 }
 
@@ -121,6 +120,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",
         ApiError::PreconditionFailed => "/problems/precondition-failed",
+        ApiError::ChecksumMismatch => "/problems/checksum-mismatch",
         ApiError::RangeNotSatisfiable { .. } => "/problems/range-not-satisfiable",
         ApiError::RateLimited(_) => "/problems/rate-limited",
         ApiError::Timeout => "/problems/timeout",

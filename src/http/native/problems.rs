@@ -40,10 +40,22 @@ pub const KINDS: &[Kind] = &[
         "Nothing, or ask again: the removal goes on by itself.",
     ),
     kind(
+        "checksum-mismatch",
+        &[460],
+        "A piece of an upload is not what its `Upload-Checksum` says. Nothing of it counts.",
+        "Send the piece again, from the same offset.",
+    ),
+    kind(
         "conflict",
         &[409],
         "Something exists already, is closed, or is not empty. The detail says what.",
         "Look at what is there, and ask for something that fits it.",
+    ),
+    kind(
+        "deletion-refused",
+        &[403, 404, 409, 412, 423],
+        "Nothing was deleted: the listed items stood against it. What is not listed would have gone.",
+        "Ask without them, or with `atomic` false, which takes what can go and tells of the rest.",
     ),
     kind(
         "forbidden",
@@ -167,6 +179,12 @@ pub const KINDS: &[Kind] = &[
         &[413],
         "The body, or a part of it, is larger than what is taken. The detail says how much is.",
         "Send less, or in parts where the route takes parts.",
+    ),
+    kind(
+        "too-many-streams",
+        &[429],
+        "As many streams of events are open as an organization may have.",
+        "Close one, or read the deletion itself now and then.",
     ),
     kind(
         "unauthenticated",

@@ -31,6 +31,7 @@ pub(crate) mod preconditions;
 pub(crate) mod purge;
 pub(crate) mod registry;
 pub(crate) mod reports;
+pub(crate) mod resumable;
 pub(crate) mod trees;
 pub(crate) mod walk;
 
@@ -338,6 +339,14 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            resumable {
+                an_upload_in_pieces_becomes_a_version,
+                an_upload_in_pieces_is_seen_where_its_path_is,
+                a_refused_upload_in_pieces_can_be_finished_later,
+                an_upload_that_is_given_up_is_condemned,
+                an_upload_in_pieces_expires,
+                unfinished_uploads_are_bounded_in_number,
             }
             change {
                 entries_of_both_kinds_are_found_by_identity,

@@ -31,6 +31,7 @@ mod plans;
 mod purge;
 mod registry;
 mod reports;
+mod resumable;
 mod snapshot;
 mod tree;
 mod walk;
@@ -52,11 +53,12 @@ use crate::deletion::snapshot::MissedAnswer;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, UploadId};
 use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
+use crate::domain::upload::PartialUpload;
 use crate::domain::usage::{Tally, Usage};
 
 /// The model of a ledger.
@@ -111,6 +113,7 @@ struct Holdings {
     /// When requests were accepted, by what they were counted as.
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,
     missed: Vec<(MissedSubject, MissedAnswer)>,
+    uploads: BTreeMap<UploadId, PartialUpload>,
     uploaded: Tally,
     settled: Tally,
 }

@@ -56,6 +56,7 @@ impl State {
             deletions: BTreeMap::new(),
             accepted: BTreeMap::new(),
             missed: Vec::new(),
+            uploads: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
         };

@@ -128,7 +128,7 @@ impl State {
     }
 
     /// Consumes these intents and puts their blobs on the queue. Their sizes are unknown.
-    fn condemn_intents(&mut self, blobs: &[BlobKey], now: Timestamp) {
+    pub(super) fn condemn_intents(&mut self, blobs: &[BlobKey], now: Timestamp) {
         for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
             let taken = chunk.iter().filter(|key| self.intents.remove(key).is_some());
             let blobs: Vec<SizedBlob> = taken.map(|key| SizedBlob { key: *key, size: 0 }).collect();
@@ -171,6 +171,7 @@ impl PurgeQueue for MemoryLedger {
         let expired = state.intents.iter().filter(|(_, expires_at)| **expires_at <= now);
         let taken: Vec<BlobKey> = expired.map(|(key, _)| *key).take(limit).collect();
         state.condemn_intents(&taken, now);
+        state.forget_expired_uploads(now);
         Ok(taken.len())
     }
 

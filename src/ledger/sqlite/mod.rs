@@ -30,6 +30,7 @@ mod plans;
 mod readers;
 mod registry;
 mod reports;
+mod resumable;
 mod rows;
 mod snapshot;
 mod tree;

@@ -130,6 +130,7 @@ fn code(error: &ApiError) -> &'static str {
         | ApiError::UnsupportedMediaType
         | ApiError::HeadTooLong(_)
         | ApiError::PreconditionFailed
+        | ApiError::ChecksumMismatch
         | ApiError::RangeNotSatisfiable { .. }
         | ApiError::Timeout => "INVALID_REQUEST",
         ApiError::OrganizationMismatch

@@ -23,7 +23,7 @@ use crate::http::error::{ApiError, HeadPart, RateLimited};
 use crate::http::native::Native;
 
 /// How many kinds of errors there are.
-const KINDS: usize = 27;
+const KINDS: usize = 28;
 
 /// The place of a kind in the tables below. Whoever adds a kind is stopped here.
 fn place(error: &ApiError) -> usize {
@@ -55,6 +55,7 @@ fn place(error: &ApiError) -> usize {
         ApiError::PreconditionFailed => 24,
         ApiError::OperatorsOnly => 25,
         ApiError::IdempotencyMismatch => 26,
+        ApiError::ChecksumMismatch => 27,
     }
 }
 
@@ -90,6 +91,7 @@ pub(super) fn one_of_each() -> Vec<ApiError> {
         ApiError::PreconditionFailed,
         ApiError::OperatorsOnly,
         ApiError::IdempotencyMismatch,
+        ApiError::ChecksumMismatch,
     ]
 }
 

@@ -11,6 +11,8 @@ struct Route {
     /// One whose syntax is wrong.
     malformed: &'static str,
     media_type: &'static str,
+    /// Headers without which nothing is right.
+    headers: &'static [(&'static str, &'static str)],
     body: &'static str,
     /// Scopes that are not enough.
     lesser: &'static str,
@@ -22,15 +24,19 @@ struct Route {
 
 fn route(method: Method, target: &'static str, malformed: &'static str) -> Route {
     let lesser = if method == Method::GET { "write" } else { "read" };
-    let (media_type, body, forbidden, absent) = ("", "", 403, Some(404));
-    Route { method, target, malformed, media_type, body, lesser, forbidden, absent }
+    let (media_type, headers, body, forbidden, absent) = ("", &[], "", 403, Some(404));
+    Route { method, target, malformed, media_type, headers, body, lesser, forbidden, absent }
 }
 
 const A_FORM: &str = "--boundary-of-the-form\r\nContent-Disposition: form-data; name=\"file\"; \
                       filename=\"a\"\r\n\r\n1\r\n--boundary-of-the-form--\r\n";
 
 fn upload(target: &'static str, malformed: &'static str) -> Route {
-    Route { absent: None, ..route(Method::POST, target, malformed) }
+    upload_by(Method::POST, target, malformed)
+}
+
+fn upload_by(method: Method, target: &'static str, malformed: &'static str) -> Route {
+    Route { absent: None, ..route(method, target, malformed) }
 }
 
 fn routes() -> Vec<Route> {
@@ -41,6 +47,7 @@ fn routes() -> Vec<Route> {
         routes_of_pages(),
         routes_of_commands(),
         routes_of_keys(),
+        routes_of_entries(),
     ]
     .into_iter()
     .flatten()
@@ -96,6 +103,45 @@ fn routes_of_keys() -> Vec<Route> {
             "/delenda/v1/keys/no/rotate",
             "/delenda/v1/keys/no/rotate?%zz",
         )),
+    ]
+}
+
+/// Files by their paths and entries by their identities, in the native API.
+fn routes_of_entries() -> Vec<Route> {
+    let (file, bent) = ("/delenda/v1/files/no", "/delenda/v1/files/%zz");
+    let (id, nothing) = ("/delenda/v1/entries/no", "/delenda/v1/entries/no?x=%zz");
+    let content = "/delenda/v1/entries/no/content";
+    vec![
+        upload_by(Method::PUT, "/delenda/v1/files/new4", bent),
+        route(Method::GET, file, bent),
+        route(Method::DELETE, file, "/delenda/v1/files/no?x=1"),
+        route(Method::GET, "/delenda/v1/entries?path=/no", "/delenda/v1/entries?path=no"),
+        route(Method::GET, id, nothing),
+        route(Method::GET, content, "/delenda/v1/entries/no/content?x=%zz"),
+        Route { body: "{\"name\":\"n\"}", ..route(Method::PATCH, id, nothing) },
+        route(Method::DELETE, id, "/delenda/v1/entries/no?x=1"),
+        Route {
+            headers: &[
+                ("tus-resumable", "1.0.0"),
+                ("upload-length", "5"),
+                ("upload-metadata", "path L25ldzY="),
+            ],
+            ..upload("/delenda/v1/uploads", "/delenda/v1/uploads?%zz")
+        },
+        Route {
+            media_type: "application/offset+octet-stream",
+            headers: &[("tus-resumable", "1.0.0"), ("upload-offset", "0")],
+            body: "1",
+            ..route(Method::PATCH, "/delenda/v1/uploads/no", "/delenda/v1/uploads/no?%zz")
+        },
+        Route {
+            headers: &[("tus-resumable", "1.0.0")],
+            ..route(Method::DELETE, "/delenda/v1/uploads/no", "/delenda/v1/uploads/no?x=1")
+        },
+        Route {
+            body: "{\"path\":\"/new5\"}",
+            ..upload("/delenda/v1/folders", "/delenda/v1/folders?%zz")
+        },
     ]
 }
 
@@ -232,8 +278,8 @@ async fn what_is_wrong_is_told_in_one_order_on_every_route() {
             (&lesser, route.malformed, vec![kind], 400),
             (&lesser, route.target, vec![kind], route.forbidden),
         ] {
-            let headers: Vec<_> =
-                headers.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+            let headers = headers.into_iter().filter(|(_, text)| !text.is_empty());
+            let headers: Vec<_> = headers.chain(route.headers.iter().copied()).collect();
             let asked = (route.method.clone(), target);
             let answer = hostile.ask_as(pass, asked, &headers, route.body).await;
             let case = format!("{} {target} {headers:?}", route.method);
@@ -242,10 +288,10 @@ async fn what_is_wrong_is_told_in_one_order_on_every_route() {
         }
     }
     for route in routes() {
-        let kind = [("content-type", route.media_type)];
-        let headers = if route.media_type.is_empty() { &kind[..0] } else { &kind[..] };
+        let kind = Some(("content-type", route.media_type)).filter(|(_, text)| !text.is_empty());
+        let headers: Vec<_> = kind.into_iter().chain(route.headers.iter().copied()).collect();
         let asked = (route.method.clone(), route.target);
-        let answer = hostile.ask_as(&hostile.ours, asked, headers, route.body).await;
+        let answer = hostile.ask_as(&hostile.ours, asked, &headers, route.body).await;
         let case = format!("{} {}", route.method, route.target);
         match route.absent {
             Some(status) => assert_refused(&answer, status, &case),

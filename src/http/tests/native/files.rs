@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Native, problem};
+use super::{Native, kind_of, problem};
 use crate::blobs::faulty::{Call, Failing};
 
 const FILES: &str = "/delenda/v1/files";
@@ -60,9 +60,9 @@ async fn a_file_is_read_in_ranges_and_under_conditions() {
         }
     }
     let failed = native.get(&target, &[("if-match", "\"other\"")]).await;
-    assert_eq!(problem(&failed), (412, "/problems/precondition-failed".to_owned()));
+    assert_eq!(kind_of(&failed), (412, "/problems/precondition-failed".to_owned()));
     let beyond = native.get(&target, &[("range", "bytes=10-")]).await;
-    assert_eq!(problem(&beyond), (416, "/problems/range-not-satisfiable".to_owned()));
+    assert_eq!(kind_of(&beyond), (416, "/problems/range-not-satisfiable".to_owned()));
     assert_eq!(beyond.header("content-range"), "bytes */10");
 }
 

@@ -9,6 +9,7 @@ mod files;
 mod idempotency;
 mod keys;
 mod organizations;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -41,15 +42,16 @@ async fn ask(app: &TestApp, key: &str, (method, target): (Method, &str), body: &
 }
 
 /// Status and document of an error.
-fn document(answer: &Answer) -> (u16, Value) {
+fn problem(answer: &Answer) -> (u16, Value) {
     assert_eq!(answer.header("content-type"), "application/problem+json");
-    (answer.status.as_u16(), answer.json())
+    let (status, document) = (answer.status.as_u16(), answer.json());
+    assert_eq!(document["status"], status, "{document}");
+    (status, document)
 }
 
 /// Status and type of an error.
-fn problem(answer: &Answer) -> (u16, String) {
-    let (status, document) = document(answer);
-    assert_eq!(document["status"], status, "{document}");
+fn kind_of(answer: &Answer) -> (u16, String) {
+    let (status, document) = problem(answer);
     (status, document["type"].as_str().unwrap().to_owned())
 }
 
@@ -169,7 +171,7 @@ async fn a_report_that_means_nothing_is_refused() {
         "{} {}",
     ] {
         let answer = post(&app, COMMANDS, &[], body).await;
-        let (status, document) = document(&answer);
+        let (status, document) = problem(&answer);
         assert_eq!((status, &document["type"]), (400, &json!("/problems/invalid")), "{body}");
     }
     let answer = post(&app, COMMANDS, &[("content-type", "text/plain")], "{}").await;
@@ -209,17 +211,17 @@ async fn an_output_of_no_command_or_without_a_usable_name_is_refused() {
     let app = TestApp::new().await;
     let unknown = format!("{COMMANDS}/01890000-0000-7000-8000-000000000000/outputs/a");
     let not_found = json!({ "type": "/problems/not-found", "title": "Not found", "status": 404 });
-    assert_eq!(document(&put(&app, &unknown, &[], "1").await), (404, not_found.clone()));
+    assert_eq!(problem(&put(&app, &unknown, &[], "1").await), (404, not_found.clone()));
     let made = post(&app, COMMANDS, &[], "").await.json();
     let command = made["command_id"].as_str().unwrap();
     let bad = |name: &str| format!("{COMMANDS}/{command}/outputs/{name}");
-    assert_eq!(document(&put(&app, &bad("%ff"), &[], "1").await), (404, not_found));
+    assert_eq!(problem(&put(&app, &bad("%ff"), &[], "1").await), (404, not_found));
     for name in ["..", "a%2fb", "a%00", &"n".repeat(219)] {
         let answer = put(&app, &bad(name), &[], "1").await;
-        assert_eq!(document(&answer).0, 400, "{name:.20}");
+        assert_eq!(problem(&answer).0, 400, "{name:.20}");
     }
     let answer = put(&app, &bad("a"), &[("content-encoding", "gzip")], "1").await;
-    assert_eq!(document(&answer).0, 415);
+    assert_eq!(problem(&answer).0, 415);
     app.stored_blobs_become(0).await;
 }
 
@@ -253,14 +255,14 @@ async fn an_operator_names_the_organization() {
         "type": "/problems/organization-required",
         "title": "An organization must be named", "status": 400,
     });
-    assert_eq!(document(&unnamed), (400, expected));
+    assert_eq!(problem(&unnamed), (400, expected));
     let named = format!("{usage}?organization={}", app.ours.id);
     assert_eq!(app.as_bearer(Method::GET, &named, &operator).await.status, 200);
     assert_eq!(app.bearer(Method::GET, &named).await.status, 200);
     let foreign = format!("{usage}?organization={}", app.theirs.id);
-    assert_eq!(document(&app.bearer(Method::GET, &foreign).await).0, 403);
+    assert_eq!(problem(&app.bearer(Method::GET, &foreign).await).0, 403);
     let nobody = format!("{usage}?organization=01890000-0000-7000-8000-000000000000");
-    assert_eq!(document(&app.as_bearer(Method::GET, &nobody, &operator).await).0, 403);
+    assert_eq!(problem(&app.as_bearer(Method::GET, &nobody, &operator).await).0, 403);
     app.service.ledger.disable_organization(app.ours.id, NOW).await.unwrap();
-    assert_eq!(document(&app.as_bearer(Method::GET, &named, &operator).await).0, 401);
+    assert_eq!(problem(&app.as_bearer(Method::GET, &named, &operator).await).0, 401);
 }

@@ -47,9 +47,8 @@ impl Client {
         filters: &[(&str, &str)],
         cursor: Option<&str>,
     ) -> Result<AuditPage, ClientError> {
-        let call = filters.iter().fold(Call::get("/audit"), |call, (name, value)| {
-            call.with(name, value)
-        });
+        let call =
+            filters.iter().fold(Call::get("/audit"), |call, (name, value)| call.with(name, value));
         self.ask(call.with_some("cursor", cursor)).await
     }
 }

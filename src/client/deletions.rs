@@ -185,11 +185,20 @@ impl Client {
         self.ask(Call::new(Method::POST, "/deletions").json(&wanted)?).await
     }
 
-    /// Commits a stored plan: what it showed goes, or less. `once` names the effect.
-    pub async fn commit(&self, plan: &StoredPlan, once: &str) -> Result<Committed, ClientError> {
-        let body = serde_json::json!({ "plan": plan.plan_id });
+    /// Commits what was shown: the stored plan, of which everything goes that did not change.
+    /// `once` names the effect.
+    pub async fn commit(
+        &self,
+        wanted: &NewDeletion,
+        shown: &DryRun,
+        once: &str,
+    ) -> Result<Committed, ClientError> {
         let call = Call::new(Method::POST, "/deletions").header(IDEMPOTENCY_KEY, once);
-        self.ask(call.json(&body)?).await
+        let call = match &shown.plan {
+            Some(plan) => call.json(&serde_json::json!({ "plan": plan.plan_id }))?,
+            None => call.json(wanted)?,
+        };
+        self.ask(call).await
     }
 
     /// A page of deletions, newest first, in this state if one is given.

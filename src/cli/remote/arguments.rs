@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand};
 use secrecy::SecretString;
 
+use crate::cli::arguments::{Expiry, expiry};
+use crate::domain::clock::Timestamp;
 use crate::domain::path::EntryPath;
 
 /// What a server is asked for.
@@ -54,7 +56,13 @@ pub struct Server {
     #[arg(long, env = "DELENDA_PROFILE", hide_env_values = true, help_heading = "Server")]
     pub profile: Option<String>,
     /// The organization that a key of the operator means
-    #[arg(long, value_name = "ID", env = "DELENDA_ORGANIZATION", hide_env_values = true, help_heading = "Server")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "DELENDA_ORGANIZATION",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
     pub organization: Option<String>,
     /// Write one JSON object a line
     #[arg(long)]
@@ -75,7 +83,9 @@ pub struct Jobs {
 /// folder that all of them are put into. What is there already with the same size is passed over,
 /// so that the same command goes on where it was interrupted. Links are not followed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  delenda put report.pdf /reports/2026.pdf\n  delenda put photos/ /archive/photos\n  delenda put a.txt b.txt /letters/")]
+#[command(
+    after_help = "Examples:\n  delenda put report.pdf /reports/2026.pdf\n  delenda put photos/ /archive/photos\n  delenda put a.txt b.txt /letters/"
+)]
 pub struct Put {
     /// What is stored
     #[arg(required = true, value_name = "FILE|DIR")]
@@ -100,7 +110,9 @@ pub struct Put {
 /// put into. What is there already with the same size is passed over, so that the same command
 /// goes on where it was interrupted.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  delenda get /reports/2026.pdf\n  delenda get /reports/2026.pdf - | less\n  delenda get -R /archive/photos photos")]
+#[command(
+    after_help = "Examples:\n  delenda get /reports/2026.pdf\n  delenda get /reports/2026.pdf - | less\n  delenda get -R /archive/photos photos"
+)]
 pub struct Get {
     /// What is fetched
     #[arg(value_parser = written)]
@@ -224,7 +236,9 @@ pub struct Tag {
 /// which all of them hold.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("selectors").required(true).multiple(true).args(["paths", "id", "command", "tag", "prefix", "older_than"]))]
-#[command(after_help = "Examples:\n  delenda rm /letters/hello.txt\n  delenda rm --dry-run /archive/2019\n  delenda rm --prefix /tmp --older-than 30d --yes")]
+#[command(
+    after_help = "Examples:\n  delenda rm /letters/hello.txt\n  delenda rm --dry-run /archive/2019\n  delenda rm --prefix /tmp --older-than 30d --yes"
+)]
 pub struct Rm {
     /// Files, and folders with all below them
     #[arg(value_name = "PATH", value_parser = written)]
@@ -325,7 +339,17 @@ pub struct Written {
 
 /// How long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Age(pub crate::cli::arguments::Expiry);
+pub struct Age(Expiry);
+
+impl Age {
+    /// The time that is meant, where it is said at `now`.
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        match self.0 {
+            Expiry::At(time) => time,
+            Expiry::After(duration) => now.minus(duration),
+        }
+    }
+}
 
 impl Written {
     /// The path where `name` would lie: in this folder, or just here.
@@ -360,7 +384,9 @@ fn written(text: &str) -> Result<Written, String> {
 }
 
 fn age(text: &str) -> Result<Age, &'static str> {
-    crate::cli::arguments::expiry(text).map(Age)
+    expiry(text)
+        .map(Age)
+        .map_err(|_| "give an age such as 30d or 12h, or a time such as 2030-01-31T12:00:00Z")
 }
 
 /// Nothing of it is ever part of an error.

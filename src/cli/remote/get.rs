@@ -7,9 +7,9 @@ use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 
 use super::arguments::Get;
+use super::missing;
 use super::round::{Came, Round};
 use super::talk::Talk;
-use super::missing;
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Entry};
 
@@ -90,9 +90,10 @@ fn place(local: &Path, name: &str) -> PathBuf {
 /// Where what lies at `path`, somewhere below `top`, lies below `local`.
 fn below(local: &Path, top: &str, path: &str) -> PathBuf {
     let relative = path.strip_prefix(top).unwrap_or(path);
-    relative.split('/').filter(|part| !part.is_empty()).fold(local.to_owned(), |at, part| {
-        at.join(part)
-    })
+    relative
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .fold(local.to_owned(), |at, part| at.join(part))
 }
 
 fn make_directory(local: &Path) -> Result<(), ClientError> {

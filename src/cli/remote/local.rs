@@ -135,8 +135,7 @@ mod tests {
             (place.path().to_owned(), path("/t")),
             (place.path().join("none"), path("/n")),
         ]);
-        let unreadable =
-            walk.filter(|met| matches!(met, Met::Unreadable { .. })).count();
+        let unreadable = walk.filter(|met| matches!(met, Met::Unreadable { .. })).count();
         assert_eq!(unreadable, 2);
     }
 

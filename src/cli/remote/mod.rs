@@ -74,9 +74,9 @@ async fn run(client: &Client, remote: &Remote, talk: &Talk) -> Result<Ending, Cl
 fn told(error: ClientError) -> anyhow::Result<Ending> {
     match error {
         ClientError::Refused(_) => Ok(Ending::Refused(Some(error.to_string()))),
-        ClientError::Failing(_)
-        | ClientError::Unreachable(_)
-        | ClientError::Unintelligible(_) => Ok(Ending::Unreachable(error.to_string())),
+        ClientError::Failing(_) | ClientError::Unreachable(_) | ClientError::Unintelligible(_) => {
+            Ok(Ending::Unreachable(error.to_string()))
+        }
         ClientError::Local(reason) => Err(anyhow::Error::msg(reason)),
     }
 }

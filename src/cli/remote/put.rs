@@ -50,10 +50,7 @@ pub(super) async fn run(client: &Client, put: &Put, talk: &Talk) -> Result<Endin
 }
 
 /// Each source with the path that it is to have.
-fn places(
-    sources: &[PathBuf],
-    remote: &Written,
-) -> Result<Vec<(PathBuf, EntryPath)>, String> {
+fn places(sources: &[PathBuf], remote: &Written) -> Result<Vec<(PathBuf, EntryPath)>, String> {
     if sources.len() > 1 && !remote.says_folder {
         return Err(format!("several things go into a folder: write {}/", remote.path));
     }

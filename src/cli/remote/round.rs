@@ -107,9 +107,9 @@ impl Round {
 fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::Refused(problem) => problem.status == 401,
-        ClientError::Failing(_)
-        | ClientError::Unreachable(_)
-        | ClientError::Unintelligible(_) => true,
+        ClientError::Failing(_) | ClientError::Unreachable(_) | ClientError::Unintelligible(_) => {
+            true
+        }
         ClientError::Local(_) => false,
     }
 }
@@ -138,9 +138,8 @@ mod tests {
     #[test]
     fn a_round_ends_by_what_succeeded_and_what_did_not() {
         let talk = Talk::new(false);
-        let end = |done, failed| {
-            Round { done, failed, ..Round::default() }.end("stored", &talk).unwrap()
-        };
+        let end =
+            |done, failed| Round { done, failed, ..Round::default() }.end("stored", &talk).unwrap();
         assert!(matches!(end(2, 0), Ending::Done));
         assert!(matches!(end(0, 0), Ending::Done));
         assert!(matches!(end(2, 1), Ending::Partly(_)));

@@ -64,6 +64,8 @@ pub struct Settings {
     pub bytes_gone_wait_seconds: u64,
     /// Seconds for which a signed url works.
     pub signed_url_lifetime_seconds: u64,
+    /// Seconds for which the plan of a dry run can be committed.
+    pub plan_lifetime_seconds: u64,
     /// Bytes of one upload at most.
     pub upload_bytes_max: u64,
     /// Files and folders of one archive that is unpacked at most.
@@ -118,6 +120,7 @@ impl Default for Settings {
             strict_isolation: false,
             bytes_gone_wait_seconds: 10,
             signed_url_lifetime_seconds: 3600,
+            plan_lifetime_seconds: 3600,
             upload_bytes_max: 5 << 40,
             archive_entries_max: ARCHIVE_ENTRIES_MAX,
             archive_bytes_max: ARCHIVE_BYTES_MAX,
@@ -207,6 +210,7 @@ impl Settings {
             strict_isolation: self.strict_isolation,
             bytes_gone_wait: Duration::from_secs(self.bytes_gone_wait_seconds),
             signed_url_lifetime: Duration::from_secs(self.signed_url_lifetime_seconds),
+            plan_lifetime: Duration::from_secs(self.plan_lifetime_seconds),
             upload_bytes_max: self.upload_bytes_max,
             archives: ArchiveLimits {
                 entries_max: self.archive_entries_max,
@@ -241,6 +245,7 @@ impl Settings {
                 self.signed_url_lifetime_seconds,
                 1..=URL_LIFETIME_SECONDS_MAX,
             ),
+            ("plan_lifetime_seconds", self.plan_lifetime_seconds, timeouts.clone()),
             ("upload_bytes_max", self.upload_bytes_max, 1..=i64::MAX.unsigned_abs()),
             ("archive_entries_max", self.archive_entries_max, 1..=ARCHIVE_ENTRIES_MAX),
             ("archive_bytes_max", self.archive_bytes_max, 1..=i64::MAX.unsigned_abs()),

@@ -229,6 +229,10 @@ create table deletions (
     bytes integer not null,
     folders integer not null,
     missing integer not null,
+    -- What a stored plan had named and its commit did not take.
+    changed_files integer not null,
+    changed_bytes integer not null,
+    changed_folders integer not null,
     -- What became of each selector, packed.
     outcomes blob not null,
     -- Single files of which the outcomes do not tell: identity and size of each, packed.
@@ -243,6 +247,29 @@ create table deletions (
 ) strict, without rowid;
 create unique index deletions_by_sequence on deletions (organization, sequence);
 create index deletions_unsettled on deletions (organization, sequence) where settled_at is null;
+
+-- Plans of deletions that may be committed until they expire, each once. The request's paths are
+-- all that a row knows by name.
+create table stored_plans (
+    organization integer not null,
+    id blob not null,
+    prefix text not null,
+    key blob not null,
+    request text not null,
+    -- Up to which the plan's snapshot read.
+    sequence integer not null,
+    -- What each selector found, and how much of it would have gone.
+    items text not null,
+    files integer not null,
+    bytes integer not null,
+    folders integer not null,
+    digest blob not null,
+    made_at integer not null,
+    expires_at integer not null,
+    used_by blob,
+    primary key (organization, id)
+) strict, without rowid;
+create index stored_plans_by_expiry on stored_plans (expires_at);
 
 create table missed_answers (
     organization integer not null,

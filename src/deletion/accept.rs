@@ -12,9 +12,11 @@ use tokio::task::JoinError;
 
 use super::plan::plan;
 use super::purge::Purger;
-use super::record::{Committed, Declined, Outcome};
+use super::record::{Committed, Declined, Outcome, Refusal};
 use super::request::DeleteRequest;
 use super::snapshot::MissedAnswer;
+use super::stored::{Preview, StoredPlan};
+use crate::domain::id::PlanId;
 use crate::domain::organization::Realm;
 use crate::jobs::uninterrupted::to_the_end;
 use crate::jobs::wake::Wake;
@@ -40,6 +42,15 @@ pub struct Awaited {
     /// Whether all their bytes are gone. If not, the entries stay deleted, the purge goes on, and
     /// the next repeat of the request joins it.
     pub bytes_gone: bool,
+}
+
+/// Why no plan was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unplanned {
+    /// It would be refused.
+    Refused(Refusal),
+    /// The organization has as many stored plans as it may have.
+    TooMany,
 }
 
 impl Deleter {
@@ -77,8 +88,27 @@ impl Deleter {
     pub async fn preview(
         &self,
         request: DeleteRequest,
-    ) -> Result<Result<super::plan::Plan, super::record::Refusal>, LedgerError> {
+    ) -> Result<Result<Preview, Refusal>, LedgerError> {
         self.ledger.preview_deletion(request, plan).await
+    }
+
+    /// The same, and keeps the plan for `lifetime`, to be committed as it is: with
+    /// [`StoredPlan::commitment`] by [`Deleter::delete`].
+    pub async fn plan(
+        &self,
+        request: DeleteRequest,
+        id: PlanId,
+        lifetime: Duration,
+    ) -> Result<Result<(StoredPlan, Preview), Unplanned>, LedgerError> {
+        let preview = match self.preview(request.clone()).await? {
+            Ok(preview) => preview,
+            Err(refusal) => return Ok(Err(Unplanned::Refused(refusal))),
+        };
+        let stored = StoredPlan::new(id, &request, &preview, lifetime);
+        match self.ledger.store_plan(request.realm.organization, stored.clone()).await? {
+            true => Ok(Ok((stored, preview))),
+            false => Ok(Err(Unplanned::TooMany)),
+        }
     }
 
     /// Commits a deletion of single files and waits at most `at_most` until their bytes are gone.
@@ -166,6 +196,7 @@ fn answer_of(committed: &Committed) -> MissedAnswer {
         Outcome::Joined(answer) => Some(*answer),
         Outcome::Deleted { .. }
         | Outcome::Partly { .. }
+        | Outcome::Changed { .. }
         | Outcome::Locked(_)
         | Outcome::Missing
         | Outcome::Forbidden

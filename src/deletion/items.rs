@@ -30,8 +30,10 @@ pub enum Named {
 pub enum Fate {
     /// All of it went.
     Deleted,
-    /// Some of it went, and what is locked stayed.
+    /// Some of it went; what is locked stayed, and what has changed since the plan.
     Partly,
+    /// None of it went: it has changed since the plan.
+    Changed,
     /// All of it is locked, and stayed.
     Locked,
     /// It was not there.
@@ -57,6 +59,8 @@ pub struct Item {
     pub fate: Fate,
     /// What went because of it.
     pub counts: Counts,
+    /// What was planned and stayed, or had gone otherwise.
+    pub changed: Counts,
     /// The topmost locked entries that stayed, no more than [`LOCKED_PATHS_MAX`] in all items of a
     /// deletion.
     pub locked: Vec<EntryPath>,
@@ -77,6 +81,7 @@ pub fn of_outcomes(selectors: &[Selector], outcomes: &[Outcome]) -> Vec<Item> {
                 }
             }
             Outcome::Partly { .. }
+            | Outcome::Changed { .. }
             | Outcome::Locked(_)
             | Outcome::Missing
             | Outcome::Forbidden
@@ -84,7 +89,7 @@ pub fn of_outcomes(selectors: &[Selector], outcomes: &[Outcome]) -> Vec<Item> {
             | Outcome::Within(_)
             | Outcome::Joined(_) => {}
         }
-        item.counts = outcome.counts();
+        (item.counts, item.changed) = (outcome.counts(), outcome.changed());
         item.keep(outcome.locked().iter(), &mut paths_left);
         item
     };
@@ -128,7 +133,9 @@ impl Item {
             Selector::Unmatchable => Named::Nothing,
         };
         let index = u32::try_from(index).unwrap_or(u32::MAX);
-        Self { index, named, fate, counts: Counts::default(), locked: Vec::new(), locked_count: 0 }
+        let nothing = Counts::default();
+        let (locked, locked_count) = (Vec::new(), 0);
+        Self { index, named, fate, counts: nothing, changed: nothing, locked, locked_count }
     }
 
     /// Whether it tells identity and size of the single file that it took.
@@ -156,6 +163,7 @@ fn fate_of(outcome: &Outcome) -> Fate {
     match outcome {
         Outcome::Deleted { .. } => Fate::Deleted,
         Outcome::Partly { .. } => Fate::Partly,
+        Outcome::Changed { .. } => Fate::Changed,
         Outcome::Locked(_) => Fate::Locked,
         Outcome::Missing => Fate::Missing,
         Outcome::Forbidden => Fate::Forbidden,
@@ -200,7 +208,11 @@ mod tests {
             Outcome::Within(0),
             Outcome::Joined(answer),
             Outcome::Missing,
-            Outcome::Partly { counts: one_file(), locked: vec![path("/t/x"), path("/t/y")] },
+            Outcome::Partly {
+                counts: one_file(),
+                locked: vec![path("/t/x"), path("/t/y")],
+                changed: Counts::default(),
+            },
             Outcome::Locked(vec![path("/z")]),
         ];
         let items = of_outcomes(&selectors, &outcomes);

@@ -8,9 +8,11 @@
 //!
 //! * [`request`]: what is asked for, under which policies.
 //! * [`snapshot`]: what the ledger found for it, read inside the write transaction.
+//! * [`fence`]: what the commit of a stored plan holds itself to.
 //! * [`plan`]: the pure decision, made of those two and nothing else.
 //! * [`record`]: what is durable of a deletion, and what a caller is told.
 //! * [`items`]: what became of each selector, for the record and for the caller.
+//! * [`stored`]: plans that are kept, to be committed later.
 //! * [`accept`]: hands request and planner to the ledger, then wakes and waits as the policy says.
 //! * [`expand`]: turns the files of doomed folders into condemned blobs, in bounded steps.
 //! * [`purge`]: removes condemned blobs: leased, idempotent, confirmed, then settled.
@@ -22,6 +24,7 @@
 
 pub mod accept;
 pub mod expand;
+pub mod fence;
 pub mod items;
 pub mod plan;
 pub mod progress;
@@ -29,5 +32,6 @@ pub mod purge;
 pub mod record;
 pub mod request;
 pub mod snapshot;
+pub mod stored;
 pub mod sweep;
 pub mod verify;

@@ -34,6 +34,19 @@ impl Counts {
     }
 }
 
+impl std::ops::Sub for Counts {
+    type Output = Self;
+
+    /// Saturates at zero in each part.
+    fn sub(self, other: Self) -> Self {
+        Self {
+            files: self.files.saturating_sub(other.files),
+            bytes: self.bytes.saturating_sub(other.bytes),
+            folders: self.folders.saturating_sub(other.folders),
+        }
+    }
+}
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.files += other.files;
@@ -52,11 +65,20 @@ pub enum Outcome {
         /// The single files, with their sizes.
         files: Vec<(EntryId, u64)>,
     },
-    /// Some of it went, and what is locked stayed.
+    /// Some of it went; what is locked stayed, and so did what has changed since the plan.
     Partly {
         /// What went.
         counts: Counts,
         /// The topmost locked entries.
+        locked: Vec<EntryPath>,
+        /// What was planned and stayed, be it locked by now, or has gone otherwise.
+        changed: Counts,
+    },
+    /// None of it went: it has changed since the plan, or is not what was planned.
+    Changed {
+        /// What was planned.
+        changed: Counts,
+        /// The topmost locked entries of what is there now.
         locked: Vec<EntryPath>,
     },
     /// All of it is locked, and stayed.
@@ -78,7 +100,22 @@ impl Outcome {
     pub const fn counts(&self) -> Counts {
         match self {
             Self::Deleted { counts, .. } | Self::Partly { counts, .. } => *counts,
-            Self::Locked(_)
+            Self::Changed { .. }
+            | Self::Locked(_)
+            | Self::Missing
+            | Self::Forbidden
+            | Self::PreconditionFailed
+            | Self::Within(_)
+            | Self::Joined(_) => Counts { files: 0, bytes: 0, folders: 0 },
+        }
+    }
+
+    /// What was planned before and did not go.
+    pub const fn changed(&self) -> Counts {
+        match self {
+            Self::Partly { changed, .. } | Self::Changed { changed, .. } => *changed,
+            Self::Deleted { .. }
+            | Self::Locked(_)
             | Self::Missing
             | Self::Forbidden
             | Self::PreconditionFailed
@@ -90,7 +127,9 @@ impl Outcome {
     /// The topmost locked entries that stayed.
     pub fn locked(&self) -> &[EntryPath] {
         match self {
-            Self::Partly { locked, .. } | Self::Locked(locked) => locked,
+            Self::Partly { locked, .. } | Self::Changed { locked, .. } | Self::Locked(locked) => {
+                locked
+            }
             Self::Deleted { .. }
             | Self::Missing
             | Self::Forbidden
@@ -106,6 +145,7 @@ impl Outcome {
             Self::Missing | Self::Forbidden => true,
             Self::Deleted { .. }
             | Self::Partly { .. }
+            | Self::Changed { .. }
             | Self::Locked(_)
             | Self::PreconditionFailed
             | Self::Within(_)
@@ -128,6 +168,8 @@ pub struct Refusal {
     pub not_empty: Vec<usize>,
     /// Locked, by the topmost lock of each.
     pub locked: Vec<(usize, EntryPath)>,
+    /// More has changed since the stored plan was made than its commit may look at: plan again.
+    pub too_much_changed: bool,
     /// So many files would go, which is more than the guard lets go unasked. Judged where nothing
     /// else refuses the request, so that the number is exact.
     pub unconfirmed: Option<u64>,
@@ -150,6 +192,8 @@ pub struct AllowanceState {
 pub enum Declined {
     /// The plan refused it.
     Refused(Refusal),
+    /// The stored plan is gone, has expired, or was used up by another deletion.
+    PlanSpent,
     /// The organization has used up its allowance.
     OverAllowance(AllowanceState),
     /// It was made before, under the same idempotency key: it is a deletion already, or another
@@ -168,6 +212,8 @@ pub struct Committed {
     pub outcomes: Vec<Outcome>,
     /// All of them together.
     pub counts: Counts,
+    /// What was planned and stayed, or had gone otherwise.
+    pub changed: Counts,
     /// The batches of the single files' blobs, leased under the grant of the commit.
     pub batches: Vec<CondemnedBatch>,
     /// Whether doomed folders wait to be expanded.
@@ -206,6 +252,8 @@ pub struct DeletionRecord {
     pub purged: Tally,
     /// Selectors that found nothing that the key may see.
     pub missing: u64,
+    /// What was planned and stayed, or had gone otherwise, where it committed a stored plan.
+    pub changed: Counts,
     /// The topmost locked entries that stayed.
     pub skipped: Vec<EntryPath>,
     /// When the last of it was durably gone.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fence::Fence;
 use crate::domain::clock::Timestamp;
 use crate::domain::guard::Guard;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
@@ -15,7 +16,8 @@ use crate::domain::path::WrittenPath;
 pub const SELECTORS_MAX: usize = 1000;
 
 /// One thing that is asked to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selector {
     /// A file, by its id. A folder's id selects nothing here.
     File(EntryId),
@@ -30,7 +32,7 @@ pub enum Selector {
 }
 
 /// What has to hold for one selector, or else it takes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Precondition {
     /// The selector, by its index in the request.
     pub selector: usize,
@@ -41,7 +43,8 @@ pub struct Precondition {
 
 /// What becomes of the request where a part of it cannot be done, beside what the policies below
 /// say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Atomicity {
     /// The whole request is refused.
     AllOrNone,
@@ -50,7 +53,8 @@ pub enum Atomicity {
 }
 
 /// What becomes of the request when something selected is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MissingPolicy {
     /// The whole request is refused.
     Refuse,
@@ -59,7 +63,8 @@ pub enum MissingPolicy {
 }
 
 /// What becomes of the request when something selected is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LockedPolicy {
     /// The whole request is refused.
     Refuse,
@@ -68,7 +73,8 @@ pub enum LockedPolicy {
 }
 
 /// What becomes of the request when a selected folder holds something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FoldersPolicy {
     /// The folder goes with all below it.
     Whole,
@@ -160,6 +166,8 @@ pub struct DeleteRequest {
     pub allowance: Option<Allowance>,
     /// That it is to happen once, however often it is asked for.
     pub once: Option<Once>,
+    /// The stored plan that it commits, beyond which it takes nothing.
+    pub fence: Option<Fence>,
     /// When it was made.
     pub at: Timestamp,
 }

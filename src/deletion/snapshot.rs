@@ -14,6 +14,8 @@ use crate::domain::usage::Tally;
 pub struct Snapshot {
     /// The findings.
     pub found: Vec<Found>,
+    /// Where the request has a fence: more has changed since than may be looked at.
+    pub too_much_changed: bool,
     /// The organization's live files; read for a request with a guard, else zero.
     pub live: Tally,
 }
@@ -64,6 +66,8 @@ pub struct FoundFile {
     pub blob: SizedBlob,
     /// Its own path, where it is locked or a folder above it is.
     pub lock: Option<EntryPath>,
+    /// Whether it, or a folder above it, has changed beyond the request's fence.
+    pub changed: bool,
 }
 
 /// The live outputs of a command.
@@ -80,6 +84,8 @@ pub struct FoundOutputs {
 /// may end with the first thing that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundFolder {
+    /// Its identity.
+    pub id: EntryId,
     /// Where it lies.
     pub path: EntryPath,
     /// Whether a folder above it is locked, so that it is covered whole.
@@ -88,10 +94,10 @@ pub struct FoundFolder {
     pub reserved: bool,
     /// Its folders. The first is the folder itself; every other follows its parent.
     pub folders: Vec<TreeFolder>,
-    /// The locked files below it, outside of locked folders as well as in them.
-    pub locked_files: Vec<LockedFile>,
-    /// The paths of the locked folders, by index into `folders`.
-    pub locked_folders: Vec<(u32, EntryPath)>,
+    /// What in it stays, in no order: all locked files, in locked folders as well as outside of
+    /// them, all locked folders, and what has changed beyond the request's fence, but for what lies
+    /// in a changed folder.
+    pub kept: Vec<Kept>,
 }
 
 impl FoundFolder {
@@ -112,15 +118,94 @@ pub struct TreeFolder {
     pub direct: Tally,
 }
 
-/// A locked file in a tree.
+/// Something in a tree that stays. Its folder is told by the index among the folders of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockedFile {
-    /// The index of its folder among the folders of the tree.
-    pub folder: u32,
-    /// Its name there.
-    pub name: EntryName,
-    /// Its path.
-    pub path: EntryPath,
-    /// Bytes.
-    pub size: u64,
+pub enum Kept {
+    /// A locked file.
+    LockedFile {
+        /// Its folder.
+        folder: u32,
+        /// Its name there.
+        name: EntryName,
+        /// Its path.
+        path: EntryPath,
+        /// Bytes.
+        size: u64,
+    },
+    /// A locked folder, with all below it.
+    LockedFolder {
+        /// The folder.
+        folder: u32,
+        /// Its path.
+        path: EntryPath,
+    },
+    /// Direct files of a folder, none of them locked, that have changed.
+    ChangedFiles {
+        /// The folder.
+        folder: u32,
+        /// How many.
+        files: Tally,
+    },
+    /// A folder that has changed, with all below it.
+    ChangedFolder {
+        /// The folder.
+        folder: u32,
+    },
+    /// A folder alone: a lock on something in or below it was lifted, for whose sake it may not
+    /// have been planned.
+    Unlocked {
+        /// The folder.
+        folder: u32,
+    },
+}
+
+impl Kept {
+    /// The index of the folder.
+    pub const fn folder(&self) -> usize {
+        match self {
+            Self::LockedFile { folder, .. }
+            | Self::LockedFolder { folder, .. }
+            | Self::ChangedFiles { folder, .. }
+            | Self::ChangedFolder { folder }
+            | Self::Unlocked { folder } => *folder as usize,
+        }
+    }
+
+    /// Whether nothing in the folder goes, and nothing below it.
+    pub const fn covers_folder(&self) -> bool {
+        match self {
+            Self::LockedFolder { .. } | Self::ChangedFolder { .. } => true,
+            Self::LockedFile { .. } | Self::ChangedFiles { .. } | Self::Unlocked { .. } => false,
+        }
+    }
+
+    /// The direct files of the folder that stay on its account.
+    pub const fn files(&self) -> Tally {
+        match self {
+            Self::LockedFile { size, .. } => Tally::one(*size),
+            Self::ChangedFiles { files, .. } => *files,
+            Self::LockedFolder { .. } | Self::ChangedFolder { .. } | Self::Unlocked { .. } => {
+                Tally { files: 0, bytes: 0 }
+            }
+        }
+    }
+
+    /// The name of the file, where it is a locked one.
+    pub const fn locked_name(&self) -> Option<&EntryName> {
+        match self {
+            Self::LockedFile { name, .. } => Some(name),
+            Self::LockedFolder { .. }
+            | Self::ChangedFiles { .. }
+            | Self::ChangedFolder { .. }
+            | Self::Unlocked { .. } => None,
+        }
+    }
+
+    /// The path of what is locked.
+    pub const fn lock(&self) -> Option<&EntryPath> {
+        match self {
+            Self::LockedFile { path, .. } | Self::LockedFolder { path, .. } => Some(path),
+            Self::ChangedFiles { .. } | Self::ChangedFolder { .. } | Self::Unlocked { .. } => None,
+        }
+    }
 }

@@ -15,7 +15,9 @@ pub struct FolderNumber(pub i64);
 /// Orders all changes: what was stored after a deletion's commit has a larger one. A file draws a
 /// new one with each version, and when it is moved, tagged, locked or unlocked; a folder when it
 /// is made, moved, locked or unlocked. Each organization sees them rise, with gaps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 pub struct Sequence(pub i64);
 
 /// The top folders that always exist and are never renamed, moved or deleted as such.

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::clock::{Clock, Timestamp};
@@ -66,6 +68,19 @@ macro_rules! identity {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| D::Error::custom("no identity"))
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.as_hyphenated().fmt(f)
@@ -99,6 +114,10 @@ identity! {
 identity! {
     /// An upload that comes in pieces.
     UploadId
+}
+identity! {
+    /// A plan of a deletion that was stored, to be committed later.
+    PlanId
 }
 identity! {
     /// An organization, as the outside names it.

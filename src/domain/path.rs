@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// A path's longest form, in bytes.
 pub const PATH_BYTES_MAX: usize = 1024;
 /// A segment's longest form, in bytes.
@@ -190,6 +193,31 @@ impl EntryPath {
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for EntryPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for EntryPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for WrittenPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let slash = if self.says_folder && !self.path.is_root() { "/" } else { "" };
+        serializer.serialize_str(&format!("{}{slash}", self.path))
+    }
+}
+
+impl<'de> Deserialize<'de> for WrittenPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        EntryPath::parse_written(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::blobs::BlobError;
 use crate::deletion::record::AllowanceState;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{TAGS_MAX, UploadRefusal};
+use crate::domain::once::Repeat;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
 use crate::ledger::tree::TreeRefusal;
@@ -256,6 +257,10 @@ impl From<TreeRefusal> for ApiError {
             TreeRefusal::PathTooLong => invalid("the path of something in it would be too long"),
             TreeRefusal::TooManyTags => invalid(&format!("a file has at most {TAGS_MAX} tags")),
             TreeRefusal::OtherFolder => invalid("the continuation is not one of this folder"),
+            TreeRefusal::Repeated(Repeat::OtherRequest) => Self::IdempotencyMismatch,
+            TreeRefusal::Repeated(Repeat::Of(_)) => {
+                Self::Conflict("the request was made before".to_owned())
+            }
             TreeRefusal::ReserveSpent => {
                 Self::InsufficientStorage("no space is left for this, only for deleting".to_owned())
             }

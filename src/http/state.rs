@@ -148,6 +148,7 @@ impl Service {
             guard: None,
             allowance: None,
             once: None,
+            fence: None,
             at: self.clock.now(),
         }
     }
@@ -186,6 +187,10 @@ impl Service {
                 if !(refusal.missing.is_empty() && refusal.outside_prefix.is_empty()) {
                     return ApiError::NotFound;
                 }
+                if refusal.too_much_changed {
+                    let plan_again = "too much has changed since the plan was made: plan again";
+                    return ApiError::Conflict(plan_again.to_owned());
+                }
                 if !refusal.precondition_failed.is_empty() {
                     return ApiError::PreconditionFailed;
                 }
@@ -200,6 +205,9 @@ impl Service {
                     }
                     false => ApiError::Conflict("the folder is not empty".to_owned()),
                 }
+            }
+            Declined::PlanSpent => {
+                ApiError::Conflict("the plan is used up or has expired: plan again".to_owned())
             }
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
@@ -223,6 +231,8 @@ pub struct HttpSettings {
     pub bytes_gone_wait: Duration,
     /// How long a signed url works.
     pub signed_url_lifetime: Duration,
+    /// How long the plan of a dry run can be committed.
+    pub plan_lifetime: Duration,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
     /// Bounds of archives that are unpacked.
@@ -259,6 +269,7 @@ impl Default for HttpSettings {
             strict_isolation: false,
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
+            plan_lifetime: Duration::from_secs(3600),
             upload_bytes_max: 5 << 40,
             archives: ArchiveLimits::default(),
             cors_origins: Origins::None,

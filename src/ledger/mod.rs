@@ -23,6 +23,7 @@ pub mod registry;
 pub mod reports;
 pub mod resumable;
 pub mod sqlite;
+pub mod stored_plans;
 pub mod tree;
 pub mod walk;
 
@@ -50,6 +51,7 @@ pub use self::plans::PlanLedger;
 pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
+pub use self::stored_plans::StoredPlanLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 use crate::deletion::plan::Plan;
@@ -58,6 +60,7 @@ use crate::deletion::record::{
 };
 use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::{MissedAnswer, Snapshot};
+use crate::deletion::stored::Preview;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport};
@@ -260,7 +263,9 @@ pub struct NewCommand {
 pub trait DeletionLedger: Send + Sync {
     /// Reads the snapshot, calls the planner and applies the plan, all in one write transaction:
     /// entries doomed, names free, usage moved, blobs condemned under `lease`, counts and record
-    /// written (I6). When it answers, the deletion is durable and final (I1).
+    /// written (I6). When it answers, the deletion is durable and final (I1). A request with a
+    /// fence uses up its stored plan in the same transaction; one that is gone, expired or used up
+    /// declines it.
     async fn commit_deletion(
         &self,
         request: DeleteRequest,
@@ -268,12 +273,13 @@ pub trait DeletionLedger: Send + Sync {
         lease: Lease,
     ) -> Result<Result<Committed, Declined>, LedgerError>;
 
-    /// What `commit_deletion` would decide now, by the same planner; changes nothing.
+    /// What `commit_deletion` would decide now, by the same planner, and what of it a caller is
+    /// shown; all from one snapshot. Changes nothing, and uses up no stored plan.
     async fn preview_deletion(
         &self,
         request: DeleteRequest,
         planner: Planner,
-    ) -> Result<Result<Plan, Refusal>, LedgerError>;
+    ) -> Result<Result<Preview, Refusal>, LedgerError>;
 
     /// The record of a deletion of the realm's organization. A key with a prefix sees those that
     /// were asked for with the same prefix or one beneath it.
@@ -365,6 +371,7 @@ pub trait Ledger:
     + PurgeQueue
     + OrganizationLedger
     + PlanLedger
+    + StoredPlanLedger
     + InspectLedger
     + AttachLedger
     + WalkLedger
@@ -387,6 +394,8 @@ impl<L> Ledger for L where
         + PurgeQueue
         + OrganizationLedger
         + PlanLedger
+        + StoredPlanLedger
+        + StoredPlanLedger
         + InspectLedger
         + AttachLedger
         + WalkLedger

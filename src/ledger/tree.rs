@@ -10,6 +10,7 @@ use super::LedgerError;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, FileRecord, FolderRecord, TagChange};
 use crate::domain::id::EntryId;
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
 
@@ -17,11 +18,12 @@ use crate::domain::path::{EntryName, EntryPath, WrittenPath};
 #[async_trait]
 pub trait TreeLedger: Send + Sync {
     /// Makes a folder, and those above it that are missing. Below a locked folder, too: it keeps
-    /// what it has and takes what is new.
+    /// what it has and takes what is new. Where it is to be made once and was, that is the refusal.
     async fn make_folder(
         &self,
         realm: &Realm,
         path: &EntryPath,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Result<Result<FolderRecord, TreeRefusal>, LedgerError>;
 
@@ -117,6 +119,8 @@ pub enum TreeRefusal {
     OtherFolder,
     /// The disk's reserve is spent: what is left is for deleting.
     ReserveSpent,
+    /// It was to be done once, and this is known of it.
+    Repeated(Repeat),
 }
 
 /// A direct child of a folder.

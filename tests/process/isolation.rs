@@ -11,6 +11,9 @@ use crate::harness::doors::encoded;
 use crate::harness::{Answer, Client, Server};
 
 const CONTENT: Bytes = Bytes::from_static(b"content");
+/// Deletions as a resource, and the trail of them.
+const DELETIONS: &str = "/delenda/v1/deletions";
+const AUDIT: &str = "/delenda/v1/audit";
 /// Headers that differ between any two answers, whoever asks.
 const VOLATILE: [&str; 7] = [
     "date",
@@ -109,7 +112,7 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, job, organization, key, .. } = names;
+    let Names { file, remembered, path, folder, command, job, deletion, organization, key } = names;
     let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
@@ -142,6 +145,11 @@ fn reads(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Sirv, format!("/v2/files/batch/delete?id={job}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/usage?organization={organization}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/limits?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("{AUDIT}?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}/{deletion}")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}/{deletion}/items")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}/{deletion}/events")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/commands/{command}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/commands?organization={organization}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/keys/{key}")),
@@ -153,6 +161,8 @@ fn reads(names: &Names) -> Vec<Probe> {
 fn changes(names: &Names) -> Vec<Probe> {
     let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
+    let bare_paths = json!({ "paths": [path, folder] });
+    let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
     let (by_path, by_folder) =
         (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
@@ -191,6 +201,17 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe_with("DELETE", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
+        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file, remembered] })),
+        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file], "dry_run": true })),
+        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "commands": [command] })),
+        probe_with("POST", Proof::Bearer, DELETIONS, bare_paths),
+        probe_with("POST", Proof::Bearer, DELETIONS, versions),
+        probe_with(
+            "POST",
+            Proof::Bearer,
+            format!("{DELETIONS}?organization={organization}"),
+            json!({ "ids": [file] }),
+        ),
         probe_with("PATCH", Proof::Bearer, format!("/delenda/v1/commands/{command}"), ended()),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs")),
         probe("POST", Proof::Bearer, format!("/delenda/v1/keys?organization={organization}")),
@@ -204,8 +225,6 @@ fn changes(names: &Names) -> Vec<Probe> {
             format!("/delenda/v1/organizations/{organization}"),
             json!({ "disabled": true }),
         ),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/items")),
         probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe_with(
@@ -221,7 +240,7 @@ fn changes(names: &Names) -> Vec<Probe> {
 }
 
 /// Reads that take no name, and tell of the caller's own things alone.
-const OWN: [(Proof, &str); 12] = [
+const OWN: [(Proof, &str); 14] = [
     (Proof::Renderio, "/api/v1/commands"),
     (Proof::Renderio, "/api/v1/files"),
     (Proof::Bearer, "/api/uploads/files"),
@@ -232,6 +251,8 @@ const OWN: [(Proof, &str); 12] = [
     (Proof::Sirv, "/v2/account"),
     (Proof::Sirv, "/v2/account/storage"),
     (Proof::Sirv, "/v2/account/limits"),
+    (Proof::Bearer, DELETIONS),
+    (Proof::Bearer, AUDIT),
     (Proof::Bearer, "/delenda/v1/commands"),
     (Proof::Bearer, "/delenda/v1/keys"),
 ];

@@ -18,6 +18,7 @@ mod load;
 mod once;
 mod plans;
 mod power_cuts;
+mod progress;
 mod real_tree;
 mod resuming;
 mod samples;

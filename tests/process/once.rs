@@ -24,12 +24,44 @@ const KILLS: usize = 6;
 const PAUSE_BETWEEN_TRIES: Duration = Duration::from_millis(2);
 const STORM_MAX: Duration = Duration::from_secs(120);
 
+/// The file that a request deletes.
+fn path(number: usize) -> String {
+    format!("/storm/{number}")
+}
+
+/// What a request asks for: a key, a deletion or a command.
+fn wish(number: usize) -> (&'static str, Value) {
+    match number % 3 {
+        0 => ("/delenda/v1/keys", json!({ "scopes": ["read"] })),
+        1 => ("/delenda/v1/deletions", json!({ "paths": [path(number)] })),
+        _ => ("/delenda/v1/commands", json!({ "metadata": number })),
+    }
+}
+
+/// What an answer says of the effect; how far a deletion is changes from one to the next.
+fn effect(answer: &Value) -> Value {
+    match answer.get("doomed") {
+        Some(doomed) => json!({ "id": answer["id"], "doomed": doomed, "items": answer["items"] }),
+        None => answer.clone(),
+    }
+}
+
+/// Stores a file where there may be one.
+async fn store(client: &watch::Receiver<Client>, path: &str, text: &'static str) {
+    loop {
+        let present = client.borrow().clone();
+        match present.merple_put(path, text.into()).await {
+            Ok(answer) if answer.status == 201 => return,
+            Ok(answer) => assert_eq!(answer.status, 503, "{}", answer.text()),
+            Err(_cut_off) => {}
+        }
+        tokio::time::sleep(PAUSE_BETWEEN_TRIES).await;
+    }
+}
+
 /// Tries until there is an answer: whatever went wrong on the way may or may not have had effect.
 async fn insist(client: &watch::Receiver<Client>, number: usize, tries: &AtomicUsize) -> Value {
-    let (target, body) = match number % 3 {
-        0 => ("/delenda/v1/keys", json!({ "scopes": ["read"] })),
-        _ => ("/delenda/v1/commands", json!({ "metadata": number })),
-    };
+    let (target, body) = wish(number);
     loop {
         tries.fetch_add(1, Ordering::Relaxed);
         let present = client.borrow().clone();
@@ -60,13 +92,20 @@ async fn a_storm_of_repeats_with_kills_has_one_effect_and_one_answer() {
     let member = server.member("stormy").client;
     let (present, seen) = watch::channel(member.clone());
     let tries = Arc::new(AtomicUsize::new(0));
+    for number in (0..REQUESTS).filter(|number| number % 3 == 1) {
+        store(&seen, &path(number), "old").await;
+    }
     let storm: Vec<_> = (0..CLIENTS)
-        .map(|_| {
+        .map(|client| {
             let (seen, tries) = (seen.clone(), Arc::clone(&tries));
             tokio::spawn(async move {
                 let mut answers = Vec::new();
                 for number in 0..REQUESTS {
-                    answers.push(insist(&seen, number, &tries).await);
+                    answers.push(effect(&insist(&seen, number, &tries).await));
+                    // What comes to the name now is no repeat's to take.
+                    if client == 0 && number % 3 == 1 {
+                        store(&seen, &path(number), "new").await;
+                    }
                 }
                 answers
             })
@@ -93,13 +132,18 @@ async fn a_storm_of_repeats_with_kills_has_one_effect_and_one_answer() {
         .into_iter()
         .map(|command| (command["command_id"].as_str().unwrap().to_owned(), command))
         .collect();
-    let keys = all(&client, "keys").await;
-    let made_keys = REQUESTS.div_ceil(3);
-    assert_eq!((commands.len(), keys.len()), (REQUESTS - made_keys, made_keys + 1));
-    for answer in &answers[0] {
-        match answer["command_id"].as_str() {
-            Some(id) => assert_eq!(&commands[id], answer),
-            None => {
+    let (keys, deletions) = (all(&client, "keys").await, all(&client, "deletions").await);
+    let third = REQUESTS / 3;
+    assert_eq!((commands.len(), keys.len(), deletions.len()), (third, third + 1, third));
+    for (number, answer) in answers[0].iter().enumerate() {
+        match number % 3 {
+            2 => assert_eq!(&commands[answer["command_id"].as_str().unwrap()], answer),
+            1 => {
+                assert_eq!(answer["doomed"]["files"], 1);
+                let there = client.merple_get(&path(number)).await.unwrap().expect(200);
+                assert_eq!(there.text(), "new");
+            }
+            _ => {
                 let (id, key) = (answer["id"].as_str().unwrap(), answer["key"].as_str().unwrap());
                 let usage = Client::new(server.base(), id, key).usage().await.unwrap();
                 usage.expect(200);

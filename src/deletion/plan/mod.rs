@@ -3,16 +3,19 @@
 //! Pure. It is made of the request and the snapshot and nothing else, in the same way for a
 //! preview and for a commit, so that a preview cannot lie.
 //!
-//! Around locks the rule is one for every shape of tree. A folder *survives* when it is locked,
-//! lies below a lock, or leads to something locked. Below a locked folder nothing goes. In a
-//! survivor that is not covered by a lock the unlocked direct files go, and so does every child
-//! folder that does not survive, whole.
+//! Around what is *kept* the rule is one for every shape of tree. Kept is what is locked, and, for
+//! a request with a fence, what has changed beyond it. A folder *survives* when it is kept, lies
+//! below a kept folder, or leads to something kept. Below a kept folder nothing goes. In a survivor
+//! that is not covered by one the direct files go that are not kept themselves, and so does every
+//! child folder that does not survive, whole. What is locked may refuse the request; what has
+//! changed never does, and is counted.
 
 use std::collections::HashSet;
 
+use super::fence::{self, Fence, PlannedItem, Taken};
 use super::record::{Counts, Outcome, Refusal};
 use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
-use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
+use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, Kept, Snapshot};
 use crate::domain::entry::FolderNumber;
 use crate::domain::guard::Guard;
 use crate::domain::id::CommandId;
@@ -32,12 +35,14 @@ pub struct Plan {
     pub files: Vec<FoundFile>,
     /// Trees that go whole.
     pub trees: Vec<DoomedTree>,
-    /// Folders that stay and lose their unlocked files.
+    /// Folders that stay and lose the direct files that are not kept.
     pub survivors: Vec<Survivor>,
     /// Commands that take no more outputs.
     pub closed: Vec<CommandId>,
     /// All outcomes together.
     pub counts: Counts,
+    /// What was planned before and does not go: of all outcomes together.
+    pub changed: Counts,
     /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
@@ -62,14 +67,15 @@ pub enum Marking {
     InSteps,
 }
 
-/// A folder that stays, because of something locked, and loses its unlocked direct files.
+/// A folder that stays, because of something kept, and loses its other direct files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survivor {
     /// The folder.
     pub folder: FolderNumber,
     /// The files that go.
     pub doomed: Tally,
-    /// The locked files that stay, to be stamped above the deletion.
+    /// The locked files that stay, to be stamped above the deletion. What has changed lies above
+    /// the fence, through which the folder is doomed.
     pub kept: Vec<EntryName>,
 }
 
@@ -79,7 +85,12 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     let mut refusal = Refusal::default();
     let mut folders_left = FOLDERS_PER_COMMIT_MAX;
     for (index, found) in snapshot.found.iter().enumerate() {
+        let planned = request.fence.as_ref().map(|fence| fence.item(index));
+        let planned = planned.as_ref();
         let outcome = match found {
+            found if planned.is_some_and(|planned| !planned.is_found_again(found)) => {
+                fence::outcome(planned, Taken::default(), true)
+            }
             Found::Nothing => {
                 refusal.missing.push(index);
                 Outcome::Missing
@@ -94,14 +105,17 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             }
             Found::Missed(answer) => Outcome::Joined(*answer),
             Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
-            Found::File(file) => plan_files(std::slice::from_ref(file), &mut plan),
-            Found::Outputs(outputs) => plan_outputs(outputs, &mut plan),
+            Found::File(file) => plan_files(std::slice::from_ref(file), planned, &mut plan),
+            Found::Outputs(outputs) => plan_outputs(outputs, planned, &mut plan),
+            Found::Folder(folder) if planned.is_some() && must_stay_whole(request, folder) => {
+                fence::outcome(planned, Taken::default(), true)
+            }
             Found::Folder(folder) if must_stay_whole(request, folder) => {
                 // The refusal is certain, and the plan with its outcomes void.
                 refusal.not_empty.push(index);
                 continue;
             }
-            Found::Folder(folder) => plan_folder(folder, &mut folders_left, &mut plan),
+            Found::Folder(folder) => plan_folder(folder, planned, (&mut folders_left, &mut plan)),
         };
         note_outcome(index, &outcome, &mut plan, &mut refusal);
         plan.outcomes.push(outcome);
@@ -116,6 +130,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     if request.locked == LockedPolicy::Skip {
         refusal.locked.clear();
     }
+    refusal.too_much_changed = snapshot.too_much_changed;
     let may_go = refusal == Refusal::default();
     refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
     match refusal == Refusal::default() {
@@ -135,9 +150,11 @@ fn last_taker(found: &[Found], index: usize) -> usize {
     std::iter::successors(Some(index), next).take(found.len().max(1)).last().unwrap_or(index)
 }
 
-/// How many files would go, where the guard wants that confirmed.
+/// How many files would go, where the guard wants that confirmed: of a stored plan those that it
+/// told, since they are what can have been confirmed.
 fn unconfirmed(request: &DeleteRequest, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
-    let (doomed, live) = (plan.counts.files, snapshot.live.files);
+    let told = request.fence.as_ref().map(Fence::planned);
+    let (doomed, live) = (told.unwrap_or(plan.counts).files, snapshot.live.files);
     let stops = |guard: Guard| !guard.admits(doomed, live);
     request.guard.is_some_and(stops).then_some(doomed)
 }
@@ -152,33 +169,35 @@ fn must_stay_whole(request: &DeleteRequest, folder: &FoundFolder) -> bool {
 
 fn note_outcome(index: usize, outcome: &Outcome, plan: &mut Plan, refusal: &mut Refusal) {
     plan.counts += outcome.counts();
+    plan.changed += outcome.changed();
     plan.missing += u64::from(outcome.is_missing());
     refusal.locked.extend(outcome.locked().iter().map(|path| (index, path.clone())));
 }
 
-fn plan_files(files: &[FoundFile], plan: &mut Plan) -> Outcome {
+fn plan_files(files: &[FoundFile], planned: Option<&PlannedItem>, plan: &mut Plan) -> Outcome {
     let locked = topmost(files.iter().filter_map(|file| file.lock.clone()).collect());
-    let going: Vec<&FoundFile> = files.iter().filter(|file| file.lock.is_none()).collect();
+    let is_going = |file: &&FoundFile| file.lock.is_none() && !file.changed;
+    let going: Vec<&FoundFile> = files.iter().filter(is_going).collect();
     let counts = Counts::files(going.iter().map(|file| Tally::one(file.blob.size)).sum());
     plan.files.extend(going.iter().map(|file| (*file).clone()));
-    match (locked.is_empty(), going.is_empty()) {
-        (true, _) => Outcome::Deleted {
-            counts,
-            files: going.iter().map(|file| (file.id, file.blob.size)).collect(),
-        },
-        (false, true) => Outcome::Locked(locked),
-        (false, false) => Outcome::Partly { counts, locked },
-    }
+    let files_going = going.iter().map(|file| (file.id, file.blob.size)).collect();
+    let any_changed = files.iter().any(|file| file.changed);
+    fence::outcome(planned, Taken { counts, files: files_going, locked }, any_changed)
 }
 
-fn plan_outputs(outputs: &FoundOutputs, plan: &mut Plan) -> Outcome {
+fn plan_outputs(outputs: &FoundOutputs, planned: Option<&PlannedItem>, plan: &mut Plan) -> Outcome {
     plan.closed.push(outputs.command);
-    plan_files(&outputs.files, plan)
+    plan_files(&outputs.files, planned, plan)
 }
 
-fn plan_folder(folder: &FoundFolder, folders_left: &mut usize, plan: &mut Plan) -> Outcome {
+fn plan_folder(
+    folder: &FoundFolder,
+    planned: Option<&PlannedItem>,
+    (folders_left, plan): (&mut usize, &mut Plan),
+) -> Outcome {
     if folder.lock_above || folder.reserved {
-        return Outcome::Locked(vec![folder.path.clone()]);
+        let locked = vec![folder.path.clone()];
+        return fence::outcome(planned, Taken { locked, ..Taken::default() }, false);
     }
     let fates = fates(folder);
     let mut counts = Counts::default();
@@ -213,7 +232,9 @@ fn plan_folder(folder: &FoundFolder, folders_left: &mut usize, plan: &mut Plan) 
         counts += Counts::files(survivor.doomed);
         plan.survivors.push(survivor);
     }
-    outcome_of(folder, counts)
+    let locked = topmost(folder.kept.iter().filter_map(Kept::lock).cloned().collect());
+    let any_changed = folder.kept.iter().any(|kept| kept.lock().is_none());
+    fence::outcome(planned, Taken { counts, locked, ..Taken::default() }, any_changed)
 }
 
 /// A tree that does not fit what is left of the commit's bound is marked in steps.
@@ -225,39 +246,27 @@ fn mark_within_bound(tree: &mut DoomedTree, folders_left: &mut usize) {
     }
 }
 
-fn outcome_of(folder: &FoundFolder, counts: Counts) -> Outcome {
-    let folders = folder.locked_folders.iter().map(|(_, path)| path.clone());
-    let files = folder.locked_files.iter().map(|file| file.path.clone());
-    let locked = topmost(folders.chain(files).collect());
-    match (locked.is_empty(), counts == Counts::default()) {
-        (true, _) => Outcome::Deleted { counts, files: Vec::new() },
-        (false, true) => Outcome::Locked(locked),
-        (false, false) => Outcome::Partly { counts, locked },
-    }
-}
-
 /// What becomes of a folder of the tree.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// Nothing in it is locked.
+    /// Nothing in it is kept.
     Goes,
-    /// It leads to something locked.
+    /// It leads to something kept.
     Survives,
-    /// It is locked, or lies below a locked folder: nothing in it goes.
+    /// It is kept, or lies below a kept folder: nothing in it goes.
     Covered,
 }
 
 fn fates(folder: &FoundFolder) -> Vec<Fate> {
     let mut fates = vec![Fate::Goes; folder.folders.len()];
-    if folder.locked_folders.is_empty() && folder.locked_files.is_empty() {
+    if folder.kept.is_empty() {
         return fates;
     }
-    for (index, _) in &folder.locked_folders {
-        fates[*index as usize] = Fate::Covered;
-    }
-    for file in &folder.locked_files {
-        if fates[file.folder as usize] == Fate::Goes {
-            fates[file.folder as usize] = Fate::Survives;
+    for kept in &folder.kept {
+        match fates[kept.folder()] {
+            _ if kept.covers_folder() => fates[kept.folder()] = Fate::Covered,
+            Fate::Goes => fates[kept.folder()] = Fate::Survives,
+            Fate::Survives | Fate::Covered => {}
         }
     }
     // Parents precede their children: covers run down in this order, survival up in the other.
@@ -276,18 +285,18 @@ fn fates(folder: &FoundFolder) -> Vec<Fate> {
 }
 
 fn survivors(folder: &FoundFolder, fates: &[Fate]) -> Vec<Survivor> {
-    let mut kept: Vec<Vec<&LockedFile>> = vec![Vec::new(); fates.len()];
-    for file in &folder.locked_files {
-        kept[file.folder as usize].push(file);
+    let mut kept: Vec<Vec<&Kept>> = vec![Vec::new(); fates.len()];
+    for one in &folder.kept {
+        kept[one.folder()].push(one);
     }
     let surviving = (0..fates.len()).filter(|index| fates[*index] == Fate::Survives);
     surviving
         .map(|index| {
-            let stays: Tally = kept[index].iter().map(|file| Tally::one(file.size)).sum();
+            let stays: Tally = kept[index].iter().map(|one| one.files()).sum();
             Survivor {
                 folder: folder.folders[index].number,
                 doomed: folder.folders[index].direct - stays,
-                kept: kept[index].iter().map(|file| file.name.clone()).collect(),
+                kept: kept[index].iter().filter_map(|one| one.locked_name()).cloned().collect(),
             }
         })
         .filter(|survivor| survivor.doomed.files > 0)

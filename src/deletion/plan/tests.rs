@@ -1,5 +1,7 @@
 //! The decision alone: snapshots made by hand, and one property over snapshots made by chance.
 
+mod fenced;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -32,6 +34,7 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         guard: None,
         allowance: None,
         once: None,
+        fence: None,
         at: Timestamp::from_millis(0),
     }
 }
@@ -65,6 +68,7 @@ fn file(number: u8, size: u64, lock: Option<&str>) -> FoundFile {
         name: EntryName::parse("file").unwrap(),
         blob: SizedBlob { key, size },
         lock: lock.map(at),
+        changed: false,
     }
 }
 
@@ -72,20 +76,21 @@ const fn files(files: u64, bytes: u64) -> Counts {
     Counts { files, bytes, folders: 0 }
 }
 
-/// A tree drawn as lines: a folder's path, `!` where it is locked, then the sizes of its direct
-/// files, each with `!` where it is locked. Folders are numbered from 0 in this order.
+/// A tree drawn as lines: a folder's path, then the sizes of its direct files; `!` behind each of
+/// these where it is locked, `?` where it has changed, `^` behind a folder where a lock was lifted.
+/// Folders are numbered from 0 in this order.
 fn tree(lines: &[&str]) -> FoundFolder {
     let words = |line: &&str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let lines: Vec<Vec<String>> = lines.iter().map(words).collect();
-    let bare = |word: &str| word.trim_end_matches('!').to_owned();
+    let bare = |word: &str| word.trim_end_matches(['!', '?', '^']).to_owned();
     let paths: Vec<EntryPath> = lines.iter().map(|line| at(&bare(&line[0]))).collect();
     let mut found = FoundFolder {
+        id: EntryId::from_bytes([255; 16]),
         path: paths[0].clone(),
         lock_above: false,
         reserved: false,
         folders: Vec::new(),
-        locked_files: Vec::new(),
-        locked_folders: Vec::new(),
+        kept: Vec::new(),
     };
     for (index, line) in (0_u32..).zip(&lines) {
         let path = &paths[index as usize];
@@ -97,13 +102,23 @@ fn tree(lines: &[&str]) -> FoundFolder {
             direct: sizes.map(Tally::one).sum(),
         });
         if line[0].ends_with('!') {
-            found.locked_folders.push((index, path.clone()));
+            found.kept.push(Kept::LockedFolder { folder: index, path: path.clone() });
+        }
+        if line[0].ends_with('?') {
+            found.kept.push(Kept::ChangedFolder { folder: index });
+        }
+        if line[0].ends_with('^') {
+            found.kept.push(Kept::Unlocked { folder: index });
+        }
+        for size in line[1..].iter().filter(|size| size.ends_with('?')) {
+            let files = Tally::one(bare(size).parse().unwrap());
+            found.kept.push(Kept::ChangedFiles { folder: index, files });
         }
         for size in line[1..].iter().filter(|size| size.ends_with('!')) {
             let name = EntryName::parse(&bare(size)).unwrap();
             let path = path.child(&name).unwrap();
             let size = bare(size).parse().unwrap();
-            found.locked_files.push(LockedFile { folder: index, name, path, size });
+            found.kept.push(Kept::LockedFile { folder: index, name, path, size });
         }
     }
     found
@@ -270,7 +285,10 @@ fn locked_outputs_are_named_by_their_topmost_locks() {
     let found = || vec![Found::Outputs(FoundOutputs { command, files: some })];
     let plan = lenient(found());
     let locked = vec![at("/k"), at("/l")];
-    assert_eq!(plan.outcomes, [Outcome::Partly { counts: files(1, 1), locked }]);
+    assert_eq!(
+        plan.outcomes,
+        [Outcome::Partly { counts: files(1, 1), locked, changed: Counts::default() }]
+    );
     let all = vec![file(1, 1, Some("/k"))];
     let plan = lenient(vec![Found::Outputs(FoundOutputs { command, files: all })]);
     assert_eq!(plan.outcomes, [Outcome::Locked(vec![at("/k")])]);
@@ -464,7 +482,9 @@ fn any_found() -> impl Strategy<Value = Found> {
 
 /// What a file-by-file reading of the rule says: how many of each go in this tree.
 fn gone_by_the_rule(folder: &FoundFolder) -> Counts {
-    let locked = |index: usize| folder.locked_folders.iter().any(|(at, _)| *at as usize == index);
+    let covers = |kept: &&Kept| kept.covers_folder();
+    let locked =
+        |index: usize| folder.kept.iter().filter(covers).any(|kept| kept.folder() == index);
     let way_up = |index: usize| {
         std::iter::successors(Some(index), |below| {
             (*below > 0).then(|| folder.folders[*below].parent as usize)
@@ -472,14 +492,12 @@ fn gone_by_the_rule(folder: &FoundFolder) -> Counts {
     };
     let is_covered = |index: usize| folder.lock_above || way_up(index).any(locked);
     let leads_to_a_lock = |index: usize| {
-        let holders = folder.locked_files.iter().map(|file| file.folder as usize);
-        let mut locks = holders.chain((0..folder.folders.len()).filter(|at| locked(*at)));
-        locks.any(|lock| way_up(lock).any(|above| above == index))
+        folder.kept.iter().map(Kept::folder).any(|lock| way_up(lock).any(|above| above == index))
     };
     let mut counts = Counts::default();
     for (index, member) in folder.folders.iter().enumerate().filter(|(at, _)| !is_covered(*at)) {
-        let own = folder.locked_files.iter().filter(|file| file.folder as usize == index);
-        counts += Counts::files(member.direct - own.map(|file| Tally::one(file.size)).sum());
+        let own = folder.kept.iter().filter(|kept| kept.folder() == index);
+        counts += Counts::files(member.direct - own.map(Kept::files).sum());
         counts.folders += u64::from(!leads_to_a_lock(index));
     }
     counts

@@ -1,21 +1,22 @@
 //! Folders: made on purpose. Uploads make those on their way by themselves.
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Native;
 use super::entry::EntryAnswer;
 use crate::domain::entry::Entry;
+use crate::domain::id::EntryId;
+use crate::domain::once::Repeat;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json::{self, BodyLimits};
+use crate::http::idempotency::Posted;
 use crate::http::state::Service;
 use crate::ledger::tree::TreeRefusal;
 
@@ -36,6 +37,7 @@ struct NewFolder {
     post,
     path = "/delenda/v1/folders",
     tag = "folders",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeats harmless")),
     request_body = NewFolder,
     responses(
         (status = 200, description = "The folder, which was there", body = EntryAnswer),
@@ -43,28 +45,33 @@ struct NewFolder {
         (status = 409, description = "A file is there, or where a folder above would have to be"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "Another request was made with this idempotency key"),
         (status = 507, description = "No space is left"),
     )
 )]
 pub(super) async fn make(
     State(service): State<Service>,
     authenticated: Authenticated<Native>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, DialectError<Native>> {
-    let limits = BodyLimits { bytes_max: BODY_BYTES_MAX, idle_max: service.settings.body_idle_max };
-    let wanted: Option<NewFolder> = json::read(&headers, body, limits).await?;
-    let wanted = wanted.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let caller = &authenticated.caller;
+    let posted = Posted::<NewFolder>::read(&service, caller.key, request, BODY_BYTES_MAX).await?;
+    let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
     let written = EntryPath::parse_written(&wanted.path)?;
     authenticated.require(Scope::Write)?;
-    let realm = &authenticated.caller.realm;
-    let made = service.ledger.make_folder(realm, &written.path, service.clock.now()).await?;
+    let (realm, now) = (&caller.realm, service.clock.now());
+    let made = service.ledger.make_folder(realm, &written.path, posted.once, now).await?;
     let (status, folder) = match made {
         Ok(folder) => (StatusCode::CREATED, folder),
         Err(TreeRefusal::Exists) => match service.ledger.entry_at(realm, &written).await? {
             Some(Entry::Folder(folder)) => (StatusCode::OK, folder),
             Some(Entry::File(_)) | None => return Err(ApiError::from(TreeRefusal::Exists).into()),
         },
+        Err(TreeRefusal::Repeated(Repeat::Of(made))) => {
+            let found = service.ledger.entry(realm, EntryId::from(made)).await?;
+            let found = found.ok_or(ApiError::NotFound)?;
+            return Ok(EntryAnswer::of(&found.path, &found.entry).answer(StatusCode::CREATED));
+        }
         Err(refusal) => return Err(ApiError::from(refusal).into()),
     };
     Ok(EntryAnswer::of_folder(&written.path, &folder).answer(status))

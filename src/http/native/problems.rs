@@ -52,6 +52,13 @@ pub const KINDS: &[Kind] = &[
         "Look at what is there, and ask for something that fits it.",
     ),
     kind(
+        "confirmation-required",
+        &[409],
+        "So many files would go that the API key, or the organization's plan, wants it confirmed. \
+         `files` is their number. Nothing was deleted.",
+        "Look at what a dry run tells, and send the request again with `confirm` set to this number.",
+    ),
+    kind(
         "deletion-refused",
         &[403, 404, 409, 412, 423],
         "Nothing was deleted: the listed items stood against it. What is not listed would have gone.",

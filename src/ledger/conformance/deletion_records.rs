@@ -183,6 +183,7 @@ pub(crate) async fn what_became_of_each_selector_is_kept(fixture: Fixture) {
         named,
         fate,
         counts,
+        changed: Counts::default(),
         locked: Vec::new(),
         locked_count: 0,
     };
@@ -217,6 +218,7 @@ pub(crate) async fn a_thousand_items_are_kept(fixture: Fixture) {
         named: Named::Id(file.id),
         fate: Fate::Deleted,
         counts: Counts { files: 1, bytes: 1, folders: 0 },
+        changed: Counts::default(),
         locked: Vec::new(),
         locked_count: 0,
     });

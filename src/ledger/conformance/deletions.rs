@@ -163,6 +163,7 @@ pub(crate) async fn a_preview_changes_nothing_and_does_not_lie(fixture: Fixture)
     let declined = fixture.delete(strict).await.unwrap_err();
     assert_eq!(declined, Declined::Refused(refused.unwrap_err()));
     let committed = fixture.delete(lenient).await.unwrap();
+    let planned = planned.plan;
     assert_eq!((committed.outcomes, committed.counts), (planned.outcomes, planned.counts));
 }
 
@@ -223,6 +224,7 @@ pub(crate) async fn a_missed_answer_is_given_once(fixture: Fixture) {
     };
     assert!(fixture.delete(repeat(false)).await.is_err());
     let preview = fixture.ledger.preview_deletion(repeat(true), plan).await.unwrap().unwrap();
+    let preview = preview.plan;
     assert_eq!(preview.outcomes, [Outcome::Joined(answer)]);
     let joined = fixture.delete(repeat(true)).await.unwrap();
     assert_eq!((joined.outcomes, joined.counts), (preview.outcomes, Counts::default()));

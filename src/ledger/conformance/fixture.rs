@@ -282,6 +282,7 @@ impl Fixture {
             guard: None,
             allowance: None,
             once: None,
+            fence: None,
             at: self.now(),
         }
     }

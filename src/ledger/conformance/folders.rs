@@ -15,7 +15,7 @@ impl Fixture {
         realm: &Realm,
         path: &str,
     ) -> Result<FolderRecord, TreeRefusal> {
-        let made = self.ledger.make_folder(realm, &at(path), self.now()).await.unwrap();
+        let made = self.ledger.make_folder(realm, &at(path), None, self.now()).await.unwrap();
         self.assert_sound().await;
         made
     }

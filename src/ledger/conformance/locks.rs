@@ -134,7 +134,8 @@ pub(crate) async fn a_tree_around_a_locked_file_goes(fixture: Fixture) {
     fixture.lock(&realm, &["/t/a/keep"]).await;
     let committed = fixture.delete(fixture.lenient(&realm, vec![by_path("/t")])).await.unwrap();
     let counts = Counts { files: 4, bytes: 4, folders: 2 };
-    let outcome = Outcome::Partly { counts, locked: vec![at("/t/a/keep")] };
+    let outcome =
+        Outcome::Partly { counts, locked: vec![at("/t/a/keep")], changed: Counts::default() };
     assert_eq!((&committed.outcomes[..], committed.counts), (&[outcome][..], counts));
     assert!(committed.expanding);
     let left = ["/t", "/t/a", "/t/a/keep"];

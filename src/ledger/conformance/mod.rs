@@ -8,11 +8,13 @@ mod fixture;
 
 pub(crate) mod allowance;
 pub(crate) mod attach;
+pub(crate) mod beside;
 pub(crate) mod change;
 pub(crate) mod commands;
 pub(crate) mod deletion_records;
 pub(crate) mod deletions;
 pub(crate) mod entries;
+pub(crate) mod fences;
 pub(crate) mod folders;
 pub(crate) mod gauges;
 pub(crate) mod guard;
@@ -26,6 +28,7 @@ pub(crate) mod moves;
 pub(crate) mod once;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
+pub(crate) mod planned;
 pub(crate) mod plans;
 pub(crate) mod preconditions;
 pub(crate) mod purge;
@@ -129,6 +132,23 @@ macro_rules! every_check {
                 deletions_are_listed_to_whoever_may_see_them,
                 what_became_of_each_selector_is_kept,
                 a_thousand_items_are_kept,
+            }
+            fences {
+                a_plan_is_committed_as_it_was_made,
+                what_is_uploaded_after_a_plan_stays,
+                a_file_that_changed_stays,
+                a_folder_that_changed_stays_whole,
+                what_lies_below_a_changed_folder_has_changed,
+                another_entry_in_the_place_stays,
+                what_is_locked_after_a_plan_is_locked,
+                a_folder_that_was_not_planned_stays,
+                an_output_stored_after_a_plan_stays,
+                a_commit_changes_nothing_of_what_it_leaves,
+                a_plan_is_used_once,
+                a_plan_is_seen_by_whom_it_concerns_until_it_expires,
+                stored_plans_are_bounded,
+                a_commit_looks_at_no_more_than_its_limit,
+                plans_and_deletions_share_a_survivor,
             }
             overlaps {
                 a_file_named_twice_counts_once,
@@ -307,6 +327,7 @@ macro_rules! every_check {
                 a_command_is_made_once,
                 organizations_and_keys_are_made_once,
                 a_deletion_happens_once_and_a_refusal_is_no_effect,
+                a_folder_is_made_once,
                 of_repeats_at_once_one_has_its_effect,
                 old_effects_are_forgotten_in_steps,
             }

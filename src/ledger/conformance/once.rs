@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use uuid::Uuid;
 
-use super::fixture::{Fixture, by_path, report};
+use super::fixture::{Fixture, at, by_path, report};
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Counts, Declined};
 use crate::deletion::request::DeleteRequest;
@@ -14,6 +14,7 @@ use crate::domain::id::{CommandId, KeyId, OrganizationId};
 use crate::domain::once::{IdempotencyKey, Once, OnceToken, Repeat, RequestDigest};
 use crate::domain::organization::{KeyHash, Realm, Scopes};
 use crate::domain::path::EntryPath;
+use crate::ledger::tree::TreeRefusal;
 use crate::ledger::{KeyRefusal, NewCommand, NewKey, NewOrganization};
 
 /// How many ask at once.
@@ -119,6 +120,25 @@ pub(crate) async fn a_deletion_happens_once_and_a_refusal_is_no_effect(fixture: 
     assert_eq!(other.unwrap_err(), Declined::Repeated(Repeat::OtherRequest));
     assert_eq!(fixture.usage(&realm).await.live.bytes, 7);
     assert_eq!(fixture.record(&realm, committed.id).await.doomed, committed.counts);
+}
+
+/// A repeat makes no folder anew, also when the folder went meanwhile.
+pub(crate) async fn a_folder_is_made_once(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let make = async |path: &str, what| {
+        let once = Some(once(&fixture, "a", what));
+        let path = at(path);
+        let made = fixture.ledger.make_folder(&realm, &path, once, fixture.now());
+        made.await.unwrap().map(|folder| folder.id)
+    };
+    fixture.upload(&realm, "/there/file", 1).await;
+    assert_eq!(make("/there", "a").await, Err(TreeRefusal::Exists));
+    let made = make("/a/b", "a").await.unwrap();
+    assert_eq!(make("/a/b", "a").await, Err(TreeRefusal::Repeated(of(made))));
+    assert_eq!(make("/c", "b").await, Err(TreeRefusal::Repeated(Repeat::OtherRequest)));
+    fixture.delete_path(&realm, "/a").await;
+    assert_eq!(make("/a/b", "a").await, Err(TreeRefusal::Repeated(of(made))));
+    assert_eq!(fixture.present(&realm, &["/a", "/a/b", "/c"]).await, [""; 0]);
 }
 
 /// Of requests that arrive together one has its effect, and all others learn of it.

@@ -138,7 +138,7 @@ pub(crate) async fn another_version_is_spared_by_a_best_effort(fixture: Fixture)
     let preview = preview.await.unwrap().unwrap();
     let committed = fixture.delete(request).await.unwrap();
     assert_eq!(committed.outcomes[0], Outcome::PreconditionFailed);
-    assert_eq!((committed.outcomes, committed.counts.files), (preview.outcomes, 1));
+    assert_eq!((committed.outcomes, committed.counts.files), (preview.plan.outcomes, 1));
     assert_eq!(fixture.record(&realm, committed.id).await.missing, 0);
     assert_eq!(fixture.present(&realm, &["/a", "/b"]).await, ["/a"]);
 }

@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::{
     Entry, FileRecord, FolderRecord, RESERVED_FOLDERS, Sequence, TAGS_MAX, TagChange,
 };
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryPath, NAME_BYTES_MAX, PATH_BYTES_MAX, WrittenPath};
 use crate::ledger::LedgerError;
@@ -176,16 +177,22 @@ impl TreeLedger for MemoryLedger {
         &self,
         realm: &Realm,
         path: &EntryPath,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Result<Result<FolderRecord, TreeRefusal>, LedgerError> {
         let mut state = self.state();
         let organization = realm.organization;
+        if let Some(repeat) = state.repeat(Some(organization), once.as_ref()) {
+            return Ok(Err(TreeRefusal::Repeated(repeat)));
+        }
         if let Err(refusal) = state.holdings(organization).check_vacant(realm, path) {
             return Ok(Err(refusal));
         }
         state.folder_made(organization, path, now);
         let made = state.holdings(organization).folder_record(path);
-        Ok(Ok(made.expect("the folder was made")))
+        let made = made.expect("the folder was made");
+        state.remember(Some(organization), once.as_ref(), made.id);
+        Ok(Ok(made))
     }
 
     async fn move_entry(

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::tree::sized;
 use super::{Holdings, MemoryLedger, State};
+use crate::deletion::fence::planned_items;
 use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
@@ -14,6 +15,7 @@ use crate::deletion::record::{
 };
 use crate::deletion::request::{Allowance, DeleteRequest, Selector};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::Preview;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, Sequence};
@@ -68,9 +70,14 @@ impl Holdings {
         below.iter().map(|path| self.take_file(path)).collect()
     }
 
-    /// Takes the unlocked direct files of a folder out of the tree.
-    fn take_unlocked(&mut self, folder: FolderNumber) -> Vec<(EntryName, SizedBlob)> {
+    /// Takes the unlocked direct files of a folder out of the tree, up to a sequence.
+    fn take_unlocked(
+        &mut self,
+        folder: FolderNumber,
+        through: Sequence,
+    ) -> Vec<(EntryName, SizedBlob)> {
         let direct = self.files.iter().filter(|(_, file)| file.folder == folder && !file.locked);
+        let direct = direct.filter(|(_, file)| file.sequence <= through);
         let paths: Vec<EntryPath> = direct.map(|(path, _)| path.clone()).collect();
         let named = |path: EntryPath| {
             let name = path.name().expect("a file has a name");
@@ -163,6 +170,9 @@ impl State {
                 return Err(Declined::OverAllowance(state));
             }
         }
+        if !holdings.has_plan_for(request) {
+            return Err(Declined::PlanSpent);
+        }
         let snapshot = holdings.snapshot(request);
         let plan = planner(request, &snapshot).map_err(Declined::Refused)?;
         if let Some(allowance) = request.allowance {
@@ -171,6 +181,7 @@ impl State {
             accepted.retain(|at| *at <= ends);
             accepted.push(request.at);
         }
+        holdings.use_up_plan(request);
         holdings.forget_joined(request, &plan.outcomes);
         for command in &plan.closed {
             let row = holdings.commands.get_mut(command).expect("a plan closes what was found");
@@ -187,6 +198,7 @@ impl State {
             expanding: !plan.trees.is_empty() || !plan.survivors.is_empty(),
             outcomes: plan.outcomes,
             counts: plan.counts,
+            changed: plan.changed,
             batches,
             allowance,
         })
@@ -208,10 +220,11 @@ impl State {
             let path = path.clone();
             singles.push(holdings.take_file(&path));
         }
+        let through = request.fence.as_ref().map_or(sequence, |fence| fence.sequence);
         let mut in_survivors = BTreeMap::new();
         let mut doomed = Vec::new();
         for survivor in &plan.survivors {
-            for (name, blob) in holdings.take_unlocked(survivor.folder) {
+            for (name, blob) in holdings.take_unlocked(survivor.folder, through) {
                 in_survivors.insert((survivor.folder, name), blob.key);
                 doomed.push(blob);
             }
@@ -231,6 +244,7 @@ impl State {
             doomed: plan.counts,
             purged: Tally::default(),
             missing: plan.missing,
+            changed: plan.changed,
             skipped: skipped(&plan.outcomes),
             settled_at: is_done.then_some(request.at),
         };
@@ -329,10 +343,16 @@ impl DeletionLedger for MemoryLedger {
         &self,
         request: DeleteRequest,
         planner: Planner,
-    ) -> Result<Result<Plan, Refusal>, LedgerError> {
+    ) -> Result<Result<Preview, Refusal>, LedgerError> {
         let state = self.state();
-        let snapshot = state.holdings(request.realm.organization).snapshot(&request);
-        Ok(planner(&request, &snapshot))
+        let holdings = state.holdings(request.realm.organization);
+        let snapshot = holdings.snapshot(&request);
+        Ok(planner(&request, &snapshot).map(|plan| Preview {
+            items: planned_items(&snapshot, &plan),
+            sequence: Sequence(state.last_number),
+            sample: holdings.sample(&request, &plan),
+            plan,
+        }))
     }
 
     async fn deletion(

@@ -22,6 +22,7 @@ mod change;
 mod commands;
 mod deletion_records;
 mod deletions;
+mod fence;
 mod gauges;
 mod inspection;
 mod keepsakes;
@@ -33,6 +34,7 @@ mod registry;
 mod reports;
 mod resumable;
 mod snapshot;
+mod stored_plans;
 mod tree;
 mod walk;
 
@@ -50,10 +52,11 @@ use self::tree::FolderRow;
 use super::MissedSubject;
 use crate::deletion::record::BatchNumber;
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::StoredPlan;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, UploadId};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId, UploadId};
 use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
@@ -114,6 +117,7 @@ struct Holdings {
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,
     missed: Vec<(MissedSubject, MissedAnswer)>,
     uploads: BTreeMap<UploadId, PartialUpload>,
+    stored_plans: BTreeMap<PlanId, StoredPlan>,
     uploaded: Tally,
     settled: Tally,
 }
@@ -171,6 +175,16 @@ pub(crate) mod tests {
     }
 
     conformance::suite!(fixture());
+
+    #[test]
+    fn a_commit_takes_what_nobody_touched() {
+        conformance::planned::a_commit_takes_what_nobody_touched(fixture);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_plan_holds_beside_others() {
+        conformance::beside::a_plan_holds_beside_others(fixture()).await;
+    }
 
     /// The model answers alike whenever it is asked alike: nothing in it depends on chance.
     #[test]

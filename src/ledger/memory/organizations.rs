@@ -57,6 +57,7 @@ impl State {
             accepted: BTreeMap::new(),
             missed: Vec::new(),
             uploads: BTreeMap::new(),
+            stored_plans: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
         };

@@ -6,7 +6,7 @@ use super::Holdings;
 use super::tree::sized;
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::snapshot::{
-    Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
+    Found, FoundFile, FoundFolder, FoundOutputs, Kept, MissedAnswer, Snapshot, TreeFolder,
 };
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
 use crate::domain::id::{CommandId, EntryId};
@@ -32,10 +32,12 @@ impl Holdings {
             .map(|(index, selector)| self.admitted(request, index, self.named(request, selector)))
             .collect();
         let found = named.iter().enumerate().map(|(index, name)| {
-            taken_by(&named, index).map_or_else(|| self.found(name, &named), Found::Within)
+            taken_by(&named, index).map_or_else(|| self.found(request, name, &named), Found::Within)
         });
+        let found: Vec<Found> = found.collect();
+        let too_much_changed = self.looks_too_far(request, &found);
         let live = request.guard.map(|_| self.live_beneath(&EntryPath::root()));
-        Snapshot { found: found.collect(), live: live.unwrap_or_default() }
+        Snapshot { found, too_much_changed, live: live.unwrap_or_default() }
     }
 
     /// What a selector names, where its precondition holds.
@@ -109,24 +111,24 @@ impl Holdings {
         self.missed.iter().find(|(about, _)| *about == subject).map(|(_, answer)| *answer)
     }
 
-    fn found(&self, name: &Named, all: &[Named]) -> Found {
+    fn found(&self, request: &DeleteRequest, name: &Named, all: &[Named]) -> Found {
         match name {
             Named::Nothing => Found::Nothing,
             Named::Missed(answer) => Found::Missed(*answer),
             Named::OutsidePrefix => Found::OutsidePrefix,
             Named::OtherVersion => Found::OtherVersion,
-            Named::File(path) => Found::File(self.found_file(path)),
-            Named::Folder(path) => Found::Folder(self.found_folder(path)),
+            Named::File(path) => Found::File(self.found_file(request, path)),
+            Named::Folder(path) => Found::Folder(self.found_folder(request, path)),
             Named::Outputs(command) => {
                 let by_itself = |path: &EntryPath| !all.iter().any(|other| other.takes(path));
                 let paths = self.live_outputs(*command).into_iter().filter(by_itself);
-                let files = paths.map(|path| self.found_file(&path)).collect();
+                let files = paths.map(|path| self.found_file(request, &path)).collect();
                 Found::Outputs(FoundOutputs { command: *command, files })
             }
         }
     }
 
-    fn found_file(&self, path: &EntryPath) -> FoundFile {
+    fn found_file(&self, request: &DeleteRequest, path: &EntryPath) -> FoundFile {
         let file = &self.files[path];
         FoundFile {
             id: file.id,
@@ -134,10 +136,11 @@ impl Holdings {
             name: file.name.clone(),
             blob: sized(file),
             lock: self.lock_of_file(path),
+            changed: self.file_changed(path, request),
         }
     }
 
-    fn found_folder(&self, root: &EntryPath) -> FoundFolder {
+    fn found_folder(&self, request: &DeleteRequest, root: &EntryPath) -> FoundFolder {
         let mut direct: BTreeMap<FolderNumber, Tally> = BTreeMap::new();
         for file in self.files.values() {
             *direct.entry(file.folder).or_default() += Tally::one(file.content.size);
@@ -154,25 +157,32 @@ impl Holdings {
             direct: direct.get(&row.number).copied().unwrap_or_default(),
         });
         let locked_folders = within.clone().filter(|(_, row)| row.locked);
+        let locked_folders = locked_folders.filter_map(|(path, _)| {
+            Some(Kept::LockedFolder { folder: index(path)?, path: path.clone() })
+        });
         let locked_files = self.files.iter().filter(|(_, file)| file.locked);
+        let locked_files = locked_files.filter_map(|(path, file)| {
+            Some(Kept::LockedFile {
+                folder: parent_index(path)?,
+                name: file.name.clone(),
+                path: path.clone(),
+                size: file.content.size,
+            })
+        });
+        let mut kept: Vec<Kept> = locked_files.chain(locked_folders).collect();
+        if let Some(fence) = &request.fence {
+            for (path, row) in within.clone() {
+                let folder = index_of[path];
+                kept.extend(self.changed_in(path, row, fence.sequence).kept(folder));
+            }
+        }
         FoundFolder {
+            id: self.folders[root].id,
             path: root.clone(),
             lock_above: self.lock_above(root).is_some(),
             reserved: RESERVED_FOLDERS.iter().any(|name| root.as_str() == format!("/{name}")),
             folders: folders.collect(),
-            locked_files: locked_files
-                .filter_map(|(path, file)| {
-                    Some(LockedFile {
-                        folder: parent_index(path)?,
-                        name: file.name.clone(),
-                        path: path.clone(),
-                        size: file.content.size,
-                    })
-                })
-                .collect(),
-            locked_folders: locked_folders
-                .filter_map(|(path, _)| Some((index(path)?, path.clone())))
-                .collect(),
+            kept,
         }
     }
 }

@@ -275,6 +275,13 @@ fn deletion_rules() -> Vec<(&'static str, String)> {
                 .to_owned(),
         ),
         (
+            "stored plans that were used up by no deletion",
+            "select count(*) from stored_plans p where p.used_by is not null and not exists \
+             (select 1 from deletions n where n.organization = p.organization \
+             and n.id = p.used_by)"
+                .to_owned(),
+        ),
+        (
             "doomed trees that nobody will expand",
             "select count(*) from folders d where d.doomed = 1 and d.parent is null and not exists \
              (select 1 from expansions e where e.folder = d.folder) and not exists \

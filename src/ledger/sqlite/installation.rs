@@ -104,6 +104,14 @@ pub(super) fn read(connection: &Connection) -> Result<Installed, LedgerError> {
         .map_err(failed("reading the installation"))
 }
 
+/// The last sequence that was drawn before the snapshot of this connection.
+pub(super) fn last_sequence(connection: &Connection) -> Result<Sequence, LedgerError> {
+    let context = "reading the last sequence";
+    let sql = "select next_sequence - 1 from installation";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
+    statement.query_row([], |row| row.get(0)).map_err(failed(context))
+}
+
 /// The secret of this name, which becomes `fresh` where it has none yet.
 pub(super) fn secret(
     tx: &WriteTx<'_>,

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::commands;
 use super::deletions::record;
 use super::entries::live_row;
+use super::fences::Watch;
 use super::organizations::{UsageMoves, read_usage};
 use super::rows::{FileRow, corrupt, failed, unsigned};
 use super::tree::{
@@ -14,7 +15,7 @@ use super::tree::{
 };
 use crate::deletion::request::{DeleteRequest, FoldersPolicy, Selector};
 use crate::deletion::snapshot::{
-    Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
+    Found, FoundFile, FoundFolder, FoundOutputs, Kept, MissedAnswer, Snapshot, TreeFolder,
 };
 use crate::domain::entry::{FolderNumber, FolderRecord};
 use crate::domain::id::{CommandId, EntryId};
@@ -30,7 +31,13 @@ pub(super) fn read(
     request: &DeleteRequest,
 ) -> Result<Snapshot, LedgerError> {
     let grounds = Grounds::of(connection, request.realm.organization)?;
-    let mut reading = Reading { connection, request, grounds, chains: Chains::default() };
+    let mut reading = Reading {
+        connection,
+        request,
+        grounds,
+        chains: Chains::default(),
+        watch: Watch::of(request),
+    };
     let mut located = Vec::with_capacity(request.selectors.len());
     for (index, one) in request.selectors.iter().enumerate() {
         located.push(reading.locate(one)?.admitted(request, index));
@@ -45,7 +52,7 @@ pub(super) fn read(
         Some(_) => moves.added_to(organization, read_usage(connection, organization)?).live,
         None => Tally::default(),
     };
-    Ok(Snapshot { found, live })
+    Ok(Snapshot { found, too_much_changed: reading.watch.is_over_limit(), live })
 }
 
 /// What a selector names, before its tree is walked.
@@ -125,6 +132,7 @@ struct Reading<'c> {
     request: &'c DeleteRequest,
     grounds: Grounds,
     chains: Chains,
+    watch: Watch,
 }
 
 impl Reading<'_> {
@@ -260,7 +268,10 @@ impl Reading<'_> {
             Located::Found(found) => Ok(found),
             Located::File(file) => {
                 let taker = self.taker_of(&file.file, takers)?.filter(|taker| *taker != index);
-                Ok(taker.map_or_else(|| Found::File(found_file(file)), Found::Within))
+                match taker {
+                    Some(taker) => Ok(Found::Within(taker)),
+                    None => self.found_file(file).map(Found::File),
+                }
             }
             Located::Outputs(command, outputs) => {
                 if let Some(taker) = takers.commands.get(&command).filter(|taker| **taker != index)
@@ -270,7 +281,7 @@ impl Reading<'_> {
                 let mut files = Vec::with_capacity(outputs.len());
                 for output in outputs {
                     if self.taker_of(&output.file, takers)?.is_none() {
-                        files.push(found_file(output));
+                        files.push(self.found_file(output)?);
                     }
                 }
                 Ok(Found::Outputs(FoundOutputs { command, files }))
@@ -303,18 +314,20 @@ impl Reading<'_> {
         lock_above: bool,
     ) -> Result<FoundFolder, LedgerError> {
         let mut found = FoundFolder {
+            id: top.record.id,
             path,
             lock_above,
             reserved: top.reserved,
             folders: Vec::new(),
-            locked_files: Vec::new(),
-            locked_folders: Vec::new(),
+            kept: Vec::new(),
         };
         if let Some(members) = self.first_thing_in(top)? {
             found.folders = members;
             return Ok(found);
         }
         let (mut locked, mut with_locked_files) = (Vec::new(), Vec::new());
+        let way_changed = self.has_changed_way(top.record.number)?;
+        self.watch.enter(way_changed);
         walk_down(self.connection, top, |parent, row| {
             let index = u32::try_from(found.folders.len())
                 .map_err(|_| corrupt("a tree has too many folders"))?;
@@ -326,16 +339,33 @@ impl Reading<'_> {
             if row.locked_files > 0 {
                 with_locked_files.push((index, number));
             }
-            Ok(())
+            self.watch.look(self.connection, (index, parent), row)
         })?;
-        for (index, number) in locked {
-            found.locked_folders.push((index, self.path_of(number)?));
+        found.kept = self.watch.leave();
+        for (folder, number) in locked {
+            found.kept.push(Kept::LockedFolder { folder, path: self.path_of(number)? });
         }
         for (index, number) in with_locked_files {
             let folder = self.path_of(number)?;
-            found.locked_files.extend(locked_files(self.connection, index, number, &folder)?);
+            found.kept.extend(locked_files(self.connection, index, number, &folder)?);
         }
         Ok(found)
+    }
+
+    fn found_file(&mut self, located: LocatedFile) -> Result<FoundFile, LedgerError> {
+        let LocatedFile { file, lock } = located;
+        let changed = self.watch.is_beyond(file.sequence) || self.has_changed_way(file.folder)?;
+        let FileRow { id, folder, name, blob, .. } = file;
+        Ok(FoundFile { id, folder, name, blob, lock, changed })
+    }
+
+    /// Whether a folder, or one above it, has changed beyond the request's fence.
+    fn has_changed_way(&mut self, folder: FolderNumber) -> Result<bool, LedgerError> {
+        if self.request.fence.is_none() {
+            return Ok(false);
+        }
+        let changed = self.chains.of(self.connection, folder)?.changed;
+        Ok(self.watch.is_beyond(changed))
     }
 
     /// Enough of a folder to see that something is in it, where the request asks no more.
@@ -363,17 +393,12 @@ impl Reading<'_> {
     }
 }
 
-fn found_file(located: LocatedFile) -> FoundFile {
-    let LocatedFile { file, lock } = located;
-    FoundFile { id: file.id, folder: file.folder, name: file.name, blob: file.blob, lock }
-}
-
 fn locked_files(
     connection: &Connection,
     index: u32,
     number: FolderNumber,
     folder: &EntryPath,
-) -> Result<Vec<LockedFile>, LedgerError> {
+) -> Result<Vec<Kept>, LedgerError> {
     let sql = "select f.name, f.size from files f join folders d on d.folder = f.folder \
                where f.folder = ?1 and f.locked = 1 and f.sequence > d.doomed_through";
     let context = "reading locked files";
@@ -384,7 +409,7 @@ fn locked_files(
     rows.map(|row| {
         let (name, size) = row.map_err(failed(context))?;
         let path = folder.child(&name).map_err(|_| corrupt("a path is too long"))?;
-        Ok(LockedFile { folder: index, name, path, size: unsigned(size) })
+        Ok(Kept::LockedFile { folder: index, name, path, size: unsigned(size) })
     })
     .collect()
 }

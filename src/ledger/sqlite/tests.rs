@@ -31,6 +31,16 @@ fn the_database_answers_as_the_model_does() {
     conformance::model::answers_are_equal(fixture, crate::ledger::memory::tests::fixture);
 }
 
+#[test]
+fn a_commit_takes_what_nobody_touched() {
+    conformance::planned::a_commit_takes_what_nobody_touched(fixture);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plan_holds_beside_others() {
+    conformance::beside::a_plan_holds_beside_others(fixture()).await;
+}
+
 #[tokio::test]
 async fn without_a_reserve_uploads_are_refused_before_their_bytes_come() {
     let dir = tempfile::tempdir().unwrap();

@@ -229,6 +229,8 @@ pub(super) struct Chain {
     pub(super) path: Option<EntryPath>,
     /// The path of the topmost locked folder among them.
     pub(super) lock: Option<EntryPath>,
+    /// The last change of any of them.
+    pub(super) changed: Sequence,
 }
 
 impl Chain {
@@ -242,9 +244,10 @@ impl Chain {
             rows.push(folder(connection, parent)?);
         }
         let numbers = rows.iter().map(|row| row.record.number).collect();
+        let changed = rows.iter().map(|row| row.sequence).max().unwrap_or_default();
         // A doomed tree's root has no parent, and is no organization's root.
         if rows.iter().any(|row| row.doomed) {
-            return Ok(Self { numbers, path: None, lock: None });
+            return Ok(Self { numbers, path: None, lock: None, changed });
         }
         let mut path = EntryPath::root();
         let mut lock = None;
@@ -254,7 +257,7 @@ impl Chain {
                 lock = Some(path.clone());
             }
         }
-        Ok(Self { numbers, path: Some(path), lock })
+        Ok(Self { numbers, path: Some(path), lock, changed })
     }
 }
 

@@ -28,7 +28,7 @@ async fn make(service: &Service, call: &Call) -> Result<Response, ApiError> {
     let written = filename_of(call.required("dirname")?)?;
     call.asked.require(Scope::Write)?;
     let realm = &call.asked.caller.realm;
-    service.ledger.make_folder(realm, &written.path, service.clock.now()).await??;
+    service.ledger.make_folder(realm, &written.path, None, service.clock.now()).await??;
     Ok(StatusCode::OK.into_response())
 }
 

@@ -7,12 +7,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::{CommittedAnswer, DryRunAnswer, ItemAnswer};
 use super::prefer::{PREFERENCE_APPLIED, Preferences};
-use super::refusal::{self, Refused};
-use super::wire::{Asked, NewDeletion};
+use super::refusal;
+use super::wire::{Asked, NewDeletion, Wanted};
+use crate::deletion::accept::Unplanned;
 use crate::deletion::items;
 use crate::deletion::record::Declined;
 use crate::deletion::request::{DeleteRequest, Door};
-use crate::domain::id::DeletionId;
+use crate::deletion::stored::Commitment;
+use crate::domain::id::{DeletionId, PlanId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Caller, Realm, Scope};
 use crate::http::auth::Authenticated;
@@ -52,26 +54,21 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
         ),
         (
             status = 403, description = "The key may not delete, or does not see any of what stood against it",
-            body = Refused, content_type = "application/problem+json",
         ),
         (
-            status = 404, description = "Nothing was deleted: something is missing",
-            body = Refused, content_type = "application/problem+json",
+            status = 404, description = "Nothing was deleted: something is missing, or there is no such plan",
         ),
         (
-            status = 409, description = "Nothing was deleted, for several reasons",
-            body = Refused, content_type = "application/problem+json",
+            status = 409, description = "Nothing was deleted, for several reasons, or it has to be confirmed, or the plan is used up",
         ),
         (
             status = 412, description = "Nothing was deleted: a version is another",
-            body = Refused, content_type = "application/problem+json",
         ),
         (status = 413, description = "The request is too large"),
         (status = 415, description = "The body is not JSON"),
         (status = 422, description = "Another request was made with this idempotency key"),
         (
             status = 423, description = "Nothing was deleted: something is locked",
-            body = Refused, content_type = "application/problem+json",
         ),
     )
 )]
@@ -84,23 +81,28 @@ pub(super) async fn create(
     let caller = &authenticated.caller;
     let posted =
         Posted::<NewDeletion>::read(&service, caller.key, request, REQUEST_BYTES_MAX).await?;
-    let asked = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
-    let asked = asked.read()?;
+    let new = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = new.read()?;
     authenticated.require(Scope::Delete)?;
-    if asked.dry_run {
-        return Ok(preview(&service, caller, asked).await?);
-    }
-    let selectors = asked.selectors.clone();
-    let request = request_of(&service, caller, asked, posted.once);
+    let request = match wanted {
+        Wanted::Selected(asked) if asked.dry_run => {
+            return Ok(preview(&service, caller, asked).await?);
+        }
+        Wanted::Selected(asked) => request_of(&service, caller, asked, posted.once)?,
+        Wanted::Planned { plan, confirm } => {
+            commitment(&service, caller, (plan, confirm), posted.once).await?
+        }
+    };
+    let selectors = request.selectors.clone();
     let id = match service.deleter.delete(request).await? {
         Ok(committed) => committed.id,
         Err(Declined::Repeated(Repeat::Of(made))) => DeletionId::from(made),
-        Err(Declined::Refused(refused)) => {
-            return Ok(refusal::render(&items::of_refusal(&selectors, &refused)));
-        }
-        Err(declined @ (Declined::OverAllowance(_) | Declined::Repeated(Repeat::OtherRequest))) => {
-            return Err(service.declined(declined).into());
-        }
+        Err(Declined::Refused(refused)) => return Ok(refusal::render(&selectors, &refused)),
+        Err(
+            declined @ (Declined::OverAllowance(_)
+            | Declined::PlanSpent
+            | Declined::Repeated(Repeat::OtherRequest)),
+        ) => return Err(service.declined(declined).into()),
     };
     Ok(answer(&service, &authenticated, id, &posted.headers).await?)
 }
@@ -110,27 +112,59 @@ fn request_of(
     caller: &Caller,
     asked: Asked,
     once: Option<Once>,
-) -> DeleteRequest {
-    let Asked { selectors, preconditions, atomicity, missing, locked, dry_run: _ } = asked;
+) -> Result<DeleteRequest, ApiError> {
+    let Asked { selectors, preconditions, atomicity, missing, locked, confirm, dry_run } = asked;
+    // A dry run tells the number that is to be confirmed.
+    let guard = if dry_run { None } else { service.guard(caller, confirm)? };
     let request = service.delete_request(caller, Door::Native, selectors);
-    DeleteRequest { preconditions, atomicity, missing, locked, once, ..request }
+    Ok(DeleteRequest { preconditions, atomicity, missing, locked, guard, once, ..request })
+}
+
+/// The request that commits a plan. One that has expired is as if it had never been made.
+async fn commitment(
+    service: &Service,
+    caller: &Caller,
+    (plan, confirm): (Option<PlanId>, Option<u64>),
+    once: Option<Once>,
+) -> Result<DeleteRequest, ApiError> {
+    let (plan, at) = (plan.ok_or(ApiError::NotFound)?, service.clock.now());
+    let stored = service.ledger.stored_plan(&caller.realm, plan, at).await?;
+    Ok(stored.ok_or(ApiError::NotFound)?.commitment(Commitment {
+        id: service.ids.next(),
+        organization: caller.realm.organization,
+        key: caller.key,
+        door: Door::Native,
+        guard: service.guard(caller, confirm)?,
+        once,
+        at,
+    }))
 }
 
 async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Response, ApiError> {
-    let selectors = asked.selectors.clone();
-    match service.deleter.preview(request_of(service, caller, asked, None)).await? {
-        Ok(plan) => {
-            let items = items::of_outcomes(&selectors, &plan.outcomes);
-            let answer = DryRunAnswer {
-                dry_run: true,
-                doomed: plan.counts.into(),
-                missing: plan.missing,
-                items: items.iter().map(ItemAnswer::from).collect(),
-            };
-            Ok(json::answer(StatusCode::OK, &answer))
-        }
-        Err(refused) => Ok(refusal::render(&items::of_refusal(&selectors, &refused))),
-    }
+    let request = request_of(service, caller, asked, None)?;
+    let selectors = request.selectors.clone();
+    let lifetime = service.settings.plan_lifetime;
+    let (stored, preview) =
+        match service.deleter.plan(request.clone(), service.ids.next(), lifetime).await? {
+            Ok((stored, preview)) => (Some(stored), preview),
+            Err(Unplanned::Refused(refused)) => return Ok(refusal::render(&selectors, &refused)),
+            Err(Unplanned::TooMany) => match service.deleter.preview(request).await? {
+                Ok(preview) => (None, preview),
+                Err(refused) => return Ok(refusal::render(&selectors, &refused)),
+            },
+        };
+    let items = items::of_outcomes(&selectors, &preview.plan.outcomes);
+    let answer = DryRunAnswer {
+        dry_run: true,
+        doomed: preview.plan.counts.into(),
+        missing: preview.plan.missing,
+        plan: stored.as_ref().map(|stored| stored.id.to_string()),
+        digest: stored.as_ref().map(|stored| hex::encode(stored.digest)),
+        expires_at: stored.as_ref().map(|stored| stored.expires_at.iso8601()),
+        sample: preview.sample.iter().map(ToString::to_string).collect(),
+        items: items.iter().map(ItemAnswer::from).collect(),
+    };
+    Ok(json::answer(StatusCode::OK, &answer))
 }
 
 /// The answer to a request that is committed, after the wait that the client prefers.

@@ -33,6 +33,8 @@ pub(super) struct DeletionAnswer {
     percent: u8,
     /// How many selectors found nothing.
     missing: u64,
+    /// What a plan had named and its commit did not take.
+    changed: Doomed,
     /// How many entries stayed because they are locked, each with all below it counted once. Their
     /// paths are with the items.
     locked: u64,
@@ -56,7 +58,7 @@ pub(super) struct Purged {
 /// What became of one selector.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeletionItem)]
-pub(super) struct ItemAnswer {
+pub(in crate::http::native) struct ItemAnswer {
     /// Its place among the selectors of the request, from 0: first `ids`, then `paths`, then
     /// `commands`.
     index: u32,
@@ -66,8 +68,9 @@ pub(super) struct ItemAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     id: Option<String>,
-    /// `deleted`, `partly` (something locked stayed), `locked`, `missing`, `forbidden` (not the
-    /// key's to see), `precondition_failed`, `within` (another item took it) or `joined` (an earlier deletion took it).
+    /// `deleted`, `partly` (something locked or changed stayed), `locked`, `missing`, `forbidden`
+    /// (not the key's to see), `precondition_failed`, `changed` (since the plan), `within` (another
+    /// item took it) or `joined` (an earlier deletion took it).
     outcome: &'static str,
     /// Files that went.
     files: u64,
@@ -75,6 +78,10 @@ pub(super) struct ItemAnswer {
     bytes: u64,
     /// Folders that went.
     folders: u64,
+    /// What was planned and stayed, or had gone otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    changed: Option<Doomed>,
     /// The index of the item that took it, and whose outcome is its own too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -113,6 +120,15 @@ pub(super) struct DryRunAnswer {
     pub(super) doomed: Doomed,
     /// How many selectors find nothing.
     pub(super) missing: u64,
+    /// The plan, which `plan` of another request commits as it is; `null` where the organization
+    /// has as many plans as it may have.
+    pub(super) plan: Option<String>,
+    /// SHA-256 of what was asked and decided, in hexadecimal digits.
+    pub(super) digest: Option<String>,
+    /// From then on the plan is as if it had never been made.
+    pub(super) expires_at: Option<String>,
+    /// The paths of some files that would go; all of them where they are few.
+    pub(super) sample: Vec<String>,
     /// One for each selector, in order.
     pub(super) items: Vec<ItemAnswer>,
 }
@@ -130,6 +146,7 @@ impl From<&DeletionRecord> for DeletionAnswer {
             purged: record.purged.into(),
             percent: record.percent(),
             missing: record.missing,
+            changed: record.changed.into(),
             locked: record.skipped.len() as u64,
         }
     }
@@ -161,6 +178,7 @@ impl From<&Item> for ItemAnswer {
             Fate::Joined(earlier) => deletion = Some(earlier.to_string()),
             Fate::Deleted
             | Fate::Partly
+            | Fate::Changed
             | Fate::Locked
             | Fate::Missing
             | Fate::Forbidden
@@ -174,6 +192,7 @@ impl From<&Item> for ItemAnswer {
             files: item.counts.files,
             bytes: item.counts.bytes,
             folders: item.counts.folders,
+            changed: (item.changed != Counts::default()).then(|| item.changed.into()),
             within,
             deletion,
             locked: item.locked.iter().map(ToString::to_string).collect(),
@@ -183,7 +202,7 @@ impl From<&Item> for ItemAnswer {
 }
 
 /// The words for outcomes, as a query may ask for them.
-pub(super) const OUTCOMES: [&str; 8] = [
+pub(super) const OUTCOMES: [&str; 9] = [
     "deleted",
     "partly",
     "locked",
@@ -192,6 +211,7 @@ pub(super) const OUTCOMES: [&str; 8] = [
     "precondition_failed",
     "within",
     "joined",
+    "changed",
 ];
 
 /// The word for what became of an item.
@@ -205,5 +225,6 @@ pub(super) const fn outcome_word(fate: Fate) -> &'static str {
         Fate::PreconditionFailed => OUTCOMES[5],
         Fate::Within(_) => OUTCOMES[6],
         Fate::Joined(_) => OUTCOMES[7],
+        Fate::Changed => OUTCOMES[8],
     }
 }

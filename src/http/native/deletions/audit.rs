@@ -40,7 +40,7 @@ struct Entry {
     /// The API through which it asked.
     #[schema(value_type = String)]
     door: Door,
-    /// `complete`; `partial` where something was missing or locked and the rest went; `nothing`
+    /// `complete`; `partial` where something was missing, locked or changed and the rest went; `nothing`
     /// where nothing went.
     outcome: &'static str,
     /// What went.
@@ -107,7 +107,10 @@ impl From<&DeletionRecord> for Entry {
 fn outcome_of(record: &DeletionRecord) -> &'static str {
     if record.doomed == Counts::default() {
         "nothing"
-    } else if record.missing == 0 && record.skipped.is_empty() {
+    } else if record.missing == 0
+        && record.skipped.is_empty()
+        && record.changed == Counts::default()
+    {
         "complete"
     } else {
         "partial"

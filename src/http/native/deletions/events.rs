@@ -100,8 +100,7 @@ pub(super) async fn events(
 }
 
 fn too_many_streams() -> Response {
-    let detail = format!("At most {STREAMS_PER_ORGANIZATION_MAX} are open for an organization");
-    let mut response = problem::plain(problem::TOO_MANY_STREAMS, &detail);
+    let mut response = problem::too_many_streams(STREAMS_PER_ORGANIZATION_MAX);
     response.headers_mut().insert(RETRY_AFTER, STREAM_RETRY_SECONDS.into());
     response
 }
@@ -263,6 +262,7 @@ mod tests {
             doomed: Counts { files, bytes: files * 10, folders: 2 },
             purged: Tally { files: purged, bytes: purged * 10 },
             missing: 0,
+            changed: Counts::default(),
             skipped: Vec::new(),
             settled_at: None,
         }

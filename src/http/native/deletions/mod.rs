@@ -22,6 +22,7 @@ mod prefer;
 mod refusal;
 mod wire;
 
+pub(super) use self::answer::ItemAnswer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -2,36 +2,24 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::answer::ItemAnswer;
-use crate::deletion::items::{Fate, Item};
-use crate::http::json;
-
-/// The type of the problem, whatever its status is.
-const DELETION_REFUSED: &str = "/problems/deletion-refused";
-
-/// Nothing was deleted: these items stood against it. Whatever is not among them would have gone.
-#[derive(Serialize, ToSchema)]
-#[schema(as = DeletionRefused)]
-pub(super) struct Refused {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    items: Vec<ItemAnswer>,
-}
+use crate::deletion::items::{self, Fate, Item};
+use crate::deletion::record::Refusal;
+use crate::deletion::request::Selector;
+use crate::http::native::problem;
 
 /// The answer to a refused request.
-pub(super) fn render(items: &[Item]) -> Response {
-    let status = status_of(items);
-    let refused = Refused {
-        r#type: DELETION_REFUSED,
-        title: "Nothing was deleted",
-        status: status.as_u16(),
-        items: items.iter().map(ItemAnswer::from).collect(),
-    };
-    json::render(status, "application/problem+json", &refused)
+pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
+    if let Some(files) = refusal.unconfirmed {
+        return problem::confirmation_required(files);
+    }
+    if refusal.too_much_changed {
+        return problem::plan_again();
+    }
+    let items = items::of_refusal(selectors, refusal);
+    let status = status_of(&items);
+    problem::deletion_refused(status, items.iter().map(ItemAnswer::from).collect())
 }
 
 /// What all items have in common, or else that they conflict.
@@ -63,6 +51,7 @@ mod tests {
             named: Named::Nothing,
             fate,
             counts: Counts::default(),
+            changed: Counts::default(),
             locked: Vec::new(),
             locked_count: 0,
         };

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::deletion::request::{
     Atomicity, LockedPolicy, MissingPolicy, Precondition, SELECTORS_MAX, Selector,
 };
-use crate::domain::id::{BlobId, CommandId, EntryId};
+use crate::domain::id::{BlobId, CommandId, EntryId, PlanId};
 use crate::domain::path::EntryPath;
 use crate::http::error::ApiError;
 
@@ -29,9 +29,9 @@ pub(super) struct NewDeletion {
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
     commands: Option<Vec<String>>,
     /// Whether all of it goes or nothing. Else what can go goes, and the items tell of the rest.
-    #[serde(default = "atomically")]
-    #[schema(default = true)]
-    atomic: bool,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, default = true)]
+    atomic: Option<bool>,
     /// Whether something that is missing refuses the request, or is counted. By default it
     /// refuses an atomic request.
     #[serde(default, deserialize_with = "given")]
@@ -42,9 +42,20 @@ pub(super) struct NewDeletion {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     locked: Option<Locked>,
+    /// How many files are meant to go, exactly: wanted where the key or the plan lets no request
+    /// take so many unasked.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    confirm: Option<u64>,
     /// Decide and tell, and delete nothing.
-    #[serde(default)]
-    dry_run: bool,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, default = false)]
+    dry_run: Option<bool>,
+    /// A plan that a dry run made: all that it named goes, but for what has changed since. Beside
+    /// it stands `confirm` alone.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    plan: Option<String>,
 }
 
 /// An id by itself; or with the `ETag` of the one version that may go.
@@ -88,10 +99,6 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
     T::deserialize(from).map(Some)
 }
 
-fn atomically() -> bool {
-    true
-}
-
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MissingPolicy)]
@@ -108,6 +115,20 @@ enum Locked {
     Skip,
 }
 
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// What these selectors find.
+    Selected(Asked),
+    /// What a plan named; `None` for a text that is no plan's id.
+    Planned {
+        /// The plan.
+        plan: Option<PlanId>,
+        /// How many files are meant to go.
+        confirm: Option<u64>,
+    },
+}
+
 /// A request that means something.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -116,36 +137,57 @@ pub(super) struct Asked {
     pub(super) atomicity: Atomicity,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
+    pub(super) confirm: Option<u64>,
     pub(super) dry_run: bool,
 }
 
 impl NewDeletion {
     /// What is asked for; or why that cannot be said.
-    pub(super) fn read(self) -> Result<Asked, ApiError> {
+    pub(super) fn read(self) -> Result<Wanted, ApiError> {
+        if let Some(plan) = &self.plan {
+            let is_alone = self.ids.is_none()
+                && self.paths.is_none()
+                && self.commands.is_none()
+                && (self.atomic, self.dry_run) == (None, None)
+                && self.missing.is_none()
+                && self.locked.is_none();
+            return match is_alone {
+                true => Ok(Wanted::Planned { plan: PlanId::parse(plan), confirm: self.confirm }),
+                false => Err(invalid("a plan says all but 'confirm' by itself")),
+            };
+        }
+        self.select().map(Wanted::Selected)
+    }
+
+    fn select(self) -> Result<Asked, ApiError> {
         let (missing, locked) = self.policies()?;
-        let dry_run = self.dry_run;
-        let atomicity = match self.atomic {
+        let (confirm, dry_run) = (self.confirm, self.dry_run.unwrap_or(false));
+        let atomicity = match self.is_atomic() {
             true => Atomicity::AllOrNone,
             false => Atomicity::BestEffort,
         };
         self.check_lists()?;
         let (selectors, preconditions) = self.selectors()?;
-        Ok(Asked { selectors, preconditions, atomicity, missing, locked, dry_run })
+        Ok(Asked { selectors, preconditions, atomicity, missing, locked, confirm, dry_run })
+    }
+
+    fn is_atomic(&self) -> bool {
+        self.atomic.unwrap_or(true)
     }
 
     fn policies(&self) -> Result<(MissingPolicy, LockedPolicy), ApiError> {
-        let missing = match (self.missing, self.atomic) {
+        let missing = match (self.missing, self.is_atomic()) {
             (Some(Missing::Refuse), _) | (None, true) => MissingPolicy::Refuse,
             (Some(Missing::Count), _) | (None, false) => MissingPolicy::Count,
         };
-        let locked = match (self.locked, self.atomic) {
+        let locked = match (self.locked, self.is_atomic()) {
             (Some(Locked::Refuse), _) | (None, true) => LockedPolicy::Refuse,
             (Some(Locked::Skip), _) | (None, false) => LockedPolicy::Skip,
         };
-        if self.atomic && locked == LockedPolicy::Skip {
+        if self.is_atomic() && locked == LockedPolicy::Skip {
             return Err(invalid("'locked' 'skip' leaves something, which 'atomic' excludes"));
         }
-        if !self.atomic && missing == MissingPolicy::Refuse && locked == LockedPolicy::Refuse {
+        if !self.is_atomic() && missing == MissingPolicy::Refuse && locked == LockedPolicy::Refuse {
             return Err(invalid("what refuses all that is missing or locked is 'atomic'"));
         }
         Ok((missing, locked))
@@ -219,7 +261,7 @@ mod tests {
 
     /// Selectors and policies as text; or what is wrong.
     fn check(body: &str) -> Result<String, String> {
-        let asked = parse::<NewDeletion>(body.as_bytes()).and_then(NewDeletion::read);
+        let asked = parse::<NewDeletion>(body.as_bytes()).and_then(NewDeletion::select);
         let asked = asked.map_err(|error| match error {
             ApiError::Invalid(text) => text,
             other => panic!("unexpected {other:?}"),
@@ -253,7 +295,7 @@ mod tests {
             "{{\"paths\":[\"/a\",{{\"path\":\"/b\",\"if_match\":\"\\\"{ID}\\\"\"}}],\
              \"ids\":[{{\"id\":\"{ID}\",\"if_match\":\"W/\\\"{ID}\\\"\"}}]}}"
         );
-        let asked = parse::<NewDeletion>(body.as_bytes()).and_then(NewDeletion::read).unwrap();
+        let asked = parse::<NewDeletion>(body.as_bytes()).and_then(NewDeletion::select).unwrap();
         let versions = vec![BlobId::parse(ID).unwrap()];
         let expected = [
             Precondition { selector: 0, versions: Vec::new() },
@@ -298,6 +340,10 @@ mod tests {
             "{\"paths\":[\"/a\"],\"missing\":null}",
             "{\"paths\":[\"/a\"],\"atomic\":null}",
             "{\"paths\":[\"/a\"],\"dry_run\":null}",
+            "{\"paths\":[\"/a\"],\"confirm\":null}",
+            "{\"paths\":[\"/a\"],\"confirm\":-1}",
+            "{\"paths\":[\"/a\"],\"confirm\":1.0}",
+            "{\"paths\":[\"/a\"],\"confirm\":\"1\"}",
             "{\"paths\":[\"/a\"],\"dry_run\":\"true\"}",
             "{\"paths\":[\"/a\"],\"missing\":\"Count\"}",
             "{\"paths\":\"/a\"}",
@@ -324,6 +370,31 @@ mod tests {
             assert!(check(body).is_err(), "{body}");
         }
         assert!(check("{\"paths\":[\"/b\",\"/a//b\"]}").unwrap_err().starts_with("'paths' [1]: "));
+    }
+
+    #[test]
+    fn a_plan_stands_alone() {
+        let read = |body: &str| parse::<NewDeletion>(body.as_bytes()).and_then(NewDeletion::read);
+        let planned = |body: &str| match read(body) {
+            Ok(Wanted::Planned { plan, confirm }) => Some((plan, confirm)),
+            Ok(Wanted::Selected(_)) | Err(_) => None,
+        };
+        let plan = PlanId::parse(ID);
+        assert!(plan.is_some());
+        assert_eq!(planned(&format!("{{\"plan\":\"{ID}\"}}")), Some((plan, None)));
+        let confirmed = format!("{{\"plan\":\"{ID}\",\"confirm\":7}}");
+        assert_eq!(planned(&confirmed), Some((plan, Some(7))));
+        assert_eq!(planned("{\"plan\":\"x\"}"), Some((None, None)));
+        for beside in [
+            "\"ids\":[\"x\"]",
+            "\"atomic\":true",
+            "\"dry_run\":false",
+            "\"missing\":\"count\"",
+            "\"locked\":\"skip\"",
+        ] {
+            assert!(read(&format!("{{\"plan\":\"{ID}\",{beside}}}")).is_err(), "{beside}");
+        }
+        assert!(read("{\"plan\":null}").is_err());
     }
 
     #[test]

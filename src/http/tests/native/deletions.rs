@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::{post, problem};
 use crate::blobs::faulty::{Call, Failing};
+use crate::domain::organization::DEFAULT_PLAN;
+use crate::domain::plans::{PlanLimits, Plans};
 use crate::http::tests::app::{Answer, TestApp};
 
 pub(super) const DELETIONS: &str = "/delenda/v1/deletions";
@@ -57,6 +59,7 @@ async fn a_deletion_is_a_resource_from_its_commit_to_its_end() {
         "committed_at": "2023-11-14T22:13:20.000Z", "settled_at": null,
         "doomed": { "files": 3, "bytes": 33, "folders": 2 }, "purged": { "files": 0, "bytes": 0 },
         "percent": 0, "missing": 0, "locked": 0,
+        "changed": { "files": 0, "bytes": 0, "folders": 0 },
         "items": [
             { "index": 0, "selector": "id", "id": file, "outcome": "deleted",
               "files": 1, "bytes": 11, "folders": 0 },
@@ -344,4 +347,57 @@ async fn an_operator_finds_a_deletion_where_it_was_told() {
     assert_eq!(made.status.as_u16(), 201, "{}", made.text());
     let found = app.as_bearer(Method::GET, made.header("location"), &operator).await;
     assert_eq!(found.json()["id"], made.json()["id"]);
+}
+
+#[tokio::test]
+async fn a_large_deletion_is_confirmed_by_the_count_of_its_dry_run() {
+    let app = TestApp::with(|settings| {
+        let limits = PlanLimits { guard_files_max: Some(1), ..PlanLimits::default() };
+        settings.plans = Plans::new([(DEFAULT_PLAN.to_owned(), limits)]);
+    })
+    .await;
+    app.upload_to("/t/a").await;
+    app.upload_to("/t/b").await;
+    let told = delete(&app, &json!({ "paths": ["/t"], "dry_run": true })).await.json();
+    assert_eq!(told["doomed"]["files"], 2);
+    for confirm in [json!({}), json!({ "confirm": 1 }), json!({ "confirm": 3 })] {
+        let mut body = confirm.clone();
+        body["paths"] = json!(["/t"]);
+        let (status, problem) = problem(&delete(&app, &body).await);
+        assert_eq!((status, &problem["files"]), (409, &json!(2)), "{confirm}");
+        assert_eq!(problem["type"], "/problems/confirmation-required");
+    }
+    assert!(is_there(&app, "/t/a").await);
+    let made = deleted(&app, &json!({ "paths": ["/t"], "confirm": 2 })).await;
+    assert_eq!(made["doomed"]["files"], 2);
+}
+
+#[tokio::test]
+async fn a_plan_is_committed_as_it_was_made_and_once() {
+    let app = TestApp::new().await;
+    let told = async |body: &Value| delete(&app, body).await.json();
+    for path in ["/t/a", "/t/b"] {
+        app.upload_to(path).await;
+    }
+    let plan = told(&json!({ "paths": ["/t"], "dry_run": true })).await;
+    assert_eq!(plan["sample"], json!(["/t/a", "/t/b"]));
+    assert_eq!(plan["expires_at"], "2023-11-14T23:13:20.000Z");
+    assert_eq!(plan["digest"].as_str().unwrap().len(), 64);
+    app.upload_to("/t/later").await;
+    let made = deleted(&app, &json!({ "plan": plan["plan"] })).await;
+    assert_eq!(made["doomed"], json!({ "files": 2, "bytes": 22, "folders": 0 }));
+    assert_eq!(made["changed"], json!({ "files": 0, "bytes": 0, "folders": 1 }));
+    assert_eq!(
+        (outcomes(&made), &made["items"][0]["changed"]["folders"]),
+        (vec![(0, "partly")], &json!(1))
+    );
+    assert!(is_there(&app, "/t/later").await);
+    let (status, spent) = problem(&delete(&app, &json!({ "plan": plan["plan"] })).await);
+    assert_eq!((status, &spent["type"]), (409, &json!("/problems/conflict")));
+    let plan = told(&json!({ "paths": ["/t"], "dry_run": true })).await;
+    app.clock.advance(std::time::Duration::from_secs(3600));
+    for plan in [&plan["plan"], &json!("no-plan"), &json!("01890000-0000-7000-8000-000000000000")] {
+        assert_eq!(problem(&delete(&app, &json!({ "plan": plan })).await).0, 404, "{plan}");
+    }
+    assert!(is_there(&app, "/t/later").await);
 }

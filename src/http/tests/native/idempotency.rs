@@ -90,3 +90,22 @@ async fn of_many_at_once_one_has_the_effect_and_all_have_the_answer() {
     assert!(answers.iter().all(|answer| answer.json() == answers[0].json()));
     assert_eq!(commands(&app).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_folder_is_made_once_and_shown_where_it_is() {
+    let app = TestApp::new().await;
+    let folders = "/delenda/v1/folders";
+    let body = r#"{"path":"/a/b"}"#;
+    let first = send(&app, &app.key, folders, ("one", body)).await;
+    let again = send(&app, &app.key, folders, ("one", body)).await;
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
+    assert_eq!(first.json(), again.json());
+    // Without its idempotency key the same request finds the folder there.
+    let other = send(&app, &app.key, folders, ("two", body)).await;
+    assert_eq!((other.status.as_u16(), other.json()), (200, first.json()));
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    let target = format!("/delenda/v1/entries/{id}");
+    assert_eq!(app.bearer(Method::DELETE, &target).await.status, 200);
+    assert_eq!(problem(&send(&app, &app.key, folders, ("one", body)).await).0, 404);
+    assert_eq!(send(&app, &app.key, folders, ("three", body)).await.status, 201);
+}

@@ -100,6 +100,7 @@ impl Sirv {
             guard: None,
             allowance: None,
             once: None,
+            fence: None,
             at: self.app.clock.now(),
         };
         service.deleter.delete(request).await.unwrap().unwrap().id.simple()

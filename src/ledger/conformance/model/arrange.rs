@@ -23,7 +23,7 @@ impl Side {
         match operation {
             Operation::Make { who, place } => {
                 let path = at(PLACES[*place]);
-                let made = ledger.make_folder(&self.realms[*who], &path, now).await.unwrap();
+                let made = ledger.make_folder(&self.realms[*who], &path, None, now).await.unwrap();
                 self.decided(made.map(Entry::Folder))
             }
             Operation::Move { who, from, to, slash } => {

@@ -6,6 +6,7 @@
 //! blobs. A failing run is shrunk to the operations that matter and printed.
 
 mod arrange;
+mod drafts;
 mod operations;
 mod side;
 mod together;

@@ -114,6 +114,10 @@ pub(super) enum Operation {
     Delete(Wish),
     /// Asks what deleting would do.
     Preview(Wish),
+    /// Stores the plan of deleting.
+    Draft(Wish),
+    /// Commits a stored plan, counted from the latest.
+    CommitDraft(usize),
     /// Remembers a missed answer for one of the ids or commands.
     Miss { pick: Pick, files: u64 },
     /// Lists a page.
@@ -258,6 +262,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(who, place, locked)| Operation::Lock { who, place, locked }),
         6 => wish().prop_map(Operation::Delete),
         2 => wish().prop_map(Operation::Preview),
+        4 => wish().prop_map(Operation::Draft),
+        4 => (0..3_usize).prop_map(Operation::CommitDraft),
         1 => (pick(), 0..3_u64).prop_map(|(pick, files)| Operation::Miss { pick, files }),
         2 => (who(), word(), word(), 0..3_u64, 0..6_u64).prop_map(
             |(who, tag, text, offset, limit)| Operation::List { who, tag, text, offset, limit }

@@ -11,6 +11,7 @@ use crate::deletion::plan::plan;
 use crate::deletion::record::{CondemnedBatch, Declined, Outcome};
 use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::StoredPlan;
 use crate::domain::attach::CopySource;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
@@ -85,7 +86,7 @@ impl Given {
         *self.deletions.last().expect("an operation was prepared")
     }
 
-    fn lease(&self) -> Lease {
+    pub(super) fn lease(&self) -> Lease {
         let token = LeaseToken(u128::try_from(self.deletions.len()).unwrap().to_be_bytes());
         let began_at = self.now();
         Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
@@ -106,6 +107,8 @@ pub(super) struct Side {
     pub(super) reserved: Vec<BlobKey>,
     /// What lay where the last bundle looked for what it copies.
     pub(super) looked_at: Option<CopySource>,
+    /// Plans that were stored, and in whose realm.
+    pub(super) drafts: Vec<(Who, StoredPlan)>,
     held: Vec<(LeaseToken, Vec<CondemnedBatch>)>,
 }
 
@@ -128,7 +131,8 @@ impl Side {
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { fixture, realms, ordinals, reserved, looked_at: None, held }
+        let drafts = Vec::new();
+        Self { fixture, realms, ordinals, reserved, looked_at: None, drafts, held }
     }
 
     /// Does one operation; what was answered, as text.
@@ -174,6 +178,8 @@ impl Side {
             }
             Operation::Delete(wish) => self.delete(wish, given).await,
             Operation::Preview(wish) => self.preview(self.request(wish, given).await).await,
+            Operation::Draft(wish) => self.draft(wish, given).await,
+            Operation::CommitDraft(back) => self.commit_draft(*back, given).await,
             Operation::Miss { pick, files } => self.miss(pick, *files, given).await,
             Operation::List { who, tag, text, offset, limit } => {
                 let query = FileQuery {
@@ -196,15 +202,10 @@ impl Side {
             Operation::Room { who, place, size } => self.room(*who, PLACES[*place], *size).await,
             Operation::Wait(_) => String::new(),
             Operation::Sweep => {
-                format!("{}", ledger.condemn_expired_intents(now, 1_000_000).await.unwrap())
+                let condemned = ledger.condemn_expired_intents(now, 1_000_000).await.unwrap();
+                let forgotten = ledger.forget_plans(now, 1_000_000).await.unwrap();
+                format!("{condemned} {forgotten}")
             }
-        }
-    }
-
-    async fn preview(&self, request: DeleteRequest) -> String {
-        match self.fixture.ledger.preview_deletion(request, plan).await.unwrap() {
-            Ok(plan) => format!("{:?} {:?}", outcomes(plan.outcomes), plan.counts),
-            Err(refusal) => format!("{refusal:?}"),
         }
     }
 
@@ -264,8 +265,11 @@ impl Side {
     }
 
     async fn delete(&mut self, wish: &Wish, given: &Given) -> String {
-        let lease = given.lease();
         let request = self.request(wish, given).await;
+        self.decide(request, given.lease()).await
+    }
+
+    pub(super) async fn decide(&mut self, request: DeleteRequest, lease: Lease) -> String {
         let decided = self.fixture.ledger.commit_deletion(request, plan, lease).await.unwrap();
         match decided {
             Ok(committed) => {
@@ -277,6 +281,7 @@ impl Side {
             Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
             Err(Declined::OverAllowance(state)) => format!("{state:?}"),
             Err(Declined::Repeated(repeat)) => format!("{repeat:?}"),
+            Err(Declined::PlanSpent) => "spent".to_owned(),
         }
     }
 
@@ -394,6 +399,7 @@ impl Side {
             }
             self.write_deletions(realm, &mut text).await;
         }
+        writeln!(text, "{}", self.known_drafts(given).await).unwrap();
         self.write_inspection(&mut text).await;
         text
     }
@@ -439,7 +445,7 @@ impl Side {
 }
 
 /// Without the order of the files of one outcome, which a ledger chooses.
-fn outcomes(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+pub(super) fn outcomes(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for outcome in &mut outcomes {
         if let Outcome::Deleted { files, .. } = outcome {
             files.sort();

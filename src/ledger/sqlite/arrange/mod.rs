@@ -14,10 +14,11 @@ use super::tree::{
 };
 use super::versions::{Old, Target, make_folders, names_below, path_to_depth};
 use super::writer::WriteTx;
-use super::{SqliteLedger, Writer};
+use super::{SqliteLedger, Writer, once};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, FileRecord, FolderRecord, TAGS_MAX, TagChange};
 use crate::domain::id::IdSource;
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::ledger::tree::{ChildCursor, ChildPage, MoveRequest, TreeLedger, TreeRefusal};
@@ -32,13 +33,14 @@ impl TreeLedger for SqliteLedger {
         &self,
         realm: &Realm,
         path: &EntryPath,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Decided<FolderRecord> {
         let Some(writer) = self.writer_with_room()? else {
             return Ok(Err(TreeRefusal::ReserveSpent));
         };
         let (realm, path, ids) = (realm.clone(), path.clone(), self.ids.clone());
-        writer.run(move |tx| make(tx, &ids, &realm, &path, now)).await
+        writer.run(move |tx| make_once(tx, &ids, (&realm, &path), once.as_ref(), now)).await
     }
 
     async fn move_entry(&self, realm: &Realm, request: &MoveRequest) -> Decided<Entry> {
@@ -169,6 +171,24 @@ fn vacancy(
         None => None,
     };
     Ok(Ok(Vacancy { target: Target { deepest, missing, name, old }, is_covered }))
+}
+
+fn make_once(
+    tx: &mut WriteTx<'_>,
+    ids: &IdSource,
+    (realm, path): (&Realm, &EntryPath),
+    once: Option<&Once>,
+    now: Timestamp,
+) -> Decided<FolderRecord> {
+    let owner = Some(realm.organization);
+    if let Some(repeat) = once::repeat(tx.connection, owner, once)? {
+        return Ok(Err(TreeRefusal::Repeated(repeat)));
+    }
+    let made = make(tx, ids, realm, path, now)?;
+    if let Ok(folder) = &made {
+        once::remember(tx, owner, once, folder.id)?;
+    }
+    Ok(made)
 }
 
 /// A doomed file of the same name stays beside the folder until it is expanded: files and folders

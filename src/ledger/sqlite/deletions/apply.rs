@@ -141,10 +141,13 @@ fn doom_files_of(
     if !survivor.kept.is_empty() {
         note_latest(tx, survivor.folder, stamp)?;
     }
-    let sql = "update folders set doomed_through = ?2 where folder = ?1";
+    // What has changed beyond a fence stays without being touched. Of a folder that an earlier
+    // deletion doomed beyond it nothing goes, so that this number only rises.
+    let through = request.fence.as_ref().map_or(sequence, |fence| fence.sequence);
+    let sql = "update folders set doomed_through = max(doomed_through, ?2) where folder = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
-    statement.execute(params![survivor.folder, sequence]).map_err(failed(context))?;
-    doom(request, sequence).await_expansion(tx, survivor.folder, false)
+    statement.execute(params![survivor.folder, through]).map_err(failed(context))?;
+    doom(request, through).await_expansion(tx, survivor.folder, false)
 }
 
 const fn doom(request: &DeleteRequest, through: Sequence) -> Doom {

@@ -6,6 +6,7 @@ pub(super) mod record;
 mod records;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use self::apply::Applied;
 pub(super) use self::apply::doomer_of;
@@ -14,11 +15,12 @@ use super::condemned::Due;
 use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
-use super::{SqliteLedger, expand, once, snapshot};
-use crate::deletion::plan::Plan;
+use super::{SqliteLedger, expand, installation, once, sample, snapshot, stored_plans};
+use crate::deletion::fence::planned_items;
 use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
 use crate::deletion::request::{Allowance, DeleteRequest};
 use crate::deletion::snapshot::MissedAnswer;
+use crate::deletion::stored::Preview;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
@@ -43,14 +45,8 @@ impl DeletionLedger for SqliteLedger {
         &self,
         request: DeleteRequest,
         planner: Planner,
-    ) -> Result<Result<Plan, Refusal>, LedgerError> {
-        self.readers
-            .run(move |connection| {
-                let nothing_moved = UsageMoves::default();
-                let snapshot = snapshot::read((connection, &nothing_moved), &request)?;
-                Ok(planner(&request, &snapshot))
-            })
-            .await
+    ) -> Result<Result<Preview, Refusal>, LedgerError> {
+        self.readers.run(move |connection| preview(connection, &request, planner)).await
     }
 
     async fn deletion(
@@ -113,6 +109,25 @@ impl DeletionLedger for SqliteLedger {
     }
 }
 
+fn preview(
+    connection: &Connection,
+    request: &DeleteRequest,
+    planner: Planner,
+) -> Result<Result<Preview, Refusal>, LedgerError> {
+    let nothing_moved = UsageMoves::default();
+    let snapshot = snapshot::read((connection, &nothing_moved), request)?;
+    let plan = match planner(request, &snapshot) {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(Ok(Preview {
+        items: planned_items(&snapshot, &plan),
+        sequence: installation::last_sequence(connection)?,
+        sample: sample::read(connection, request, &plan)?,
+        plan,
+    }))
+}
+
 /// The one write transaction of every delete.
 fn commit(
     tx: &mut WriteTx<'_>,
@@ -130,6 +145,9 @@ fn commit(
             return Ok(Err(Declined::OverAllowance(state)));
         }
     }
+    if !stored_plans::is_unused(tx.connection, request)? {
+        return Ok(Err(Declined::PlanSpent));
+    }
     let snapshot = snapshot::read((tx.connection, &tx.usage), request)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
@@ -141,6 +159,7 @@ fn commit(
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
     record::write(tx, request, &plan, sequence, trees)?;
     once::remember(tx, Some(organization), request.once.as_ref(), request.id)?;
+    stored_plans::use_up(tx, request)?;
     let allowance = match request.allowance {
         None => None,
         Some(asked) => Some(allowance::count(tx.connection, request, asked)?),
@@ -150,6 +169,7 @@ fn commit(
         sequence,
         outcomes: plan.outcomes,
         counts: plan.counts,
+        changed: plan.changed,
         batches,
         expanding: trees > 0,
         allowance,

@@ -38,8 +38,10 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
         }
         Fate::Joined(deletion) => push_identity(6, deletion.as_bytes(), packed),
         Fate::PreconditionFailed => packed.push(7),
+        Fate::Changed => packed.push(8),
     }
-    if has_locked(item.fate) {
+    if may_keep(item.fate) {
+        push_numbers(item.changed, packed);
         push_number(item.locked_count, packed);
         push_number(item.locked.len() as u64, packed);
         for path in &item.locked {
@@ -49,9 +51,9 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
     }
 }
 
-const fn has_locked(fate: Fate) -> bool {
+const fn may_keep(fate: Fate) -> bool {
     match fate {
-        Fate::Partly | Fate::Locked => true,
+        Fate::Partly | Fate::Changed | Fate::Locked => true,
         Fate::Deleted
         | Fate::Missing
         | Fate::Forbidden
@@ -68,6 +70,10 @@ fn push_identity(tag: u8, identity: &[u8; 16], packed: &mut Vec<u8>) {
 
 fn push_counts(tag: u8, counts: Counts, packed: &mut Vec<u8>) {
     packed.push(tag);
+    push_numbers(counts, packed);
+}
+
+fn push_numbers(counts: Counts, packed: &mut Vec<u8>) {
     for number in [counts.files, counts.bytes, counts.folders] {
         push_number(number, packed);
     }
@@ -106,11 +112,7 @@ impl Rest<'_> {
         let mut counts = Counts::default();
         let fate = match self.byte()? {
             tag @ (0 | 1) => {
-                counts = Counts {
-                    files: self.number()?,
-                    bytes: self.number()?,
-                    folders: self.number()?,
-                };
+                counts = self.counts()?;
                 if tag == 0 { Fate::Deleted } else { Fate::Partly }
             }
             2 => Fate::Locked,
@@ -119,16 +121,17 @@ impl Rest<'_> {
             5 => Fate::Within(u32::try_from(self.number()?).ok()?),
             6 => Fate::Joined(DeletionId::from_bytes(self.identity()?)),
             7 => Fate::PreconditionFailed,
+            8 => Fate::Changed,
             _ => return None,
         };
-        let (mut locked, mut locked_count) = (Vec::new(), 0);
-        if has_locked(fate) {
-            locked_count = self.number()?;
+        let (mut changed, mut locked, mut locked_count) = (Counts::default(), Vec::new(), 0);
+        if may_keep(fate) {
+            (changed, locked_count) = (self.counts()?, self.number()?);
             for _ in 0..self.number()? {
                 locked.push(self.path()?);
             }
         }
-        Some(Item { index, named, fate, counts, locked, locked_count })
+        Some(Item { index, named, fate, counts, changed, locked, locked_count })
     }
 
     fn bytes(&mut self, count: usize) -> Option<&[u8]> {
@@ -157,6 +160,11 @@ impl Rest<'_> {
         None
     }
 
+    fn counts(&mut self) -> Option<Counts> {
+        let (files, bytes, folders) = (self.number()?, self.number()?, self.number()?);
+        Some(Counts { files, bytes, folders })
+    }
+
     fn path(&mut self) -> Option<EntryPath> {
         let length = usize::try_from(self.number()?).ok()?;
         EntryPath::parse(std::str::from_utf8(self.bytes(length)?).ok()?).ok()
@@ -183,6 +191,7 @@ mod tests {
         prop_oneof![
             Just(Fate::Deleted),
             Just(Fate::Partly),
+            Just(Fate::Changed),
             Just(Fate::Locked),
             Just(Fate::Missing),
             Just(Fate::Forbidden),
@@ -200,11 +209,15 @@ mod tests {
                 let counts = Counts { files, bytes, folders };
                 let counts = if has_counts { counts } else { Counts::default() };
                 let paths = paths.iter().filter_map(|path| EntryPath::parse(path).ok());
-                let (locked, locked_count) = match has_locked(fate) {
-                    true => (paths.collect(), locked_count),
-                    false => (Vec::new(), 0),
+                let (changed, locked, locked_count) = match may_keep(fate) {
+                    true => (
+                        Counts { files: bytes, bytes: folders, folders: files },
+                        paths.collect(),
+                        locked_count,
+                    ),
+                    false => (Counts::default(), Vec::new(), 0),
                 };
-                Item { index: 0, named, fate, counts, locked, locked_count }
+                Item { index: 0, named, fate, counts, changed, locked, locked_count }
             },
         )
     }
@@ -229,7 +242,8 @@ mod tests {
         let counts = Counts { files: 1, bytes: 1 << 20, folders: 0 };
         let named = Named::Id(EntryId::from_bytes([7; 16]));
         let (fate, locked) = (Fate::Deleted, Vec::new());
-        let item = Item { index: 0, named, fate, counts, locked, locked_count: 0 };
+        let changed = Counts::default();
+        let item = Item { index: 0, named, fate, counts, changed, locked, locked_count: 0 };
         assert_eq!(pack(&[item]).len(), 23);
         assert_eq!(unpack(&[9]), None);
     }

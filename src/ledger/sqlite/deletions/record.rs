@@ -34,8 +34,10 @@ pub(super) fn write(
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
     let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
-         bytes, folders, missing, outcomes, items, skipped, pending_trees, settled_at) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+         bytes, folders, missing, outcomes, items, skipped, pending_trees, settled_at, \
+         changed_files, changed_bytes, changed_folders) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+         ?18, ?19)";
     let context = "recording a deletion";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     statement
@@ -55,7 +57,10 @@ pub(super) fn write(
             files(plan, &items),
             skipped,
             signed(trees),
-            settled_at
+            settled_at,
+            signed(plan.changed.files),
+            signed(plan.changed.bytes),
+            signed(plan.changed.folders)
         ])
         .map(|_| ())
         .map_err(failed(context))
@@ -85,7 +90,7 @@ fn skipped(plan: &Plan) -> Vec<&str> {
 
 /// The columns that make a record and the prefix from which on it is seen.
 pub(super) const COLUMNS: &str = "id, key, prefix, door, at, files, bytes, folders, missing, \
-     skipped, purged_files, purged_bytes, settled_at";
+     skipped, purged_files, purged_bytes, settled_at, changed_files, changed_bytes, changed_folders";
 
 /// Reads [`COLUMNS`], which come first in the row.
 pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionRecord)> {
@@ -111,6 +116,11 @@ pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionR
         },
         purged: Tally { files: unsigned(row.get(10)?), bytes: unsigned(row.get(11)?) },
         missing: unsigned(row.get(8)?),
+        changed: Counts {
+            files: unsigned(row.get(13)?),
+            bytes: unsigned(row.get(14)?),
+            folders: unsigned(row.get(15)?),
+        },
         skipped: skipped.iter().filter_map(|path| EntryPath::parse(path).ok()).collect(),
         settled_at,
     };

@@ -242,7 +242,7 @@ pub fn expiry(text: &str) -> Result<Expiry, &'static str> {
 }
 
 /// A whole number of seconds, minutes, hours, days or weeks, and not zero of them.
-fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let seconds = match text.chars().next_back()? {
         's' => 1,
         'm' => 60,

@@ -56,9 +56,9 @@ pub struct Matching {
     /// They have all of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Their version was stored before this time.
+    /// Their version was stored more than so many seconds ago.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub older_than: Option<String>,
+    pub older_than: Option<u64>,
 }
 
 /// What became, or would become, of one selector.
@@ -95,20 +95,11 @@ pub struct DryRun {
     /// One for each selector.
     pub items: Vec<Item>,
     /// Paths of some of what would go.
-    #[serde(default)]
     pub sample: Vec<String>,
-    /// The plan that was stored of it, which a commit can name.
-    #[serde(flatten)]
-    pub plan: Option<StoredPlan>,
-}
-
-/// A plan that a commit can name: exactly what was shown goes, or less.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredPlan {
-    /// Its identity.
-    pub plan_id: String,
-    /// Until when it can be committed.
-    pub expires_at: String,
+    /// The plan that was stored of it, which a commit names; `None` where too many are stored.
+    pub plan: Option<String>,
+    /// Until when that can be committed.
+    pub expires_at: Option<String>,
 }
 
 /// A deletion that is committed.
@@ -136,9 +127,8 @@ pub struct Deletion {
     pub missing: u64,
     /// How many entries stayed because they are locked.
     pub locked: u64,
-    /// How many files stayed because they changed since they were planned.
-    #[serde(default)]
-    pub changed: u64,
+    /// What stayed because it changed since it was planned.
+    pub changed: Doomed,
 }
 
 /// A deletion that was just committed, with its items.
@@ -185,20 +175,17 @@ impl Client {
         self.ask(Call::new(Method::POST, "/deletions").json(&wanted)?).await
     }
 
-    /// Commits what was shown: the stored plan, of which everything goes that did not change.
+    /// Commits a stored plan of this many files: all of it goes but what has changed since.
     /// `once` names the effect.
     pub async fn commit(
         &self,
-        wanted: &NewDeletion,
-        shown: &DryRun,
+        plan: &str,
+        files: u64,
         once: &str,
     ) -> Result<Committed, ClientError> {
+        let body = serde_json::json!({ "plan": plan, "confirm": files });
         let call = Call::new(Method::POST, "/deletions").header(IDEMPOTENCY_KEY, once);
-        let call = match &shown.plan {
-            Some(plan) => call.json(&serde_json::json!({ "plan": plan.plan_id }))?,
-            None => call.json(wanted)?,
-        };
-        self.ask(call).await
+        self.ask(call.json(&body)?).await
     }
 
     /// A page of deletions, newest first, in this state if one is given.

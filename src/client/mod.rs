@@ -22,7 +22,6 @@ pub use self::access::{Access, AccessError};
 pub use self::audit::{AuditEntry, AuditPage};
 pub use self::deletions::{
     Amount, Committed, Deletion, DeletionPage, Doomed, DryRun, Item, Matching, NewDeletion,
-    StoredPlan,
 };
 pub use self::entries::{Entry, EntryChange, EntryPage, Kind, TagChange};
 pub use self::error::{ClientError, Problem};

@@ -1,12 +1,12 @@
 //! What can be said to a server from the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use secrecy::SecretString;
 
-use crate::cli::arguments::{Expiry, expiry};
-use crate::domain::clock::Timestamp;
+use crate::cli::arguments::duration;
 use crate::domain::path::EntryPath;
 
 /// What a server is asked for.
@@ -255,9 +255,9 @@ pub struct Rm {
     /// Files below this folder
     #[arg(long, value_name = "PATH", value_parser = written)]
     pub prefix: Option<Written>,
-    /// Files stored longer ago than this, such as 30d or 12h, or before a time
+    /// Files stored longer ago than this, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = age)]
-    pub older_than: Option<Age>,
+    pub older_than: Option<Duration>,
     /// Show what would go, and delete nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -337,20 +337,6 @@ pub struct Written {
     pub says_folder: bool,
 }
 
-/// How long ago.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Age(Expiry);
-
-impl Age {
-    /// The time that is meant, where it is said at `now`.
-    pub fn before(self, now: Timestamp) -> Timestamp {
-        match self.0 {
-            Expiry::At(time) => time,
-            Expiry::After(duration) => now.minus(duration),
-        }
-    }
-}
-
 impl Written {
     /// The path where `name` would lie: in this folder, or just here.
     pub fn place_of(&self, name: &str) -> Result<EntryPath, String> {
@@ -383,10 +369,8 @@ fn written(text: &str) -> Result<Written, String> {
     Ok(Written { path: written.path, says_folder: written.says_folder })
 }
 
-fn age(text: &str) -> Result<Age, &'static str> {
-    expiry(text)
-        .map(Age)
-        .map_err(|_| "give an age such as 30d or 12h, or a time such as 2030-01-31T12:00:00Z")
+fn age(text: &str) -> Result<Duration, &'static str> {
+    duration(text).ok_or("give an age such as 30d or 12h")
 }
 
 /// Nothing of it is ever part of an error.

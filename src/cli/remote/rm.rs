@@ -9,14 +9,13 @@ use super::talk::Talk;
 use super::{shown, watch};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Committed, DryRun, Matching, NewDeletion};
-use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::random::{Random, SystemRandom};
 
 /// Paths of a sample that are shown.
 const SAMPLE_SHOWN_MAX: usize = 10;
 
 pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending, ClientError> {
-    let wanted = wanted(rm, SystemClock.now());
+    let wanted = wanted(rm);
     let names = names(rm);
     let shown = match client.dry_run(&wanted).await {
         Ok(shown) => shown,
@@ -33,10 +32,14 @@ pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending,
     if !rm.yes && !is_wanted(&shown, talk).await? {
         return Ok(Ending::Refused(Some("nothing was deleted".to_owned())));
     }
+    let Some(plan) = &shown.plan else {
+        let reason = "the organization has as many stored plans as it may have: try again later";
+        return Ok(Ending::Refused(Some(reason.to_owned())));
+    };
     talk.if_interrupted(
         "interrupted while it was committed: see `delenda deletions list` whether it was",
     );
-    let committed = match client.commit(&wanted, &shown, &once()).await {
+    let committed = match client.commit(plan, goes.files, &once()).await {
         Ok(committed) => committed,
         Err(error) => return refused(error, &names, talk),
     };
@@ -52,7 +55,8 @@ async fn committed_and_followed(
     let deletion = &committed.deletion;
     talk.object(committed)?;
     talk.line(&format!("deleted {} as {}", shown::doomed(&deletion.doomed), deletion.id))?;
-    let (missing, locked, changed) = (deletion.missing, deletion.locked, deletion.changed);
+    let (missing, locked) = (deletion.missing, deletion.locked);
+    let changed = deletion.changed.files + deletion.changed.folders;
     let deletion = match rm.no_wait || deletion.is_settled() {
         true => deletion.clone(),
         false => watch::to_the_end(client, &deletion.id, talk).await?,
@@ -73,8 +77,8 @@ async fn committed_and_followed(
     })
 }
 
-fn wanted(rm: &Rm, now: Timestamp) -> NewDeletion {
-    let older_than = rm.older_than.map(|age| age.before(now).iso8601());
+fn wanted(rm: &Rm) -> NewDeletion {
+    let older_than = rm.older_than.map(|age| age.as_secs());
     let prefix = rm.prefix.as_ref().map(|prefix| prefix.path.to_string());
     let matching = Matching { prefix, tags: rm.tag.clone(), older_than };
     NewDeletion {

@@ -105,7 +105,7 @@ pub(super) fn free_space(check: &'static str, directory: &Path) -> Finding {
 }
 
 fn space_is_scarce(free: u64, all: u64) -> bool {
-    free < FREE_BYTES_MIN || free / FREE_PERCENT_MIN.max(1) < all / 100
+    free < FREE_BYTES_MIN || free / FREE_PERCENT_MIN < all / 100
 }
 
 /// Which file system it is, and whether a sync on it makes anything durable.

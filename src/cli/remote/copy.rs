@@ -52,7 +52,7 @@ impl Copying<'_> {
         loop {
             let page = self.client.entries(Some(&top.path), true, cursor.as_deref()).await?;
             let copied = futures::stream::iter(&page.entries)
-                .map(async |entry| (&entry.path, self.copy_below(entry, top, to).await))
+                .map(|entry| async move { (&entry.path, self.copy_below(entry, top, to).await) })
                 .buffer_unordered(jobs);
             let mut copied = std::pin::pin!(copied);
             while let Some((path, came)) = copied.next().await {
@@ -87,15 +87,11 @@ impl Copying<'_> {
     }
 
     async fn copy(&self, from: &Entry, to: &EntryPath) -> Result<Came, ClientError> {
-        if self.overwrite == Overwrite::Never {
-            if let Some(there) = self.client.entry_at(to.as_str()).await? {
-                return Ok(match there.size.is_some() && there.size == from.size {
-                    true => Came::There,
-                    false => {
-                        Came::Not("something else is there: --overwrite replaces a file".to_owned())
-                    }
-                });
-            }
+        let looks = self.overwrite == Overwrite::Never;
+        if looks && let Some(there) = self.client.entry_at(to.as_str()).await? {
+            let is_same = there.size.is_some() && there.size == from.size;
+            let other = "something else is there: --overwrite replaces a file";
+            return Ok(if is_same { Came::There } else { Came::Not(other.to_owned()) });
         }
         let copy = self.client.copy(from, to.as_str(), self.overwrite).await?;
         Ok(Came::Done(copy.size.unwrap_or_default()))

@@ -52,13 +52,15 @@ async fn fetch_folder(client: &Client, get: &Get, talk: &Talk) -> Result<Ending,
     loop {
         let page = client.entries(Some(top), true, cursor.as_deref()).await?;
         let fetched = futures::stream::iter(&page.entries)
-            .map(async |entry| {
-                let local = below(&local, top, &entry.path);
-                let came = match entry.is_folder() {
-                    true => make_directory(&local).map(|()| None),
-                    false => fetch(client, entry, &local, get.overwrite).await.map(Some),
-                };
-                (&entry.path, came)
+            .map(|entry| {
+                let (local, overwrite) = (below(&local, top, &entry.path), get.overwrite);
+                async move {
+                    let came = match entry.is_folder() {
+                        true => make_directory(&local).map(|()| None),
+                        false => fetch(client, entry, &local, overwrite).await.map(Some),
+                    };
+                    (&entry.path, came)
+                }
             })
             .buffer_unordered(usize::from(get.jobs.jobs));
         let mut fetched = std::pin::pin!(fetched);

@@ -92,10 +92,9 @@ impl Putting<'_> {
     }
 
     async fn store_file(&self, path: &str, file: &FileSource) -> Result<Came, ClientError> {
-        if self.overwrite == Overwrite::Never && !self.is_fresh {
-            if let Some(there) = self.there(path, file).await? {
-                return Ok(there);
-            }
+        let looks = self.overwrite == Overwrite::Never && !self.is_fresh;
+        if looks && let Some(there) = self.there(path, file).await? {
+            return Ok(there);
         }
         match self.client.put(path, file, self.overwrite).await {
             Ok(_) => Ok(Came::Done(file.bytes())),

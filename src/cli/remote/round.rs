@@ -80,16 +80,15 @@ impl Round {
 
     /// The sums in words, such as `stored 3 files (1 kB), 2 there already`.
     pub(super) fn words(&self, verb: &str) -> String {
-        let mut words = format!("{verb} {}", files(self.done, self.bytes));
         let more = [
             (self.there, "there already with the same size"),
             (self.passed, "passed over"),
             (self.failed, "failed"),
         ];
-        for (number, what) in more.into_iter().filter(|(number, _)| *number > 0) {
-            words.push_str(&format!(", {number} {what}"));
-        }
-        words
+        let more = more.into_iter().filter(|(number, _)| *number > 0);
+        let more = more.map(|(number, what)| format!("{number} {what}"));
+        let done = format!("{verb} {}", files(self.done, self.bytes));
+        std::iter::once(done).chain(more).collect::<Vec<_>>().join(", ")
     }
 
     /// Tells the sums, and how that ends.

@@ -13,8 +13,16 @@ use crate::domain::path::EntryPath;
 #[derive(Debug, Subcommand)]
 pub enum Remote {
     /// Store files and directories
+    ///
+    /// Without a `/` at its end, REMOTE is what the one FILE or DIR becomes; with one, it is the
+    /// folder that all of them are put into. What is there already with the same size is passed over,
+    /// so that the same command goes on where it was interrupted. Links are not followed.
     Put(Put),
     /// Fetch files and folders
+    ///
+    /// Without a `/` at its end, LOCAL is what REMOTE becomes; with one, it is the directory that it is
+    /// put into. What is there already with the same size is passed over, so that the same command
+    /// goes on where it was interrupted.
     Get(Get),
     /// List a folder
     Ls(Ls),
@@ -23,8 +31,13 @@ pub enum Remote {
     /// Make folders, and those above them that are missing
     Mkdir(Paths),
     /// Move or rename a file or a folder
+    ///
+    /// With a `/` at its end, TO is the folder that it is moved into; without one, what it becomes.
     Mv(Move),
     /// Copy a file or a folder, through this machine
+    ///
+    /// With a `/` at its end, TO is the folder that it is copied into; without one, what it becomes.
+    /// A copy has the bytes and the type of its original, and neither its tags nor its lock.
     Cp(Copy),
     /// Change the tags of files
     Tag(Tag),
@@ -35,6 +48,11 @@ pub enum Remote {
     /// Tell how much is stored, and how much is on its way out
     Usage(Server),
     /// Delete files, folders and outputs of commands
+    ///
+    /// First a dry run: it shows how much would go, what is locked and stays, and asks. What is
+    /// committed then is what was shown, or less: what came or changed since stays. Folders go with
+    /// all below them. Conditions (`--tag`, `--prefix`, `--older-than`) select single files, for
+    /// which all of them hold.
     Rm(Rm),
     /// See how deletions go
     #[command(subcommand)]
@@ -78,10 +96,6 @@ pub struct Jobs {
 }
 
 /// Arguments of `put`.
-///
-/// Without a `/` at its end, REMOTE is what the one FILE or DIR becomes; with one, it is the
-/// folder that all of them are put into. What is there already with the same size is passed over,
-/// so that the same command goes on where it was interrupted. Links are not followed.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  delenda put report.pdf /reports/2026.pdf\n  delenda put photos/ /archive/photos\n  delenda put a.txt b.txt /letters/"
@@ -105,10 +119,6 @@ pub struct Put {
 }
 
 /// Arguments of `get`.
-///
-/// Without a `/` at its end, LOCAL is what REMOTE becomes; with one, it is the directory that it is
-/// put into. What is there already with the same size is passed over, so that the same command
-/// goes on where it was interrupted.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  delenda get /reports/2026.pdf\n  delenda get /reports/2026.pdf - | less\n  delenda get -R /archive/photos photos"
@@ -163,8 +173,6 @@ pub struct Paths {
 }
 
 /// Arguments of `mv`.
-///
-/// With a `/` at its end, TO is the folder that it is moved into; without one, what it becomes.
 #[derive(Debug, Args)]
 pub struct Move {
     /// What is moved
@@ -179,9 +187,6 @@ pub struct Move {
 }
 
 /// Arguments of `cp`.
-///
-/// With a `/` at its end, TO is the folder that it is copied into; without one, what it becomes.
-/// A copy has the bytes and the type of its original, and neither its tags nor its lock.
 #[derive(Debug, Args)]
 pub struct Copy {
     /// What is copied
@@ -229,11 +234,6 @@ pub struct Tag {
 }
 
 /// Arguments of `rm`.
-///
-/// First a dry run: it shows how much would go, what is locked and stays, and asks. What is
-/// committed then is what was shown, or less: what came or changed since stays. Folders go with
-/// all below them. Conditions (`--tag`, `--prefix`, `--older-than`) select single files, for
-/// which all of them hold.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("selectors").required(true).multiple(true).args(["paths", "id", "command", "tag", "prefix", "older_than"]))]
 #[command(

@@ -38,7 +38,9 @@ pub(super) async fn run(client: &Client, put: &Put, talk: &Talk) -> Result<Endin
         .buffer_unordered(usize::from(put.jobs.jobs));
     let mut stored = std::pin::pin!(stored);
     while let Some((name, came)) = stored.next().await {
-        bar.suspend(|| round.add(&name, came, talk))?;
+        if let Some(came) = came.transpose() {
+            bar.suspend(|| round.add(&name, came, talk))?;
+        }
         bar.inc(1);
         talk.if_interrupted(format!(
             "interrupted: {}; give the same command again to go on, what is there is passed over",
@@ -74,19 +76,23 @@ fn bar(places: &[(PathBuf, EntryPath)], talk: &Talk) -> ProgressBar {
 }
 
 impl Putting<'_> {
-    async fn store(&self, met: Met) -> (String, Result<Came, ClientError>) {
+    /// What came of it; `None` for a directory, which is no thing of its own.
+    async fn store(&self, met: Met) -> (String, Result<Option<Came>, ClientError>) {
         match met {
             Met::File { source, path, bytes } => {
                 let file = FileSource::new(&source, bytes);
-                (path.to_string(), self.store_file(path.as_str(), &file).await)
+                let came = self.store_file(path.as_str(), &file).await;
+                (path.to_string(), came.map(Some))
             }
             Met::Empty { path } => {
                 let made = self.client.make_folder(path.as_str()).await;
-                (path.to_string(), made.map(|_| Came::There))
+                (path.to_string(), made.map(|_| None))
             }
-            Met::Passed { source, why } => (source.display().to_string(), Ok(Came::Passed(why))),
+            Met::Passed { source, why } => {
+                (source.display().to_string(), Ok(Some(Came::Passed(why))))
+            }
             Met::Unreadable { source, reason } => {
-                (source.display().to_string(), Ok(Came::Not(reason)))
+                (source.display().to_string(), Ok(Some(Came::Not(reason))))
             }
         }
     }

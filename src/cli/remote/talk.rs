@@ -24,10 +24,6 @@ impl Talk {
         Self { json, state: Mutex::new("interrupted: nothing was changed".to_owned()) }
     }
 
-    pub(super) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// A line of the result, for people.
     pub(super) fn line(&self, text: &str) -> Result<(), ClientError> {
         if self.json { Ok(()) } else { written(&format!("{}\n", visible(text))) }

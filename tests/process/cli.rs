@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::server::{delenda, run, text};
 use crate::harness::{Client, Server};
+
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const POLL_PERIOD: Duration = Duration::from_millis(50);
 
 /// A server, an organization, and a caller of the command line.
 struct Cli {
@@ -280,6 +285,35 @@ fn each_way_to_fail_has_its_code() {
     cli.code(4, &["ls", "--url", "http://127.0.0.1:1"]);
     let elsewhere = format!("{}/elsewhere", cli.server.base());
     assert_ne!(cli.run(&["usage", "--url", &elsewhere]).status.code(), Some(0));
+}
+
+#[test]
+fn an_interrupted_put_says_how_to_go_on_and_leaves_no_half_a_file() {
+    let cli = Cli::new();
+    std::fs::create_dir(cli.path("t")).unwrap();
+    std::fs::write(cli.path("t/a"), "a").unwrap();
+    // It takes longer to store than anybody waits.
+    let endless = std::fs::File::create(cli.path("t/z")).unwrap();
+    endless.set_len(4 << 30).unwrap();
+    let mut command = delenda(&["put", "t", "/t"]);
+    command.env("DELENDA_URL", cli.server.base()).env("DELENDA_KEY", &cli.client.key);
+    command.current_dir(cli.home.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let begun = Instant::now();
+    while cli.run(&["stat", "/t/a"]).status.code() != Some(0) {
+        assert!(begun.elapsed() < WAIT_MAX, "the small file is not stored");
+        std::thread::sleep(POLL_PERIOD);
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("the same command again"), "{told}");
+    assert_eq!(cli.listed("/t"), ["/t/a"]);
+    endless.set_len(3).unwrap();
+    cli.code(0, &["put", "t", "/t"]);
+    assert_eq!(cli.listed("/t"), ["/t/a", "/t/z"]);
 }
 
 #[test]

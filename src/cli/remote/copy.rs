@@ -59,10 +59,7 @@ impl Copying<'_> {
                 if let Some(came) = came.transpose() {
                     round.add(path, came, talk)?;
                 }
-                talk.if_interrupted(format!(
-                    "interrupted: {}; give the same command again to go on",
-                    round.words("copied")
-                ));
+                round.may_be_interrupted("copied", talk);
             }
             cursor = page.cursor;
             if cursor.is_none() {

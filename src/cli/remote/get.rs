@@ -70,10 +70,7 @@ async fn fetch_folder(client: &Client, get: &Get, talk: &Talk) -> Result<Ending,
                 bar.suspend(|| round.add(path, came, talk))?;
                 bar.inc(1);
             }
-            talk.if_interrupted(format!(
-                "interrupted: {}; give the same command again to go on, what is here is passed over",
-                round.words("fetched")
-            ));
+            round.may_be_interrupted("fetched", talk);
         }
         cursor = page.cursor;
         if cursor.is_none() {

@@ -33,6 +33,7 @@ pub(super) async fn run(client: &Client, put: &Put, talk: &Talk) -> Result<Endin
     let putting = Putting { client, overwrite, is_fresh };
     let bar = bar(&places, talk);
     let mut round = Round::default();
+    round.may_be_interrupted("stored", talk);
     let stored = futures::stream::iter(Walk::new(places))
         .map(|met| putting.store(met))
         .buffer_unordered(usize::from(put.jobs.jobs));
@@ -42,10 +43,7 @@ pub(super) async fn run(client: &Client, put: &Put, talk: &Talk) -> Result<Endin
             bar.suspend(|| round.add(&name, came, talk))?;
         }
         bar.inc(1);
-        talk.if_interrupted(format!(
-            "interrupted: {}; give the same command again to go on, what is there is passed over",
-            round.words("stored")
-        ));
+        round.may_be_interrupted("stored", talk);
     }
     bar.finish_and_clear();
     round.end("stored", talk)

@@ -15,6 +15,7 @@ use crate::domain::random::{Random, SystemRandom};
 const SAMPLE_SHOWN_MAX: usize = 10;
 
 pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending, ClientError> {
+    talk.if_interrupted("interrupted: nothing was deleted");
     let wanted = wanted(rm);
     let names = names(rm);
     let shown = match client.dry_run(&wanted).await {

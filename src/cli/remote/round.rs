@@ -91,6 +91,14 @@ impl Round {
         std::iter::once(done).chain(more).collect::<Vec<_>>().join(", ")
     }
 
+    /// What is so if the round is interrupted now.
+    pub(super) fn may_be_interrupted(&self, verb: &str, talk: &Talk) {
+        talk.if_interrupted(format!(
+            "interrupted: {}; give the same command again to go on: what is there is passed over",
+            self.words(verb)
+        ));
+    }
+
     /// Tells the sums, and how that ends.
     pub(super) fn end(&self, verb: &str, talk: &Talk) -> Result<Ending, ClientError> {
         talk.say(&self.words(verb), self)?;

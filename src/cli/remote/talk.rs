@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::client::ClientError;
 
+/// What is so before the first answer.
+const UNANSWERED: &str = "interrupted before an answer came: look before you repeat it";
 /// How often a bar is drawn in a second at most.
 const DRAWS_PER_SECOND_MAX: u8 = 8;
 
@@ -21,7 +23,7 @@ pub(super) struct Talk {
 impl Talk {
     /// For programs, or for people.
     pub(super) fn new(json: bool) -> Self {
-        Self { json, state: Mutex::new("interrupted: nothing was changed".to_owned()) }
+        Self { json, state: Mutex::new(UNANSWERED.to_owned()) }
     }
 
     /// A line of the result, for people.

@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::blobs::BlobStore;
 use crate::blobs::disk::DiskBlobs;
+use crate::blobs::{BlobError, BlobStore};
 use crate::config::Settings;
 use crate::deletion::accept::Deleter;
 use crate::deletion::progress::ProgressBoard;
@@ -34,7 +34,7 @@ use crate::instance::{DataDirectory, InstanceLock, Reading};
 use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
-use crate::ledger::sqlite::{Access, SqliteLedger, SqliteSettings};
+use crate::ledger::sqlite::{self, Access, Examined, SqliteLedger, SqliteSettings};
 use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
 use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
@@ -172,6 +172,18 @@ pub async fn verify(settings: &Settings) -> anyhow::Result<Verification> {
     let found = crate::deletion::verify::verify(&ledger, &blobs).await?;
     ledger.close();
     Ok(found)
+}
+
+/// What the database of a directory says of itself, and whether the directory of the blobs is its
+/// own. Changes nothing; `is_served` says that a server runs, else the caller holds the lock.
+pub fn examine(
+    settings: &Settings,
+    directory: &DataDirectory,
+    is_served: bool,
+) -> anyhow::Result<(Examined, Result<(), BlobError>)> {
+    let examined = sqlite::examine(&directory.database(), is_served)?;
+    let blobs = DiskBlobs::open_read_only(&settings.blobs_directory(), examined.instance);
+    Ok((examined, blobs.map(|_| ())))
 }
 
 impl Parts {

@@ -5,6 +5,7 @@ pub mod app;
 pub mod archives;
 pub mod blobs;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod deletion;
 pub mod domain;

@@ -120,6 +120,7 @@ fn reads(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}/content")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entry?path={folder}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}&recursive=true")),
         probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),

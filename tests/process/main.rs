@@ -8,6 +8,7 @@
 
 mod allowances;
 mod archives;
+mod cli;
 mod clients;
 mod crashes;
 mod documents;

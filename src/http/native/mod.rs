@@ -20,6 +20,7 @@
 //! | `GET`, `HEAD /delenda/v1/files/{path}` | 200 with the bytes; 206, 304 and 416 as usual |
 //! | `DELETE /delenda/v1/files/{path}` | 200, the deletion: a file, an empty folder, with `recursive=true` any |
 //! | `GET /delenda/v1/entries?path=&recursive=&tag=&cursor=&limit=` | 200, a page of a folder |
+//! | `GET /delenda/v1/entry?path=` | 200, what lies at the path |
 //! | `GET`, `PATCH`, `DELETE /delenda/v1/entries/{id}` | 200, the entry; the entry as it became; the deletion |
 //! | `GET`, `HEAD /delenda/v1/entries/{id}/content` | 200 with the bytes |
 //! | `POST /delenda/v1/folders` | 201, the folder; 200 where it was there |

@@ -16,6 +16,7 @@ mod condemned;
 mod connection;
 mod deletions;
 mod entries;
+mod examine;
 mod expand;
 mod fences;
 mod gauges;
@@ -46,6 +47,8 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use self::examine::{Examined, examine};
 
 use self::checkpoint::Checkpointer;
 use self::keys::KeyCache;

@@ -1,5 +1,6 @@
 //! Entries of both kinds: lists of folders, and single ones by their identities.
 
+mod at;
 mod change;
 mod list;
 mod one;
@@ -13,6 +14,7 @@ use crate::http::state::Service;
 pub(super) fn documented() -> OpenApiRouter<Service> {
     OpenApiRouter::default()
         .routes(routes!(list::list))
+        .routes(routes!(at::read))
         .routes(routes!(one::read, change::change, one::delete))
         .routes(routes!(one::content))
 }

@@ -116,6 +116,7 @@ fn routes_of_entries() -> Vec<Route> {
         route(Method::GET, file, bent),
         route(Method::DELETE, file, "/delenda/v1/files/no?x=1"),
         route(Method::GET, "/delenda/v1/entries?path=/no", "/delenda/v1/entries?path=no"),
+        route(Method::GET, "/delenda/v1/entry?path=/no", "/delenda/v1/entry?path=no"),
         route(Method::GET, id, nothing),
         route(Method::GET, content, "/delenda/v1/entries/no/content?x=%zz"),
         Route { body: "{\"name\":\"n\"}", ..route(Method::PATCH, id, nothing) },

@@ -94,13 +94,12 @@ impl Events<'_> {
 
     async fn read_on(&mut self) -> Result<(), ClientError> {
         let Some(stream) = &mut self.stream else { return self.open().await };
-        match stream.next().await {
-            Some(Ok(bytes)) => self.unread.extend_from_slice(&bytes),
+        if let Some(Ok(bytes)) = stream.next().await {
+            self.unread.extend_from_slice(&bytes);
+        } else {
             // The end before the last event, and a broken connection, are the same to us.
-            Some(Err(_)) | None => {
-                self.stream = None;
-                self.unread.clear();
-            }
+            self.stream = None;
+            self.unread.clear();
         }
         Ok(())
     }

@@ -321,12 +321,13 @@ fn a_profile_names_server_key_and_organization() {
     let cli = Cli::new();
     let directory = cli.path(".config/delenda");
     std::fs::create_dir_all(&directory).unwrap();
+    let operator = cli.server.cli(&["key", "create", "--operator"]);
     let profiles = format!(
         "[profiles.default]\nurl = '{url}'\nkey = '{key}'\n\
-         [profiles.operator]\nurl = '{url}'\nkey = '{first}'\norganization = '{organization}'\n",
+         [profiles.operator]\nurl = '{url}'\nkey = '{operator}'\norganization = '{organization}'\n",
         url = cli.server.base(),
         key = cli.client.key,
-        first = cli.server.first_key(),
+        operator = operator["key"].as_str().unwrap(),
         organization = cli.organization,
     );
     std::fs::write(directory.join("config.toml"), profiles).unwrap();

@@ -190,7 +190,7 @@ fn plans(settings: &Settings, examined: &Examined) -> Finding {
 fn tell(findings: &[Finding], form: Form) -> anyhow::Result<Ending> {
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let lines: String = match form.json {
-        true => findings.iter().map(|finding| format!("{}\n", json!(finding))).collect(),
+        true => findings.iter().map(|finding| json!(finding).to_string() + "\n").collect(),
         false => findings.iter().map(Finding::lines).collect(),
     };
     print(&lines)?;

@@ -64,7 +64,7 @@ pub enum Remote {
 /// Which server is asked, and how its answer is written.
 #[derive(Clone, Debug, Args)]
 pub struct Server {
-    /// The server, such as https://files.example.org
+    /// The server, such as `https://files.example.org`
     #[arg(long, env = "DELENDA_URL", hide_env_values = true, help_heading = "Server")]
     pub url: Option<String>,
     /// The key; others see it in the list of processes: prefer the environment or a profile
@@ -239,6 +239,7 @@ pub struct Tag {
 #[command(
     after_help = "Examples:\n  delenda rm /letters/hello.txt\n  delenda rm --dry-run /archive/2019\n  delenda rm --prefix /tmp --older-than 30d --yes"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Rm {
     /// Files, and folders with all below them
     #[arg(value_name = "PATH", value_parser = written)]
@@ -392,9 +393,8 @@ impl Remote {
             Self::Mv(moved) => &moved.server,
             Self::Cp(copied) => &copied.server,
             Self::Tag(tag) => &tag.server,
-            Self::Usage(server) => server,
             Self::Rm(rm) => &rm.server,
-            Self::Deletions(Deletions::List { server, .. }) => server,
+            Self::Usage(server) | Self::Deletions(Deletions::List { server, .. }) => server,
             Self::Deletions(
                 Deletions::Show(one) | Deletions::Watch(one) | Deletions::Cancel(one),
             ) => &one.server,

@@ -2,7 +2,7 @@
 
 use super::arguments::{Move, Tag, Written};
 use super::missing;
-use super::talk::Talk;
+use super::talk::{Talk, note};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Entry, EntryChange, TagChange};
 
@@ -95,9 +95,9 @@ impl Steps {
                 self.done += 1;
                 talk.say(&entry.path, &entry)?;
             }
-            Ok(None) => talk.note(&missing(&path.path)),
+            Ok(None) => note(&missing(&path.path)),
             Err(ClientError::Refused(problem)) => {
-                talk.note(&format!("{}: {problem}", path.path));
+                note(&format!("{}: {problem}", path.path));
             }
             Err(error) => return Err(error),
         }

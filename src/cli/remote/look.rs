@@ -3,7 +3,7 @@
 use indicatif::DecimalBytes;
 
 use super::arguments::{Ls, Written};
-use super::talk::{Talk, count, files};
+use super::talk::{Talk, count, files, note};
 use super::{missing, shown};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError};
@@ -42,17 +42,14 @@ pub(super) async fn stat(
 ) -> Result<Ending, ClientError> {
     let mut absent = 0;
     for path in paths {
-        match client.entry_at(&path.as_selector()).await? {
-            Some(entry) => {
-                for line in shown::details(&entry) {
-                    talk.line(&line)?;
-                }
-                talk.object(&entry)?;
+        if let Some(entry) = client.entry_at(&path.as_selector()).await? {
+            for line in shown::details(&entry) {
+                talk.line(&line)?;
             }
-            None => {
-                absent += 1;
-                talk.note(&missing(&path.path));
-            }
+            talk.object(&entry)?;
+        } else {
+            absent += 1;
+            note(&missing(&path.path));
         }
     }
     Ok(match absent {

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use serde_json::json;
 
 use super::arguments::{Rm, Written};
-use super::talk::Talk;
+use super::talk::{Talk, note};
 use super::{shown, watch};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Committed, DryRun, Matching, NewDeletion};
@@ -30,7 +30,7 @@ pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending,
     if goes.files == 0 && goes.folders == 0 {
         return Ok(Ending::Refused(Some("nothing would be deleted".to_owned())));
     }
-    if !rm.yes && !is_wanted(&shown, talk).await? {
+    if !rm.yes && !is_wanted(&shown).await? {
         return Ok(Ending::Refused(Some("nothing was deleted".to_owned())));
     }
     let Some(plan) = &shown.plan else {
@@ -130,7 +130,7 @@ fn refused(error: ClientError, names: &[String], talk: &Talk) -> Result<Ending, 
         talk.object(&json!({ "refused": problem }))?;
         for item in &problem.items {
             if let Some(line) = shown::item(item, name(names, item.index)) {
-                talk.note(&line);
+                note(&line);
             }
         }
     }
@@ -138,9 +138,9 @@ fn refused(error: ClientError, names: &[String], talk: &Talk) -> Result<Ending, 
 }
 
 /// Asks whoever sits before the terminal; where nobody does, nothing is deleted.
-async fn is_wanted(shown: &DryRun, talk: &Talk) -> Result<bool, ClientError> {
+async fn is_wanted(shown: &DryRun) -> Result<bool, ClientError> {
     if !std::io::stdin().is_terminal() {
-        talk.note("nobody can be asked here: give --yes to delete without a question");
+        note("nobody can be asked here: give --yes to delete without a question");
         return Ok(false);
     }
     let question = format!("delete {}? [y/N] ", shown::doomed(&shown.doomed));

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::talk::{Talk, count, files};
+use super::talk::{Talk, count, files, note};
 use crate::cli::Ending;
 use crate::client::ClientError;
 
@@ -67,12 +67,12 @@ impl Round {
             }
             Came::Passed(why) => {
                 self.passed += 1;
-                talk.note(&format!("{path}: passed over: {why}"));
+                note(&format!("{path}: passed over: {why}"));
                 talk.object(&Line { outcome: "passed", reason: Some(why), ..line })
             }
             Came::Not(reason) => {
                 self.failed += 1;
-                talk.note(&format!("{path}: {reason}"));
+                note(&format!("{path}: {reason}"));
                 talk.object(&Line { outcome: "failed", reason: Some(&reason), ..line })
             }
         }

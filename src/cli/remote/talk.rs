@@ -47,11 +47,6 @@ impl Talk {
         self.object(object)
     }
 
-    /// Something beside the result.
-    pub(super) fn note(&self, text: &str) {
-        eprintln!("delenda: {}", visible(text));
-    }
-
     /// What is so if the command is interrupted from here on, and how to go on.
     pub(super) fn if_interrupted(&self, text: impl Into<String>) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
@@ -72,6 +67,11 @@ impl Talk {
         let style = ProgressStyle::with_template(template);
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
+}
+
+/// Something beside the result.
+pub(super) fn note(text: &str) {
+    eprintln!("delenda: {}", visible(text));
 }
 
 /// A count with its noun.

@@ -158,18 +158,13 @@ fn reads(names: &Names) -> Vec<Probe> {
     ]
 }
 
-/// Changes, and routes that a later version may have, through every way that takes a name.
+/// Changes through every way of the dialects that takes a name.
 fn changes(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
+    let Names { file, remembered, path, folder, command, organization, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
-    let bare_paths = json!({ "paths": [path, folder] });
-    let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
-    let (by_path, by_folder) =
-        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
-    let ended = || json!({ "status": "FAILED" });
     vec![
         probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
         probe("DELETE", Proof::Renderio, format!("/api/v1/files/{file}")),
@@ -201,6 +196,18 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe_with("POST", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("DELETE", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
+    ]
+}
+
+/// Changes through the native API.
+fn native_changes(names: &Names) -> Vec<Probe> {
+    let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
+    let bare_paths = json!({ "paths": [path, folder] });
+    let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
+    let (by_path, by_folder) =
+        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
+    let ended = || json!({ "status": "FAILED" });
+    vec![
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
         probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file, remembered] })),
         probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file], "dry_run": true })),
@@ -295,7 +302,9 @@ fn is_of(target: &str, path: &str) -> bool {
 #[test]
 fn every_call_of_a_dialect_that_takes_a_name_is_probed() {
     let names = Names::absent();
-    let probes: Vec<Probe> = reads(&names).into_iter().chain(changes(&names)).collect();
+    let mut probes = reads(&names);
+    probes.extend(changes(&names));
+    probes.extend(native_changes(&names));
     for dialect in ["renderio", "swiftia", "templated", "merple", "sirv"] {
         let calls = documented(dialect);
         assert!(!calls.is_empty(), "{dialect} has no calls");
@@ -370,7 +379,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
         (Names::made(&other.client, &other.organization).await, Names::absent());
     other.client.settled_usage().await;
     let before = state_of(&other.client).await;
-    for sets in [reads, changes] {
+    for sets in [reads, changes, native_changes] {
         for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {
             let (theirs_seen, none_seen) =
                 (ask(&own.client, theirs).await, ask(&own.client, none).await);

@@ -215,7 +215,7 @@ impl Scene {
             let path = one.path;
             match one.entry {
                 Entry::Folder(folder) => {
-                    drop(seen.folders.insert(folder.id, (path, folder.locked)))
+                    drop(seen.folders.insert(folder.id, (path, folder.locked)));
                 }
                 Entry::File(file) => {
                     let (size, blob) = (file.content.size, file.blob);

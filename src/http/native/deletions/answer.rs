@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::deletion::items::{Fate, Item, Named};
 use crate::deletion::record::{Counts, DeletionRecord, DeletionState};
 use crate::deletion::request::Door;
+use crate::domain::clock::Timestamp;
 use crate::domain::usage::Tally;
 
 /// The record of a deletion, which is its audit row.
@@ -141,7 +142,7 @@ impl From<&DeletionRecord> for DeletionAnswer {
             door: record.door,
             key: record.key.to_string(),
             committed_at: record.at.iso8601(),
-            settled_at: record.settled_at.map(|at| at.iso8601()),
+            settled_at: record.settled_at.map(Timestamp::iso8601),
             doomed: record.doomed.into(),
             purged: record.purged.into(),
             percent: record.percent(),

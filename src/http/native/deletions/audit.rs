@@ -10,6 +10,7 @@ use super::answer::Doomed;
 use super::list::page_of;
 use crate::deletion::record::{Counts, DeletionRecord, DeletionState};
 use crate::deletion::request::Door;
+use crate::domain::clock::Timestamp;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -99,7 +100,7 @@ impl From<&DeletionRecord> for Entry {
             missing: record.missing,
             locked: record.skipped.len() as u64,
             state: record.state,
-            settled_at: record.settled_at.map(|at| at.iso8601()),
+            settled_at: record.settled_at.map(Timestamp::iso8601),
         }
     }
 }

@@ -172,9 +172,7 @@ impl Side {
             Operation::Renew => self.renew(now).await,
             Operation::Walk { .. } => self.walk(operation).await,
             Operation::Lock { who, place, locked } => {
-                let path = written(PLACES[*place]);
-                let found = ledger.set_lock(&self.realms[*who], &path, *locked).await.unwrap();
-                format!("{found}")
+                self.lock(*who, PLACES[*place], *locked).await
             }
             Operation::Delete(wish) => self.delete(wish, given).await,
             Operation::Preview(wish) => self.preview(self.request(wish, given).await).await,
@@ -207,6 +205,12 @@ impl Side {
                 format!("{condemned} {forgotten}")
             }
         }
+    }
+
+    async fn lock(&self, who: usize, place: &str, locked: bool) -> String {
+        let path = written(place);
+        let found = self.fixture.ledger.set_lock(&self.realms[who], &path, locked).await.unwrap();
+        format!("{found}")
     }
 
     async fn list(&self, who: usize, query: &FileQuery) -> String {

@@ -166,6 +166,7 @@ fn answer_of(committed: &Committed) -> MissedAnswer {
         Outcome::Joined(answer) => Some(*answer),
         Outcome::Deleted { .. }
         | Outcome::Partly { .. }
+        | Outcome::Selecting { .. }
         | Outcome::Locked(_)
         | Outcome::Missing
         | Outcome::Forbidden

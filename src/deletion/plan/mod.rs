@@ -8,8 +8,11 @@
 //! survivor that is not covered by a lock the unlocked direct files go, and so does every child
 //! folder that does not survive, whole.
 
+mod matching;
+
 use std::collections::HashSet;
 
+use self::matching::{plan_matching, too_many};
 use super::record::{Counts, Outcome, Refusal};
 use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, Snapshot};
@@ -36,8 +39,14 @@ pub struct Plan {
     pub survivors: Vec<Survivor>,
     /// Commands that take no more outputs.
     pub closed: Vec<CommandId>,
+    /// Selectors whose filters go on in steps behind the commit, by index.
+    pub selections: Vec<usize>,
+    /// Files that filters found and that stay, locked.
+    pub locked_files: u64,
     /// All outcomes together.
     pub counts: Counts,
+    /// What the steps of filters will take beside that, as far as it was counted.
+    pub beyond: Tally,
     /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
@@ -96,6 +105,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
             Found::File(file) => plan_files(std::slice::from_ref(file), &mut plan),
             Found::Outputs(outputs) => plan_outputs(outputs, &mut plan),
+            Found::Matching(matching) => plan_matching(index, matching, &mut plan),
             Found::Folder(folder) if must_stay_whole(request, folder) => {
                 // The refusal is certain, and the plan with its outcomes void.
                 refusal.not_empty.push(index);
@@ -116,6 +126,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
     if request.locked == LockedPolicy::Skip {
         refusal.locked.clear();
     }
+    too_many(request, snapshot, &mut refusal);
     let may_go = refusal == Refusal::default();
     refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
     match refusal == Refusal::default() {
@@ -137,7 +148,7 @@ fn last_taker(found: &[Found], index: usize) -> usize {
 
 /// How many files would go, where the guard wants that confirmed.
 fn unconfirmed(request: &DeleteRequest, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
-    let (doomed, live) = (plan.counts.files, snapshot.live.files);
+    let (doomed, live) = (plan.counts.files + plan.beyond.files, snapshot.live.files);
     let stops = |guard: Guard| !guard.admits(doomed, live);
     request.guard.is_some_and(stops).then_some(doomed)
 }

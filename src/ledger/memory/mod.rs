@@ -25,6 +25,7 @@ mod keepsakes;
 mod organizations;
 mod plans;
 mod purge;
+mod selections;
 mod snapshot;
 mod tree;
 mod walk;

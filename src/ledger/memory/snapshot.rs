@@ -6,9 +6,11 @@ use super::Holdings;
 use super::tree::sized;
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::snapshot::{
-    Found, FoundFile, FoundFolder, FoundOutputs, LockedFile, MissedAnswer, Snapshot, TreeFolder,
+    Found, FoundFile, FoundFolder, FoundMatching, FoundOutputs, LockedFile, MissedAnswer, Snapshot,
+    TreeFolder,
 };
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::filter::FileFilter;
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
@@ -23,16 +25,28 @@ enum Named {
     File(EntryPath),
     Folder(EntryPath),
     Outputs(CommandId),
+    Matching(Vec<EntryPath>, Option<Tally>),
 }
 
 impl Holdings {
-    pub(super) fn snapshot(&self, request: &DeleteRequest) -> Snapshot {
+    /// What the selectors find; what filters find beyond their bound is counted if that is asked
+    /// for.
+    pub(super) fn snapshot(&self, request: &DeleteRequest, counts: bool) -> Snapshot {
         let selectors = request.selectors.iter().enumerate();
+        let mut files_left = request.matched_files_max;
         let named: Vec<Named> = selectors
-            .map(|(index, selector)| self.admitted(request, index, self.named(request, selector)))
+            .map(|(index, selector)| {
+                let named = match selector {
+                    Selector::Matching(filter) if !request.reaches_out(filter) => {
+                        self.matching_named(request, filter, (&mut files_left, counts))
+                    }
+                    selector => self.named(request, selector),
+                };
+                self.admitted(request, index, named)
+            })
             .collect();
         let found = named.iter().enumerate().map(|(index, name)| {
-            taken_by(&named, index).map_or_else(|| self.found(name, &named), Found::Within)
+            taken_by(&named, index).map_or_else(|| self.found((index, name), &named), Found::Within)
         });
         let live = request.guard.map(|_| self.live_beneath(&EntryPath::root()));
         Snapshot { found: found.collect(), live: live.unwrap_or_default() }
@@ -45,7 +59,7 @@ impl Holdings {
                 return named;
             }
             Named::File(path) => Some(self.files[path].blob.id),
-            Named::Folder(_) | Named::Outputs(_) => None,
+            Named::Folder(_) | Named::Outputs(_) | Named::Matching(..) => None,
         };
         if request.admits(index, version) { named } else { Named::OtherVersion }
     }
@@ -61,6 +75,8 @@ impl Holdings {
         };
         match selector {
             Selector::Unmatchable => Named::Nothing,
+            // One that does not is looked for with all others.
+            Selector::Matching(_) => Named::OutsidePrefix,
             Selector::File(id) => match self.file_by_id(*id) {
                 None => nothing_or_missed(MissedSubject::File(*id)),
                 Some((path, _)) if request.realm.sees(path) => Named::File(path.clone()),
@@ -95,6 +111,24 @@ impl Holdings {
         }
     }
 
+    fn matching_named(
+        &self,
+        request: &DeleteRequest,
+        filter: &FileFilter,
+        (files_left, counts): (&mut usize, bool),
+    ) -> Named {
+        let mut first = self.matching(&request.realm, filter, request.at);
+        let had_room = *files_left > 0;
+        let rest = first.split_off(first.len().min(*files_left));
+        *files_left -= first.len();
+        let beyond = match counts {
+            true => (!rest.is_empty())
+                .then(|| rest.iter().map(|path| Tally::one(self.files[path].content.size)).sum()),
+            false => (!rest.is_empty() || !had_room).then(Tally::default),
+        };
+        Named::Matching(first, beyond)
+    }
+
     fn entry_named(&self, request: &DeleteRequest, id: EntryId) -> Named {
         let folder = self.folders.iter().find(|(path, row)| row.id == id && !path.is_root());
         let (path, named) = match (self.file_by_id(id), folder) {
@@ -109,7 +143,7 @@ impl Holdings {
         self.missed.iter().find(|(about, _)| *about == subject).map(|(_, answer)| *answer)
     }
 
-    fn found(&self, name: &Named, all: &[Named]) -> Found {
+    fn found(&self, (index, name): (usize, &Named), all: &[Named]) -> Found {
         match name {
             Named::Nothing => Found::Nothing,
             Named::Missed(answer) => Found::Missed(*answer),
@@ -122,6 +156,18 @@ impl Holdings {
                 let paths = self.live_outputs(*command).into_iter().filter(by_itself);
                 let files = paths.map(|path| self.found_file(&path)).collect();
                 Found::Outputs(FoundOutputs { command: *command, files })
+            }
+            Named::Matching(paths, beyond) => {
+                let by_itself = |path: &&EntryPath| {
+                    let mut others = all.iter().enumerate();
+                    !others.any(|(other, named)| match named {
+                        Named::Outputs(command) => self.live_outputs(*command).contains(path),
+                        Named::Matching(earlier, _) => other < index && earlier.contains(path),
+                        named => named.takes(path),
+                    })
+                };
+                let files = paths.iter().filter(by_itself).map(|path| self.found_file(path));
+                Found::Matching(FoundMatching { files: files.collect(), beyond: *beyond })
             }
         }
     }
@@ -187,7 +233,8 @@ impl Named {
             | Self::Missed(_)
             | Self::OutsidePrefix
             | Self::OtherVersion
-            | Self::Outputs(_) => false,
+            | Self::Outputs(_)
+            | Self::Matching(..) => false,
         }
     }
 }

@@ -52,6 +52,11 @@ impl WriteTx<'_> {
 }
 
 impl Counters {
+    /// The last sequence that was drawn.
+    pub(super) fn last_sequence(&self) -> Sequence {
+        Sequence(self.sequence - 1)
+    }
+
     /// Writes all of them; once for each group of transactions.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), LedgerError> {
         let sql = "update installation set next_sequence = ?1, next_blob = ?2, next_batch = ?3, \

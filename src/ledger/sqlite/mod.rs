@@ -27,6 +27,7 @@ mod organizations;
 mod plans;
 mod readers;
 mod rows;
+mod selections;
 mod snapshot;
 mod tree;
 mod versions;

@@ -89,6 +89,11 @@ impl Given {
         Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
     }
 
+    /// The id of an earlier deletion.
+    fn deleted(&self, back: usize) -> DeletionId {
+        self.deletions[(self.deletions.len() - 1).saturating_sub(back)]
+    }
+
     /// An id that was offered earlier.
     pub(super) fn offered(&self, back: usize) -> EntryId {
         self.entries[(self.entries.len() - 1).saturating_sub(back)]
@@ -179,6 +184,11 @@ impl Side {
                 self.list(*who, &query).await
             }
             Operation::Expand(blobs) => self.expand(*blobs, given.lease()).await,
+            Operation::Cancel { who, back } => {
+                let deletion = given.deleted(*back);
+                let cancelled = ledger.cancel_deletion(&self.realms[*who], deletion, now).await;
+                format!("{:?}", cancelled.unwrap())
+            }
             Operation::Lease => {
                 let lease = given.lease();
                 let batches = ledger.lease_condemned(now, lease, 1_000_000).await.unwrap();
@@ -276,7 +286,9 @@ impl Side {
         let subject = match pick {
             Pick::Id(back) => MissedSubject::File(given.offered(*back)),
             Pick::Outputs(command) => MissedSubject::Outputs(given.commands[*command]),
-            Pick::Place(..) | Pick::Entry(_) | Pick::Unmatchable => return String::new(),
+            Pick::Place(..) | Pick::Entry(_) | Pick::Matching(_) | Pick::Unmatchable => {
+                return String::new();
+            }
         };
         let answer = MissedAnswer { deletion: given.deletions[0], files };
         let realm = &self.realms[0];
@@ -285,7 +297,7 @@ impl Side {
     }
 
     async fn expand(&mut self, blobs: usize, lease: Lease) -> String {
-        let mut batches = Vec::new();
+        let mut batches = self.select(blobs, lease).await;
         let mut served = None;
         for _ in 0..STEPS_MAX {
             let limits = StepLimits { blobs, ..STEP };
@@ -300,6 +312,24 @@ impl Side {
             }
         }
         panic!("expanding does not end");
+    }
+
+    /// Selects until nothing waits.
+    async fn select(&self, blobs: usize, lease: Lease) -> Vec<CondemnedBatch> {
+        let mut batches = Vec::new();
+        let mut served = None;
+        for _ in 0..STEPS_MAX {
+            let (limits, now) = (StepLimits { blobs, ..STEP }, self.fixture.now());
+            let step = self.fixture.ledger.select_step(served, lease, limits, now).await.unwrap();
+            let condemned: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
+            assert!(condemned <= blobs, "a step condemned {condemned} blobs of {blobs}");
+            batches.extend(step.batches);
+            served = step.served;
+            if served.is_none() {
+                return batches;
+            }
+        }
+        panic!("selecting does not end");
     }
 
     async fn settle(&mut self, back: usize, kept: usize, now: Timestamp) -> String {

@@ -6,11 +6,12 @@ pub(super) mod record;
 use async_trait::async_trait;
 
 use self::apply::Applied;
-pub(super) use self::apply::doomer_of;
-pub(super) use self::record::{add_purged, tree_done};
+pub(super) use self::apply::{doomer_of, take_files};
+pub(super) use self::record::{Selected, add_purged, add_selected, cancelled, tree_done};
 use super::condemned::Due;
 use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
+use super::selections::{self, Finding, Purpose};
 use super::writer::WriteTx;
 use super::{SqliteLedger, expand, snapshot};
 use crate::deletion::plan::Plan;
@@ -34,7 +35,8 @@ impl DeletionLedger for SqliteLedger {
         planner: Planner,
         lease: Lease,
     ) -> Result<Result<Committed, Declined>, LedgerError> {
-        self.writer()?.run(move |tx| commit(tx, &request, planner, lease)).await
+        let findings = selections::find(self, &request, Purpose::Commit).await?;
+        self.writer()?.run(move |tx| commit(tx, &request, &findings, (planner, lease))).await
     }
 
     async fn preview_deletion(
@@ -42,10 +44,11 @@ impl DeletionLedger for SqliteLedger {
         request: DeleteRequest,
         planner: Planner,
     ) -> Result<Result<Plan, Refusal>, LedgerError> {
+        let findings = selections::find(self, &request, Purpose::Preview).await?;
         self.readers
             .run(move |connection| {
                 let nothing_moved = UsageMoves::default();
-                let snapshot = snapshot::read((connection, &nothing_moved), &request)?;
+                let snapshot = snapshot::read((connection, &nothing_moved), &request, &findings)?;
                 Ok(planner(&request, &snapshot))
             })
             .await
@@ -115,8 +118,8 @@ impl DeletionLedger for SqliteLedger {
 fn commit(
     tx: &mut WriteTx<'_>,
     request: &DeleteRequest,
-    planner: Planner,
-    lease: Lease,
+    findings: &[Finding],
+    (planner, lease): (Planner, Lease),
 ) -> Result<Result<Committed, Declined>, LedgerError> {
     let organization = request.realm.organization;
     if let Some(asked) = request.allowance {
@@ -125,7 +128,7 @@ fn commit(
             return Ok(Err(Declined::OverAllowance(state)));
         }
     }
-    let snapshot = snapshot::read((tx.connection, &tx.usage), request)?;
+    let snapshot = snapshot::read((tx.connection, &tx.usage), request, findings)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(Declined::Refused(refusal))),
@@ -134,6 +137,9 @@ fn commit(
     let sequence = tx.next_sequence();
     let Applied { batches, trees } =
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
+    for finding in findings.iter().filter(|one| plan.selections.contains(&one.selector)) {
+        selections::open(tx, request, finding, sequence)?;
+    }
     record::write(tx, request, &plan, sequence, trees)?;
     let allowance = match request.allowance {
         None => None,
@@ -145,7 +151,7 @@ fn commit(
         outcomes: plan.outcomes,
         counts: plan.counts,
         batches,
-        expanding: trees > 0,
+        expanding: trees > 0 || !plan.selections.is_empty(),
         allowance,
     }))
 }

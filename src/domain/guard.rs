@@ -83,8 +83,8 @@ mod tests {
     fn a_share_is_exact_at_the_edge() {
         let third = limits(None, Some(33));
         assert_eq!([33, 34].map(|doomed| admits(third, None, doomed, 100)), [true, false]);
-        assert_eq!([0, 1].map(|doomed| admits(third, None, doomed, 3)), [true, true]);
-        assert!(!admits(third, None, 1, 2));
+        assert_eq!([0, 1].map(|doomed| admits(third, None, doomed, 3)), [true, false]);
+        assert!(admits(third, None, 1, 4));
         assert!(admits(limits(None, Some(100)), None, u64::MAX, u64::MAX));
         assert!(!admits(limits(None, Some(99)), None, u64::MAX, u64::MAX));
         assert!(!admits(limits(None, Some(0)), None, 1, u64::MAX));

@@ -14,7 +14,8 @@ use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MATCHED_FILES_MAX,
+    MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
 use crate::domain::guard::Guard;
@@ -114,6 +115,7 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            matched_files_max: MATCHED_FILES_MAX,
             guard: None,
             allowance: None,
             fence: None,

@@ -15,6 +15,7 @@ pub mod inspection;
 pub mod keepsakes;
 pub mod organizations;
 pub mod plans;
+pub mod selections;
 pub mod sqlite;
 pub mod stored_plans;
 pub mod tree;
@@ -35,6 +36,7 @@ pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
 pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::selections::{Cancellation, SelectionLedger};
 pub use self::stored_plans::StoredPlanLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
@@ -99,7 +101,7 @@ pub struct StepLimits {
     pub blobs: usize,
 }
 
-/// What a step of expanding did.
+/// What a step of expanding, or of selecting, did.
 #[derive(Clone, Debug, Default)]
 pub struct ExpandStep {
     /// The organization that was served; `None` where nothing waits.
@@ -345,6 +347,7 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + SelectionLedger
 {
 }
 
@@ -362,5 +365,6 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+        + SelectionLedger
 {
 }

@@ -26,6 +26,7 @@ mod keepsakes;
 mod organizations;
 mod plans;
 mod purge;
+mod selections;
 mod snapshot;
 mod stored_plans;
 mod tree;

@@ -29,6 +29,7 @@ mod plans;
 mod readers;
 mod rows;
 mod sample;
+mod selections;
 mod snapshot;
 mod stored_plans;
 mod tree;

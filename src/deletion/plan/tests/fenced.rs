@@ -7,7 +7,8 @@ use crate::domain::id::PlanId;
 
 fn fenced(items: Vec<PlannedItem>, request: DeleteRequest) -> DeleteRequest {
     let (plan, sequence) = (PlanId::from_bytes([3; 16]), Sequence(1));
-    let fence = Some(Fence { plan, sequence, items, look_files_max: LOOK_FILES_MAX });
+    let (made_at, look_files_max) = (Timestamp::from_millis(0), LOOK_FILES_MAX);
+    let fence = Some(Fence { plan, sequence, made_at, items, look_files_max });
     DeleteRequest { fence, ..request }
 }
 
@@ -18,9 +19,9 @@ fn planned(found: &[Found]) -> Vec<PlannedItem> {
 }
 
 /// The plan of `then`, committed where `now` is found.
-fn committed(then: Vec<Found>, now: Vec<Found>) -> Result<Plan, Refusal> {
+fn committed(then: &[Found], now: Vec<Found>) -> Result<Plan, Refusal> {
     let strict = request(MissingPolicy::Refuse, LockedPolicy::Refuse);
-    plan(&fenced(planned(&then), strict), &snapshot_of(now))
+    plan(&fenced(planned(then), strict), &snapshot_of(now))
 }
 
 fn folder(lines: &[&str]) -> Found {
@@ -35,7 +36,7 @@ fn counts(files: u64, bytes: u64, folders: u64) -> Counts {
 fn what_has_changed_stays_with_what_leads_to_it() {
     let then = folder(&["/t 1 2", "/t/a 3", "/t/a/b 4", "/t/c 5", "/t/d"]);
     let now = folder(&["/t 1 2?", "/t/a 3", "/t/a/b? 4", "/t/c 5 60?", "/t/d"]);
-    let plan = committed(vec![then], vec![now]).unwrap();
+    let plan = committed(&[then], vec![now]).unwrap();
     assert_eq!(shape(&plan), (vec![4], vec![(0, 1, vec![]), (1, 1, vec![]), (3, 1, vec![])]));
     let (gone, stays) = (counts(3, 9, 1), counts(2, 6, 4));
     let outcome = Outcome::Partly { counts: gone, locked: vec![], changed: stays };
@@ -44,7 +45,7 @@ fn what_has_changed_stays_with_what_leads_to_it() {
 
 #[test]
 fn a_changed_root_covers_all_that_is_in_it() {
-    let plan = committed(vec![folder(&["/t 1", "/t/a 2"])], vec![folder(&["/t? 1", "/t/a 2"])]);
+    let plan = committed(&[folder(&["/t 1", "/t/a 2"])], vec![folder(&["/t? 1", "/t/a 2"])]);
     let plan = plan.unwrap();
     assert_eq!(shape(&plan), (vec![], vec![]));
     assert_eq!(plan.outcomes, [Outcome::Changed { changed: counts(2, 3, 2), locked: vec![] }]);
@@ -77,7 +78,7 @@ fn what_is_not_found_again_has_changed() {
         Found::File(changed),
         folder(&["/t 1"]),
     ] {
-        let plan = committed(vec![Found::File(file(1, 7, None))], vec![now.clone()]).unwrap();
+        let plan = committed(&[Found::File(file(1, 7, None))], vec![now.clone()]).unwrap();
         let outcome = Outcome::Changed { changed: one, locked: vec![] };
         assert_eq!((plan.outcomes, plan.changed), (vec![outcome], one), "{now:?}");
         assert_eq!((plan.counts, plan.missing), (Counts::default(), 0), "{now:?}");
@@ -88,12 +89,12 @@ fn what_is_not_found_again_has_changed() {
 fn what_was_not_planned_is_not_taken() {
     let now = || vec![Found::File(file(1, 7, None))];
     for then in [Found::Nothing, Found::Within(0), Found::OtherVersion] {
-        let plan = committed(vec![then], now()).unwrap();
+        let plan = committed(&[then], now()).unwrap();
         let outcome = Outcome::Changed { changed: Counts::default(), locked: vec![] };
         assert_eq!((plan.outcomes, plan.files), (vec![outcome], vec![]));
     }
     // A fence without items lets nothing go.
-    assert_eq!(committed(vec![], now()).unwrap().counts, Counts::default());
+    assert_eq!(committed(&[], now()).unwrap().counts, Counts::default());
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn what_is_locked_refuses_whether_it_has_changed_or_not() {
     let locked = FoundFile { changed: true, ..file(1, 7, Some("/l")) };
     let now = || vec![Found::File(locked.clone()), folder(&["/t? 1", "/t/a! 2"])];
     let locked = vec![(0, at("/l")), (1, at("/t/a"))];
-    assert_eq!(committed(then(), now()), Err(Refusal { locked, ..Refusal::default() }));
+    assert_eq!(committed(&then(), now()), Err(Refusal { locked, ..Refusal::default() }));
     let plan = plan(&fenced(planned(&then()), taking()), &snapshot_of(now())).unwrap();
     let file = Outcome::Changed { changed: counts(1, 7, 0), locked: vec![at("/l")] };
     let tree = Outcome::Changed { changed: counts(2, 3, 2), locked: vec![at("/t/a")] };
@@ -181,7 +182,8 @@ fn since(found: &Found, (is_marked, index, how): &(bool, prop::sample::Index, u8
         | Found::Missed(_)
         | Found::OutsidePrefix
         | Found::OtherVersion
-        | Found::Within(_) => {}
+        | Found::Within(_)
+        | Found::Matching(_) => {}
     }
     now
 }

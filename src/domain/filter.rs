@@ -86,6 +86,7 @@ mod path_text {
 
     use crate::domain::path::EntryPath;
 
+    #[expect(clippy::ref_option, reason = "so it is called for a member that is an option")]
     pub(super) fn serialize<S: Serializer>(
         path: &Option<EntryPath>,
         serializer: S,

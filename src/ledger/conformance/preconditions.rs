@@ -112,8 +112,8 @@ pub(crate) async fn another_version_refuses_the_whole_request(fixture: Fixture) 
     let present = fixture.upload(&realm, "/a", 2).await;
     fixture.upload(&realm, "/b", 1).await;
     let request = |atomicity, preconditions| DeleteRequest {
-        atomicity,
         preconditions,
+        atomicity,
         ..fixture.lenient(&realm, vec![by_path("/b"), Selector::Entry(seen.id)])
     };
     let stale = vec![wants(1, &[&seen])];

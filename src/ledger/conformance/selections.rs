@@ -12,6 +12,7 @@ use crate::domain::filter::FileFilter;
 use crate::domain::guard::{Guard, GuardLimits};
 use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
 use crate::ledger::{Cancellation, ExpandStep, StepLimits};
 
@@ -324,7 +325,7 @@ pub(crate) async fn a_step_opens_no_lock(fixture: Fixture) {
     fixture.select(1).await;
     let record = fixture.record(&realm, committed.id).await;
     assert_eq!((record.doomed.files, record.locked_files), (2, 2));
-    let named: Vec<&str> = record.skipped.iter().map(|path| path.as_str()).collect();
+    let named: Vec<&str> = record.skipped.iter().map(EntryPath::as_str).collect();
     assert_eq!(named, ["/l/x", "/l/y"]);
     assert_eq!(fixture.present(&realm, &["/l/x", "/l/y"]).await.len(), 2);
 }

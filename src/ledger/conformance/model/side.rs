@@ -184,11 +184,7 @@ impl Side {
                 self.list(*who, &query).await
             }
             Operation::Expand(blobs) => self.expand(*blobs, given.lease()).await,
-            Operation::Cancel { who, back } => {
-                let deletion = given.deleted(*back);
-                let cancelled = ledger.cancel_deletion(&self.realms[*who], deletion, now).await;
-                format!("{:?}", cancelled.unwrap())
-            }
+            Operation::Cancel { who, back } => self.cancel(*who, given.deleted(*back), now).await,
             Operation::Lease => {
                 let lease = given.lease();
                 let batches = ledger.lease_condemned(now, lease, 1_000_000).await.unwrap();
@@ -312,6 +308,12 @@ impl Side {
             }
         }
         panic!("expanding does not end");
+    }
+
+    async fn cancel(&self, who: Who, deletion: DeletionId, now: Timestamp) -> String {
+        let realm = &self.realms[who];
+        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, now).await;
+        format!("{:?}", cancelled.unwrap())
     }
 
     /// Selects until nothing waits.

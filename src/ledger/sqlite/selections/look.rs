@@ -273,7 +273,7 @@ impl Walk<'_> {
     }
 
     fn is_late(&self) -> bool {
-        self.rows % ROWS_PER_LOOK == 0 && self.began.elapsed() >= self.limits.duration
+        self.rows.is_multiple_of(ROWS_PER_LOOK) && self.began.elapsed() >= self.limits.duration
     }
 
     fn folder_after(&self, id: EntryId) -> Result<Option<FolderRow>, LedgerError> {

@@ -204,12 +204,6 @@ impl Side {
         }
     }
 
-    async fn cancel(&self, who: Who, deletion: DeletionId, now: Timestamp) -> String {
-        let realm = &self.realms[who];
-        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, now).await;
-        format!("{:?}", cancelled.unwrap())
-    }
-
     async fn sweep(&self, now: Timestamp) -> String {
         let ledger = &self.fixture.ledger;
         let condemned = ledger.condemn_expired_intents(now, 1_000_000).await.unwrap();
@@ -322,6 +316,12 @@ impl Side {
             }
         }
         panic!("expanding does not end");
+    }
+
+    async fn cancel(&self, who: Who, deletion: DeletionId, now: Timestamp) -> String {
+        let realm = &self.realms[who];
+        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, now).await;
+        format!("{:?}", cancelled.unwrap())
     }
 
     /// Selects until nothing waits.

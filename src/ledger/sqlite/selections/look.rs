@@ -6,18 +6,22 @@
 //! identity wherever it is moved to, and a file that changes its folder is stamped above the fence.
 //! So every file at or below the fence is met once, however many looks there are.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::rows::{FILE_COLUMNS, failed, file_record, unsigned};
-use super::super::tree::{Chains, FOLDER_COLUMNS, FolderRow, Grounds, folder_by_id, folder_row};
+use super::super::rows::{FILE_COLUMNS, corrupt, failed, file_record, unsigned};
+use super::super::tree::{
+    DEPTH_MAX, FOLDER_COLUMNS, FolderRow, Grounds, Way, folder, folder_by_id, folder_row,
+};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::Sequence;
+use crate::domain::entry::{FolderNumber, Sequence};
 use crate::domain::filter::FileFilter;
 use crate::domain::id::EntryId;
 use crate::domain::organization::Realm;
-use crate::domain::path::{EntryName, EntryPath};
+use crate::domain::path::EntryName;
 use crate::domain::usage::Tally;
 use crate::ledger::LedgerError;
 
@@ -43,6 +47,11 @@ impl Search {
     pub(super) fn minds_the_way(&self) -> bool {
         let prefixes = [Some(&self.realm.prefix), self.filter.prefix.as_ref()];
         self.is_planned || prefixes.into_iter().flatten().any(|prefix| !prefix.is_root())
+    }
+
+    /// Whether what lies in a folder is left alone because the folder has changed.
+    fn is_newer(&self, folder: &FolderRow) -> bool {
+        self.minds_the_way() && folder.sequence > self.fence
     }
 }
 
@@ -86,28 +95,44 @@ pub(in super::super) struct Looked {
     pub(in super::super) next: Option<Place>,
 }
 
-/// Which files of a folder are in sight and beneath the filter's prefix.
-enum Shelf {
-    Nothing,
-    One(EntryName),
-    All,
+/// Where files lie that are in sight and beneath the filter's prefix.
+enum Ground {
+    /// Anywhere: no folder needs to be judged by those above it.
+    Everywhere,
+    /// In this folder, and in all below it.
+    Beneath(FolderNumber),
+    /// In this folder, under this name.
+    Single(FolderNumber, EntryName),
+    Nowhere,
 }
 
-impl Shelf {
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::All, shelf) | (shelf, Self::All) => shelf,
-            (Self::One(one), Self::One(other)) if one == other => Self::One(one),
-            (Self::Nothing | Self::One(_), Self::Nothing | Self::One(_)) => Self::Nothing,
+impl Ground {
+    fn of(
+        connection: &Connection,
+        search: &Search,
+        grounds: &Grounds,
+    ) -> Result<Self, LedgerError> {
+        let Search { realm, filter, .. } = search;
+        let own = filter.prefix.as_ref().filter(|prefix| !prefix.is_root());
+        let prefix = own.unwrap_or(&realm.prefix);
+        if !realm.sees(prefix) {
+            return Ok(Self::Nowhere);
         }
-    }
-
-    fn shows(&self, name: &EntryName) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::One(own) => own == name,
-            Self::All => true,
+        let Some(name) = prefix.name() else {
+            // Below a tree whose root is doomed already, marks may not have come down yet.
+            let is_sure = !grounds.has_unmarked_trees && !search.minds_the_way();
+            return Ok(if is_sure { Self::Everywhere } else { Self::Beneath(grounds.root) });
+        };
+        let way = Way::along(connection, grounds.root, prefix)?;
+        let (last, depth) = (way.last().record.number, prefix.names().count());
+        if way.folders.iter().any(|row| search.is_newer(row)) {
+            return Ok(Self::Nowhere);
         }
+        Ok(match way.folders.len().cmp(&depth) {
+            Ordering::Greater => Self::Beneath(last),
+            Ordering::Equal => Self::Single(last, name),
+            Ordering::Less => Self::Nowhere,
+        })
     }
 }
 
@@ -122,22 +147,26 @@ pub(in super::super) fn look(
     let walk = Walk {
         connection,
         search,
-        grounds,
+        ground: Ground::of(connection, search, &grounds)?,
         limits,
-        chains: Chains::default(),
+        beneath: HashMap::new(),
         began: Instant::now(),
         rows: 0,
         looked: Looked::default(),
     };
-    walk.run(from)
+    match walk.ground {
+        Ground::Nowhere => Ok(Looked::default()),
+        Ground::Everywhere | Ground::Beneath(_) | Ground::Single(..) => walk.run(from),
+    }
 }
 
 struct Walk<'w> {
     connection: &'w Connection,
     search: &'w Search,
-    grounds: Grounds,
+    ground: Ground,
     limits: LookLimits,
-    chains: Chains,
+    /// Folders of which it is known whether they lie where files are looked for.
+    beneath: HashMap<FolderNumber, bool>,
     began: Instant,
     rows: u32,
     looked: Looked,
@@ -164,9 +193,8 @@ impl Walk<'_> {
     /// Looks through a folder from behind a name on; whether that ended the look.
     fn is_over_in(&mut self, folder: &FolderRow, name: &str) -> Result<bool, LedgerError> {
         let folder_id = folder.record.id;
-        let is_empty = folder.record.direct.files == 0;
-        let shelf = if folder.doomed || is_empty { Shelf::Nothing } else { self.shelf(folder)? };
-        if matches!(shelf, Shelf::Nothing) {
+        let holds_some = !folder.doomed && folder.record.direct.files > 0;
+        if !holds_some || !self.is_ground(folder)? {
             self.rows += 1;
             if self.is_late() {
                 self.looked.next = Some(Place { folder: folder_id, name: name.to_owned() });
@@ -185,7 +213,7 @@ impl Walk<'_> {
         let mut rows = statement.query(from).map_err(failed(context))?;
         while let Some(row) = rows.next().map_err(failed(context))? {
             self.rows += 1;
-            let met = self.met(folder, &shelf, row).map_err(failed(context))?;
+            let met = self.met(folder, row).map_err(failed(context))?;
             let is_late = self.is_late();
             if met.is_none() && !is_late {
                 continue;
@@ -212,12 +240,7 @@ impl Walk<'_> {
     }
 
     /// The file of a row, if the filter takes it.
-    fn met(
-        &self,
-        folder: &FolderRow,
-        shelf: &Shelf,
-        row: &Row<'_>,
-    ) -> rusqlite::Result<Option<(EntryId, u64)>> {
+    fn met(&self, folder: &FolderRow, row: &Row<'_>) -> rusqlite::Result<Option<(EntryId, u64)>> {
         let Search { filter, at, fence, .. } = self.search;
         let sequence: Sequence = row.get(3)?;
         let (size, modified_at) = (unsigned(row.get(6)?), row.get(10)?);
@@ -226,24 +249,49 @@ impl Walk<'_> {
             return Ok(None);
         }
         let file = file_record(row)?;
-        let is_taken = shelf.shows(&file.name) && filter.takes_version(&file, *at);
+        let is_named = match &self.ground {
+            Ground::Single(_, name) => file.name == *name,
+            Ground::Everywhere | Ground::Beneath(_) | Ground::Nowhere => true,
+        };
+        let is_taken = is_named && filter.takes_version(&file, *at);
         Ok(is_taken.then_some((file.id, size)))
     }
 
-    fn shelf(&mut self, folder: &FolderRow) -> Result<Shelf, LedgerError> {
-        let Search { realm, filter, .. } = self.search;
-        let prefixes = [Some(&realm.prefix), filter.prefix.as_ref()];
-        let prefixes = prefixes.into_iter().flatten().filter(|prefix| !prefix.is_root());
-        let minds_the_way = self.search.minds_the_way();
-        if !minds_the_way && !self.grounds.has_unmarked_trees {
-            return Ok(Shelf::All);
+    /// Whether files of this folder may be taken, for where it lies.
+    fn is_ground(&mut self, folder: &FolderRow) -> Result<bool, LedgerError> {
+        match self.ground {
+            Ground::Everywhere => Ok(true),
+            Ground::Nowhere => Ok(false),
+            Ground::Single(own, _) => Ok(folder.record.number == own),
+            Ground::Beneath(top) => self.is_beneath(top, folder),
         }
-        let chain = self.chains.of(self.connection, folder.record.number)?;
-        let Some(path) = &chain.path else { return Ok(Shelf::Nothing) };
-        if minds_the_way && chain.changed > self.search.fence {
-            return Ok(Shelf::Nothing);
-        }
-        Ok(prefixes.map(|prefix| shelf_beneath(prefix, path)).fold(Shelf::All, Shelf::and))
+    }
+
+    /// Whether a folder is `top` or lies below it, and none of those on the way came there later.
+    /// What is found out of the folders above it is
+    /// kept for those that lie beside it.
+    fn is_beneath(&mut self, top: FolderNumber, from: &FolderRow) -> Result<bool, LedgerError> {
+        let (mut number, mut parent) = (from.record.number, from.parent);
+        let mut is_newer = self.search.is_newer(from);
+        let mut way = Vec::new();
+        let is_beneath = loop {
+            if number == top {
+                break true;
+            }
+            if let Some(known) = self.beneath.get(&number) {
+                break *known;
+            }
+            way.push(number);
+            let Some(above) = parent.filter(|_| !is_newer) else { break false };
+            if way.len() > DEPTH_MAX {
+                return Err(corrupt("a chain of folders does not end"));
+            }
+            let row = folder(self.connection, above)?;
+            is_newer = self.search.is_newer(&row);
+            (number, parent) = (row.record.number, row.parent);
+        };
+        self.beneath.extend(way.into_iter().map(|number| (number, is_beneath)));
+        Ok(is_beneath)
     }
 
     fn is_late(&self) -> bool {
@@ -259,15 +307,5 @@ impl Walk<'_> {
         let mut statement = self.connection.prepare_cached(&sql).map_err(failed(context))?;
         let from = params![self.search.realm.organization, id];
         statement.query_row(from, folder_row).optional().map_err(failed(context))
-    }
-}
-
-fn shelf_beneath(prefix: &EntryPath, folder: &EntryPath) -> Shelf {
-    if prefix.contains(folder) {
-        return Shelf::All;
-    }
-    match prefix.name() {
-        Some(name) if prefix.parent().as_ref() == Some(folder) => Shelf::One(name),
-        Some(_) | None => Shelf::Nothing,
     }
 }

@@ -3,6 +3,8 @@
 mod find;
 mod look;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

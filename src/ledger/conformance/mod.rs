@@ -173,6 +173,7 @@ macro_rules! every_check {
                 no_precondition_holds_for_a_filter,
                 a_best_effort_goes_on_in_steps,
                 no_step_touches_what_is_newer,
+                what_comes_with_a_folder_is_not_selected,
                 moved_folders_are_met_once,
                 what_goes_between_two_steps_is_not_counted,
                 a_step_opens_no_lock,

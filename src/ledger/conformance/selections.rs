@@ -289,6 +289,17 @@ pub(crate) async fn no_step_touches_what_is_newer(fixture: Fixture) {
     assert_eq!(fixture.present(&realm, &["/t/gone"]).await, [""; 0]);
 }
 
+/// What comes to a filter's prefix with a folder is newer there, however old it is itself.
+pub(crate) async fn what_comes_with_a_folder_is_not_selected(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    fixture.upload_each(&realm, &["/t/a", "/t/b/c", "/in/x/y"]).await;
+    fixture.delete(in_steps(&fixture, &realm, beneath_path("/t"), 0)).await.unwrap();
+    fixture.move_to(&realm, "/in", "/t/b/in").await;
+    fixture.select(1).await;
+    let left = ["/t/b/in/x/y"];
+    assert_eq!(fixture.present(&realm, &["/t/a", "/t/b/c", left[0]]).await, left);
+}
+
 /// However folders are moved between two steps, each file is met, once.
 pub(crate) async fn moved_folders_are_met_once(fixture: Fixture) {
     let realm = fixture.realm().await;

@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::blobs::BlobStore;
 use crate::blobs::disk::DiskBlobs;
+use crate::blobs::{BlobError, BlobStore};
 use crate::config::Settings;
 use crate::deletion::accept::Deleter;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::Purger;
 use crate::deletion::verify::Verification;
 use crate::domain::clock::{Clock, SystemClock};
@@ -27,13 +28,15 @@ use crate::http::connection::{self, ConnectionSettings, Patience};
 use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router;
 use crate::http::signing::Signer;
-use crate::http::state::Service;
+use crate::http::state::{Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::instance::{DataDirectory, InstanceLock, Reading};
 use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
-use crate::ledger::sqlite::{Access, SqliteLedger, SqliteSettings};
+use crate::ledger::sqlite::{self, Access, Examined, SqliteLedger, SqliteSettings};
 use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
+use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 
 /// How long a server waits for an administrative command to give the data directory back.
@@ -79,6 +82,11 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     raise_file_limit(settings.connections_max);
 
+    // Before any part is made: each takes what it measures with when it is made.
+    let meters = Meters::new(SystemClock.now());
+    if !meters.install() {
+        bail!("somebody else measures this process");
+    }
     let parts = Parts::open(settings, &directory, READERS).await?;
     let office = parts.office();
     let unknown = office.unknown_plans().await?;
@@ -92,7 +100,10 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin =
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
     let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
-    let service = parts.service(settings, Arc::clone(purging.purger())).await?;
+    let streams = Streams::until(stop.clone());
+    let keeping_up = tokio::spawn(meters.clone().keep_up(stop.clone()));
+    let purger = Arc::clone(purging.purger());
+    let service = parts.service(settings, purger, (streams, meters)).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
@@ -104,6 +115,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     if let Err(error) = administration.await {
         tracing::error!(%error, "administration broke off");
     }
+    keeping_up.abort();
     runner.stop().await;
     close(parts.ledger).await;
     drop(lock);
@@ -162,6 +174,18 @@ pub async fn verify(settings: &Settings) -> anyhow::Result<Verification> {
     Ok(found)
 }
 
+/// What the database of a directory says of itself, and whether the directory of the blobs is its
+/// own. Changes nothing; `is_served` says that a server runs, else the caller holds the lock.
+pub fn examine(
+    settings: &Settings,
+    directory: &DataDirectory,
+    is_served: bool,
+) -> anyhow::Result<(Examined, Result<(), BlobError>)> {
+    let examined = sqlite::examine(&directory.database(), is_served)?;
+    let blobs = DiskBlobs::open_read_only(&settings.blobs_directory(), examined.instance);
+    Ok((examined, blobs.map(|_| ())))
+}
+
 impl Parts {
     async fn open(
         settings: &Settings,
@@ -207,7 +231,12 @@ impl Parts {
         }
     }
 
-    async fn service(&self, settings: &Settings, purger: Arc<Purger>) -> anyhow::Result<Service> {
+    async fn service(
+        &self,
+        settings: &Settings,
+        purger: Arc<Purger>,
+        (streams, meters): (Streams, Meters),
+    ) -> anyhow::Result<Service> {
         let http = settings.http();
         let limits =
             UploadLimits { bytes_max: http.upload_bytes_max, idle_max: http.body_idle_max };
@@ -215,8 +244,10 @@ impl Parts {
             (self.ledger(), Arc::clone(&self.blobs), Arc::clone(&self.clock));
         let url_secret = ledger.secret("url", self.random.secret()).await?;
         let token_secret = ledger.secret("token", self.random.secret()).await?;
-        Ok(Service {
+        Ok(Service::from(ServiceParts {
             deleter: Deleter::new(self.ledger(), purger, self.wakes.doomed.clone()),
+            progress: ProgressBoard::new(self.ledger(), Arc::clone(&clock)),
+            streams,
             uploader: Uploader::new(
                 self.ledger(),
                 Arc::clone(&blobs),
@@ -227,12 +258,14 @@ impl Parts {
             signer: Arc::new(Signer::new(url_secret, token_secret)),
             requests: Arc::new(Requests::new(Arc::clone(&clock))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&clock))),
-            settings: Arc::new(http),
+            meters,
+            settings: http,
             ids: Arc::clone(&self.ids),
+            random: Arc::clone(&self.random),
             ledger,
             blobs,
             clock,
-        })
+        }))
     }
 
     async fn purge_due(&self) -> anyhow::Result<u64> {

@@ -24,6 +24,7 @@ use crate::domain::plans::{
 };
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
+use crate::http::streams::Rhythm;
 
 /// What the names in the environment begin with.
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
@@ -99,6 +100,9 @@ pub struct Settings {
     pub worker_threads: u64,
     /// Threads for calls that block, such as those to the disk.
     pub blocking_threads_max: u64,
+    /// Whether anybody may read `GET /metrics`; else operator keys, and whoever asks from this
+    /// machine without a proxy in between.
+    pub metrics_public: bool,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives by module.
     pub log: String,
     /// The plans of organizations, by name. In the file only: `[plans.NAME]`.
@@ -132,6 +136,7 @@ impl Default for Settings {
             sweep_interval_seconds: 600,
             worker_threads: 0,
             blocking_threads_max: 32,
+            metrics_public: false,
             log: "info,refinery_core=warn".to_owned(),
             plans: BTreeMap::new(),
         }
@@ -214,7 +219,9 @@ impl Settings {
             },
             body_idle_max: Duration::from_secs(self.body_timeout_seconds),
             body_bytes_per_second_min: self.body_bytes_per_second_min,
+            rhythm: Rhythm::default(),
             plans: self.plans(),
+            metrics_public: self.metrics_public,
         }
     }
 

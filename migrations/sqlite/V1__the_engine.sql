@@ -50,8 +50,13 @@ create table keys (
     guard_share integer,
     created_at integer not null,
     expires_at integer,
-    revoked_at integer
+    revoked_at integer,
+    -- The secret before the last rotation, where it was given some grace.
+    former_hash blob,
+    former_until integer
 ) strict, without rowid;
+create index keys_by_organization on keys (organization, id);
+create unique index keys_by_former_hash on keys (former_hash) where former_hash is not null;
 
 -- A live folder leads to its organization's root. A doomed one has `doomed = 1`, and the root of
 -- a doomed tree has no parent, so that its name is free. Direct files whose sequence is not above
@@ -143,8 +148,31 @@ create table keepsakes (
 create table intents (
     blob_number integer primary key,
     blob_id blob not null,
-    expires_at integer not null
+    expires_at integer not null,
+    -- Whether the next process goes on with it: an upload that comes in pieces.
+    lasting integer not null default 0
 ) strict;
+
+-- Uploads that come in pieces. An unfinished one has an intent, which expires with it; a finished
+-- one says which file it became, for whoever missed the answer.
+create table uploads (
+    organization integer not null,
+    id blob not null,
+    path text not null,
+    entry blob not null,
+    only_new integer not null,
+    attributes text not null,
+    metadata text not null,
+    length integer not null,
+    received integer not null,
+    blob_number integer not null,
+    blob_id blob not null,
+    created_at integer not null,
+    expires_at integer not null,
+    file blob,
+    primary key (organization, id)
+) strict, without rowid;
+create index uploads_by_expiry on uploads (expires_at);
 
 -- The purge queue. A row is a batch of at most 512 blobs of one deletion, packed; the lease is
 -- the token together with `due_at`, the time from which others may take the batch.
@@ -155,7 +183,10 @@ create table condemned (
     files integer not null,
     bytes integer not null,
     blobs blob not null,
+    -- Condemned for so long; attempts in a row that failed, and since when.
+    condemned_at integer not null,
     attempts integer not null default 0,
+    failing_since integer,
     due_at integer not null,
     lease_token blob
 ) strict;
@@ -219,7 +250,9 @@ create table deletions (
     changed_files integer not null,
     changed_bytes integer not null,
     changed_folders integer not null,
-    -- Single files: identity and size of each, packed.
+    -- What became of each selector, packed.
+    outcomes blob not null,
+    -- Single files of which the outcomes do not tell: identity and size of each, packed.
     items blob,
     -- A JSON list of paths.
     skipped text,
@@ -233,6 +266,8 @@ create table deletions (
     settled_at integer,
     primary key (organization, id)
 ) strict, without rowid;
+create unique index deletions_by_sequence on deletions (organization, sequence);
+create index deletions_unsettled on deletions (organization, sequence) where settled_at is null;
 
 -- Plans of deletions that may be committed until they expire, each once. The request's paths are
 -- all that a row knows by name.
@@ -264,6 +299,18 @@ create table missed_answers (
     files integer not null,
     primary key (organization, subject)
 ) strict, without rowid;
+
+-- Requests that are to have one effect, however often they are made: hashes of who asked and of
+-- what, and the identity of what came of it. Organization 0 is the installation itself.
+create table idempotency (
+    organization integer not null,
+    token blob not null,
+    request blob not null,
+    made blob not null,
+    at integer not null,
+    primary key (organization, token)
+) strict, without rowid;
+create index idempotency_by_time on idempotency (at);
 
 -- One row for each accepted request that still counts against an allowance.
 create table allowances (

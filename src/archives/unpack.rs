@@ -139,7 +139,7 @@ fn upload(request: &UnpackRequest<'_>, ids: &IdSource, path: EntryPath) -> Uploa
     UploadRequest {
         entry: ids.next(),
         path,
-        overwrite: request.overwrite,
+        overwrite: request.overwrite.into(),
         attributes: Attributes {
             content_type: (request.media_type)(&title),
             title,

@@ -39,6 +39,11 @@ macro_rules! suite {
             many_removals_answer_in_the_order_of_the_keys,
             nothing_to_remove_is_no_error,
             many_writers_at_once_lose_nothing,
+            a_blob_may_come_in_pieces,
+            what_was_not_acknowledged_is_cut_off,
+            a_piece_goes_on_only_where_something_was_acknowledged,
+            a_blob_in_pieces_is_open_once_and_not_removed_meanwhile,
+            a_blob_in_pieces_can_be_removed_before_it_is_whole,
             an_inventory_holds_all_blobs_in_order,
             what_is_no_blob_is_a_stranger,
             a_store_that_went_away_is_an_error_and_never_an_absence,
@@ -276,7 +281,9 @@ pub(crate) async fn a_store_that_went_away_is_an_error_and_never_an_absence(
     fixture: &impl Fixture,
 ) {
     put(fixture.store(), key(1), pattern(10)).await.unwrap();
+    fixture.store().check().await.unwrap();
     fixture.go_away();
+    assert!(fixture.store().check().await.is_err());
     for there in [key(1), key(2)] {
         assert!(get(fixture.store(), there, 0..1).await.is_err());
     }
@@ -343,4 +350,91 @@ mod faulty {
     }
 
     super::suite!(Untold);
+}
+
+/// Appends a piece at `offset`; how much is acknowledged then.
+async fn append(store: &dyn BlobStore, key: BlobKey, offset: u64, bytes: Bytes) -> u64 {
+    let mut piece = store.reopen(key, offset).await.unwrap();
+    piece.write(bytes).await.unwrap();
+    piece.sync().await.unwrap()
+}
+
+pub(crate) async fn a_blob_may_come_in_pieces(fixture: &impl Fixture) {
+    let store = fixture.store();
+    for (number, size) in (1..).zip(SIZES_BYTES) {
+        let bytes = pattern(size);
+        let checksum = blake3::hash(&bytes).into();
+        let facts = BlobFacts { size: size as u64, checksum };
+        let cuts = [0, size / 3, size / 2, size];
+        for pieces in cuts.windows(2).take(2) {
+            let piece = bytes.slice(pieces[0]..pieces[1]);
+            let grown = append(store, key(number), pieces[0] as u64, piece).await;
+            assert_eq!(grown, pieces[1] as u64);
+        }
+        let mut last = store.reopen(key(number), cuts[2] as u64).await.unwrap();
+        last.write(bytes.slice(cuts[2]..)).await.unwrap();
+        assert_eq!(last.finish().await.unwrap(), facts, "{size} bytes");
+        let read = get(store, key(number), 0..size as u64).await.unwrap();
+        assert!(read == Some(bytes.clone()), "{size} bytes");
+        let mut whole = store.reopen(key(100 + number), 0).await.unwrap();
+        whole.write(bytes).await.unwrap();
+        assert_eq!(whole.finish().await.unwrap(), facts, "{size} bytes");
+    }
+}
+
+pub(crate) async fn what_was_not_acknowledged_is_cut_off(fixture: &impl Fixture) {
+    let store = fixture.store();
+    let bytes = pattern(700 * 1024);
+    assert_eq!(append(store, key(1), 0, bytes.slice(..10)).await, 10);
+    let mut lost = store.reopen(key(1), 10).await.unwrap();
+    lost.write(Bytes::from(vec![0xff; 600 * 1024])).await.unwrap();
+    drop(lost);
+    assert_eq!(append(store, key(1), 10, bytes.slice(10..20)).await, 20);
+    // Acknowledged by the store, and the caller did not get to remember it.
+    let mut last = store.reopen(key(1), 15).await.unwrap();
+    last.write(bytes.slice(15..)).await.unwrap();
+    let facts = last.finish().await.unwrap();
+    assert_eq!(facts.checksum, *blake3::hash(&bytes).as_bytes());
+    let read = get(store, key(1), 0..facts.size).await.unwrap();
+    assert!(read == Some(bytes.clone()));
+    // Finished in vain: its end comes again.
+    let mut again = store.reopen(key(1), 20).await.unwrap();
+    again.write(bytes.slice(20..)).await.unwrap();
+    assert_eq!(again.finish().await.unwrap(), facts);
+    let read = get(store, key(1), 0..facts.size).await.unwrap();
+    assert!(read == Some(bytes));
+}
+
+pub(crate) async fn a_piece_goes_on_only_where_something_was_acknowledged(fixture: &impl Fixture) {
+    let store = fixture.store();
+    for number in [1, 2] {
+        let error = store.reopen(key(number), 11).await.err().unwrap();
+        assert_eq!(error.kind, BlobErrorKind::Corrupt);
+        append(store, key(number), 0, pattern(10)).await;
+    }
+    // An error leaves nothing open.
+    assert_eq!(append(store, key(1), 10, pattern(1)).await, 11);
+}
+
+pub(crate) async fn a_blob_in_pieces_is_open_once_and_not_removed_meanwhile(
+    fixture: &impl Fixture,
+) {
+    let store = fixture.store();
+    let mut piece = store.reopen(key(1), 0).await.unwrap();
+    piece.write(pattern(10)).await.unwrap();
+    assert_eq!(piece.sync().await.unwrap(), 10);
+    assert_eq!(store.reopen(key(1), 0).await.err().unwrap().kind, BlobErrorKind::Unavailable);
+    assert!(store.create(key(1)).await.is_err());
+    assert!(matches!(store.remove(&[key(1)]).await[..], [Removal::Unknown(_)]));
+    piece.write(pattern(5)).await.unwrap();
+    assert_eq!(piece.finish().await.unwrap().size, 15);
+}
+
+pub(crate) async fn a_blob_in_pieces_can_be_removed_before_it_is_whole(fixture: &impl Fixture) {
+    let store = fixture.store();
+    append(store, key(1), 0, pattern(300 * 1024)).await;
+    assert_eq!(store.inventory().await.unwrap().blobs, [(key(1), 300 * 1024)]);
+    assert!(matches!(store.remove(&[key(1)]).await[..], [Removal::Removed]));
+    assert!(matches!(store.remove(&[key(1)]).await[..], [Removal::Absent]));
+    assert_eq!(store.inventory().await.unwrap().blobs, []);
 }

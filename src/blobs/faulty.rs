@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use super::{BlobError, BlobErrorKind, BlobStore, BlobStream, BlobWriter, Inventory, Removal};
+use super::{
+    BlobAppender, BlobError, BlobErrorKind, BlobStore, BlobStream, BlobWriter, Inventory, Removal,
+};
 use crate::domain::blob::{BlobFacts, BlobKey};
 
 /// The kinds of calls.
@@ -16,9 +18,13 @@ use crate::domain::blob::{BlobFacts, BlobKey};
 pub enum Call {
     /// [`BlobStore::create`].
     Create,
-    /// [`BlobWriter::write`].
+    /// [`BlobStore::reopen`].
+    Reopen,
+    /// [`BlobWriter::write`], and of pieces.
     Write,
-    /// [`BlobWriter::finish`].
+    /// [`BlobAppender::sync`].
+    Acknowledge,
+    /// [`BlobWriter::finish`], and of pieces.
     Finish,
     /// [`BlobStore::read`].
     Read,
@@ -69,6 +75,12 @@ struct State {
 
 struct FaultyWriter {
     inner: Box<dyn BlobWriter>,
+    store: FaultyBlobs,
+    key: BlobKey,
+}
+
+struct FaultyAppender {
+    inner: Box<dyn BlobAppender>,
     store: FaultyBlobs,
     key: BlobKey,
 }
@@ -145,6 +157,14 @@ impl FaultyBlobs {
         }
     }
 
+    /// What was answered as durable is not, where durability is left out.
+    fn remember_written(&self, key: BlobKey) {
+        let mut state = self.state();
+        if state.durability_omitted && !state.written.contains(&key) {
+            state.written.push(key);
+        }
+    }
+
     /// Removes, and remembers the bytes until the removal is durable.
     async fn remove_for_now(&self, keys: &[BlobKey]) -> Vec<Removal> {
         let sizes: HashMap<BlobKey, u64> = match self.inner.inventory().await {
@@ -184,6 +204,19 @@ impl BlobStore for FaultyBlobs {
     async fn create(&self, key: BlobKey) -> Result<Box<dyn BlobWriter>, BlobError> {
         let inner = self.guarded(Call::Create, self.inner.create(key)).await?;
         Ok(Box::new(FaultyWriter { inner, store: self.clone(), key }))
+    }
+
+    async fn reopen(&self, key: BlobKey, offset: u64) -> Result<Box<dyn BlobAppender>, BlobError> {
+        let inner = self.guarded(Call::Reopen, self.inner.reopen(key, offset)).await?;
+        Ok(Box::new(FaultyAppender { inner, store: self.clone(), key }))
+    }
+
+    async fn free_bytes(&self) -> Result<Option<u64>, BlobError> {
+        self.inner.free_bytes().await
+    }
+
+    async fn check(&self) -> Result<(), BlobError> {
+        self.inner.check().await
     }
 
     async fn capacity(&self) -> Result<Option<u64>, BlobError> {
@@ -233,10 +266,34 @@ impl BlobWriter for FaultyWriter {
         let Self { inner, store, key } = *self;
         let work = async {
             let facts = inner.finish().await?;
-            let mut state = store.state();
-            if state.durability_omitted {
-                state.written.push(key);
-            }
+            store.remember_written(key);
+            Ok(facts)
+        };
+        store.guarded(Call::Finish, work).await
+    }
+}
+
+#[async_trait]
+impl BlobAppender for FaultyAppender {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        self.store.guarded(Call::Write, self.inner.write(bytes)).await
+    }
+
+    async fn sync(&mut self) -> Result<u64, BlobError> {
+        let Self { inner, store, key } = self;
+        let work = async {
+            let size = inner.sync().await?;
+            store.remember_written(*key);
+            Ok(size)
+        };
+        store.guarded(Call::Acknowledge, work).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<BlobFacts, BlobError> {
+        let Self { inner, store, key } = *self;
+        let work = async {
+            let facts = inner.finish().await?;
+            store.remember_written(key);
             Ok(facts)
         };
         store.guarded(Call::Finish, work).await

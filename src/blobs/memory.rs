@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 
-use super::{BlobError, BlobErrorKind, BlobStore, BlobStream, BlobWriter, Inventory, Removal};
+use super::{
+    BlobAppender, BlobError, BlobErrorKind, BlobStore, BlobStream, BlobWriter, Inventory, Removal,
+};
 use crate::domain::blob::{BlobFacts, BlobKey};
 
 /// What one answer of a stream holds at most.
@@ -22,6 +24,8 @@ pub struct MemoryBlobs(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     finished: BTreeMap<BlobKey, Bytes>,
+    /// What was acknowledged of blobs that come in pieces.
+    begun: BTreeMap<BlobKey, BytesMut>,
     writing: HashSet<BlobKey>,
     strangers: Vec<String>,
     away: bool,
@@ -31,6 +35,13 @@ struct MemoryWriter {
     store: MemoryBlobs,
     key: BlobKey,
     bytes: BytesMut,
+}
+
+impl State {
+    fn sizes(&self) -> BTreeMap<BlobKey, u64> {
+        let begun = self.begun.iter().map(|(key, bytes)| (*key, bytes.len() as u64));
+        begun.chain(self.finished.iter().map(|(key, bytes)| (*key, bytes.len() as u64))).collect()
+    }
 }
 
 impl MemoryBlobs {
@@ -49,9 +60,9 @@ impl MemoryBlobs {
         self.state().strangers.push(name.to_owned());
     }
 
-    /// The keys of all finished blobs, in order.
+    /// The keys of all blobs that are finished, or of which a piece was acknowledged, in order.
     pub fn keys(&self) -> Vec<BlobKey> {
-        self.state().finished.keys().copied().collect()
+        self.state().sizes().into_keys().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -77,6 +88,24 @@ impl BlobStore for MemoryBlobs {
         Ok(Box::new(MemoryWriter { store: self.clone(), key, bytes: BytesMut::new() }))
     }
 
+    async fn reopen(&self, key: BlobKey, offset: u64) -> Result<Box<dyn BlobAppender>, BlobError> {
+        let mut state = self.present()?;
+        let offset = usize::try_from(offset).expect("memory is addressable");
+        if state.writing.contains(&key) {
+            return Err(BlobErrorKind::Unavailable.because("the blob is being written"));
+        }
+        if state.sizes().get(&key).copied().unwrap_or(0) < offset as u64 {
+            return Err(BlobErrorKind::Corrupt.because("a blob is shorter than it must be"));
+        }
+        if let Some(bytes) = state.finished.remove(&key) {
+            state.begun.insert(key, BytesMut::from(bytes));
+        }
+        let mut bytes = state.begun.get(&key).cloned().unwrap_or_default();
+        bytes.truncate(offset);
+        state.writing.insert(key);
+        Ok(Box::new(MemoryWriter { store: self.clone(), key, bytes }))
+    }
+
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError> {
         let Some(bytes) = self.present()?.finished.get(&key).cloned() else { return Ok(None) };
         let start = usize::try_from(range.start).expect("memory is addressable");
@@ -97,10 +126,13 @@ impl BlobStore for MemoryBlobs {
             Ok(state) if state.writing.contains(key) => Removal::Unknown(
                 BlobErrorKind::Unavailable.because("the blob is still being written"),
             ),
-            Ok(mut state) => match state.finished.remove(key) {
-                Some(_) => Removal::Removed,
-                None => Removal::Absent,
-            },
+            Ok(mut state) => {
+                let begun = state.begun.remove(key).is_some();
+                match state.finished.remove(key).is_some() || begun {
+                    true => Removal::Removed,
+                    false => Removal::Absent,
+                }
+            }
         };
         keys.iter().map(remove).collect()
     }
@@ -109,9 +141,13 @@ impl BlobStore for MemoryBlobs {
         self.present().map(drop)
     }
 
+    async fn check(&self) -> Result<(), BlobError> {
+        self.present().map(drop)
+    }
+
     async fn inventory(&self) -> Result<Inventory, BlobError> {
         let state = self.present()?;
-        let blobs = state.finished.iter().map(|(key, bytes)| (*key, bytes.len() as u64)).collect();
+        let blobs = state.sizes().into_iter().collect();
         Ok(Inventory { blobs, strangers: state.strangers.clone() })
     }
 }
@@ -128,6 +164,25 @@ impl BlobWriter for MemoryWriter {
         let checksum = blake3::hash(&bytes).into();
         let facts = BlobFacts { size: bytes.len() as u64, checksum };
         self.store.present()?.finished.insert(self.key, bytes);
+        Ok(facts)
+    }
+}
+
+#[async_trait]
+impl BlobAppender for MemoryWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        BlobWriter::write(self, bytes).await
+    }
+
+    async fn sync(&mut self) -> Result<u64, BlobError> {
+        self.store.present()?.begun.insert(self.key, self.bytes.clone());
+        Ok(self.bytes.len() as u64)
+    }
+
+    async fn finish(self: Box<Self>) -> Result<BlobFacts, BlobError> {
+        let (store, key) = (self.store.clone(), self.key);
+        let facts = BlobWriter::finish(self).await?;
+        store.state().begun.remove(&key);
         Ok(facts)
     }
 }

@@ -63,6 +63,12 @@ pub trait BlobStore: Send + Sync {
     /// under its key, and nobody can: no row names it.
     async fn create(&self, key: BlobKey) -> Result<Box<dyn BlobWriter>, BlobError>;
 
+    /// Begins a blob that comes in pieces, or goes on with one: whatever lies behind its first
+    /// `offset` bytes, which [`BlobAppender::sync`] acknowledged, is cut off. With fewer bytes
+    /// there it is an error. While it is open it cannot be opened again. Only for a key that no
+    /// live row names, which the store cannot tell; so also for one that was finished in vain.
+    async fn reopen(&self, key: BlobKey, offset: u64) -> Result<Box<dyn BlobAppender>, BlobError>;
+
     /// The bytes of `range`, which must lie within the blob; `None` where the blob is positively
     /// absent. A blob that is shorter than the range asks is an error, here or in the stream.
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError>;
@@ -81,6 +87,14 @@ pub trait BlobStore: Send + Sync {
         Ok(None)
     }
 
+    /// Bytes that can still be stored; `None` where it knows no bound.
+    async fn free_bytes(&self) -> Result<Option<u64>, BlobError> {
+        Ok(None)
+    }
+
+    /// Fails where the store is not there, or not the one it should be.
+    async fn check(&self) -> Result<(), BlobError>;
+
     /// Everything that is there. For `verify`; a store that cannot be listed whole is an error.
     async fn inventory(&self) -> Result<Inventory, BlobError>;
 }
@@ -93,5 +107,21 @@ pub trait BlobWriter: Send {
     async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
 
     /// Makes the blob durable under its key: bytes, name and directory.
+    async fn finish(self: Box<Self>) -> Result<BlobFacts, BlobError>;
+}
+
+/// A piece that is being written behind the pieces before it. Dropped, what was acknowledged stays,
+/// and of the rest nothing is known.
+#[async_trait]
+pub trait BlobAppender: Send {
+    /// Appends.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// Makes durable what was written, and the blob's name; how many bytes the blob has now. It can
+    /// be reopened there, also after a power cut.
+    async fn sync(&mut self) -> Result<u64, BlobError>;
+
+    /// Makes the whole blob durable under its key. Its checksum is of all pieces: where some came
+    /// earlier, they are read again, which takes as long as reading them takes.
     async fn finish(self: Box<Self>) -> Result<BlobFacts, BlobError>;
 }

@@ -77,6 +77,8 @@ impl Org {
             }
             Self::List(form) => (AdminRequest::ListOrganizations {}, form),
             Self::Disable { id, form } => (AdminRequest::DisableOrganization { id }, form),
+            Self::Enable { id, form } => (AdminRequest::EnableOrganization { id }, form),
+            Self::SetPlan { id, plan, form } => (AdminRequest::SetPlan { id, plan }, form),
         };
         Order { request, json: form.json }
     }

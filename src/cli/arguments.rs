@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+use super::remote::arguments::Remote;
 use crate::config::Flags;
 use crate::domain::clock::Timestamp;
 use crate::domain::organization::Scopes;
@@ -13,7 +15,12 @@ use crate::domain::path::EntryPath;
 
 /// A self-hosted file store for many organizations whose speciality is deletion done right.
 ///
-/// Exit codes: 0 done; 1 refused, or a disagreement found; 2 wrong usage or environment.
+/// The commands in the first half of the list talk to a server, with `--url` and `--key`, with
+/// `DELENDA_URL` and `DELENDA_KEY`, or with a profile of ~/.config/delenda/config.toml; the others
+/// work on the data directory of this machine.
+///
+/// Exit codes: 0 done; 1 refused, nothing changed, or a disagreement found; 2 wrong usage or
+/// environment; 3 partly done; 4 the server cannot be reached or fails; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "delenda", version, disable_help_subcommand = true)]
 pub struct Arguments {
@@ -31,9 +38,12 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What a server is asked for
+    #[command(flatten)]
+    Remote(Remote),
     /// Run the server
     Serve(Serve),
-    /// Make, list and disable organizations
+    /// Make, list and change organizations
     #[command(subcommand)]
     Org(Org),
     /// Make, list and revoke keys
@@ -43,6 +53,18 @@ pub enum Command {
     Verify(Form),
     /// Remove what uploads that never ended have left
     Sweep(Sweep),
+    /// Check data directory, database, disk, clock, limits and configuration; change nothing
+    Doctor(Form),
+    /// Write what a shell needs to complete commands
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the man pages
+    Man {
+        /// The directory that they are written into
+        directory: PathBuf,
+    },
 }
 
 /// Arguments of `serve`.
@@ -81,6 +103,24 @@ pub enum Org {
     Disable {
         /// Its id
         id: String,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Switch an organization on again
+    Enable {
+        /// Its id
+        id: String,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Give an organization another plan, with effect at once
+    SetPlan {
+        /// Its id
+        id: String,
+        /// The name of the plan
+        plan: String,
         /// How the result is written
         #[command(flatten)]
         form: Form,
@@ -170,7 +210,14 @@ impl Arguments {
     pub fn flags(&self) -> Flags {
         let listen = match &self.command {
             Command::Serve(serve) => serve.listen,
-            Command::Org(_) | Command::Key(_) | Command::Verify(_) | Command::Sweep(_) => None,
+            Command::Remote(_)
+            | Command::Org(_)
+            | Command::Key(_)
+            | Command::Verify(_)
+            | Command::Sweep(_)
+            | Command::Doctor(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => None,
         };
         Flags { config: self.config.clone(), data: self.data.clone(), listen }
     }
@@ -186,7 +233,8 @@ fn prefix(text: &str) -> Result<EntryPath, String> {
         .map_err(|error| error.to_string().replacen("path", "prefix", 1))
 }
 
-fn expiry(text: &str) -> Result<Expiry, &'static str> {
+/// Reads a time, a day or a duration.
+pub fn expiry(text: &str) -> Result<Expiry, &'static str> {
     duration(text)
         .map(Expiry::After)
         .or_else(|| time(text).map(Expiry::At))
@@ -194,7 +242,7 @@ fn expiry(text: &str) -> Result<Expiry, &'static str> {
 }
 
 /// A whole number of seconds, minutes, hours, days or weeks, and not zero of them.
-fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let seconds = match text.chars().next_back()? {
         's' => 1,
         'm' => 60,

@@ -2,15 +2,21 @@
 //!
 //! | exit code | meaning |
 //! |---|---|
-//! | 0 | done; `verify`: database and blobs agree |
-//! | 1 | refused, nothing changed; `verify`: they disagree |
+//! | 0 | done; `verify`: database and blobs agree; `doctor`: nothing fails |
+//! | 1 | refused, nothing changed; `verify`: they disagree; `doctor`: something fails |
 //! | 2 | wrong usage, wrong configuration, or an environment in which nothing could be done |
+//! | 3 | partly done |
+//! | 4 | the server cannot be reached, or fails |
+//! | 130 | interrupted |
 //!
 //! What was asked for goes to standard output, everything else to standard error, each error in
 //! one line.
 
 mod administer;
 mod arguments;
+mod doctor;
+mod papers;
+mod remote;
 mod render;
 
 use std::ffi::OsString;
@@ -40,6 +46,32 @@ enum Ending {
     Done,
     /// With the reason, where it is not part of the output.
     Refused(Option<String>),
+    /// Some of it was done; what was not.
+    Partly(Option<String>),
+    /// There is no server that answers; why.
+    Unreachable(String),
+    /// Somebody stopped it; what is so now, and how to go on.
+    Interrupted(String),
+}
+
+impl Ending {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused(_) => 1,
+            Self::Partly(_) => 3,
+            Self::Unreachable(_) => 4,
+            Self::Interrupted(_) => 130,
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Done => None,
+            Self::Refused(reason) | Self::Partly(reason) => reason.as_deref(),
+            Self::Unreachable(reason) | Self::Interrupted(reason) => Some(reason),
+        }
+    }
 }
 
 /// Runs the command that the process was called with.
@@ -48,15 +80,16 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };
-    // Before any thread runs: whatever this process makes is its owner's alone.
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    if keeps_data(&arguments.command) {
+        // Before any thread runs: whatever this process makes is its owner's alone.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
     match execute(arguments, std::env::vars_os()) {
-        Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::Refused(reason)) => {
-            if let Some(reason) = reason {
-                eprintln!("delenda: {}", one_line(&reason));
+        Ok(ending) => {
+            if let Some(reason) = ending.reason() {
+                eprintln!("delenda: {}", one_line(reason));
             }
-            ExitCode::from(1)
+            ExitCode::from(ending.code())
         }
         Err(error) => {
             eprintln!("delenda: {}", one_line(&format!("{error:#}")));
@@ -65,18 +98,37 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Whether what the command makes belongs to a data directory, and not to whoever calls.
+fn keeps_data(command: &Command) -> bool {
+    match command {
+        Command::Remote(_) | Command::Completions { .. } | Command::Man { .. } => false,
+        Command::Serve(_)
+        | Command::Org(_)
+        | Command::Key(_)
+        | Command::Verify(_)
+        | Command::Sweep(_)
+        | Command::Doctor(_) => true,
+    }
+}
+
 fn execute(
     arguments: Arguments,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<Ending> {
-    let settings = Settings::load(arguments.flags(), environment)?;
+    let flags = arguments.flags();
+    // Commands that ask a server need none, and are not stopped by wrong ones.
+    let settings = Settings::load(flags.clone(), environment);
     let now = SystemClock.now();
     match arguments.command {
-        Command::Serve(_) => serve(&settings),
-        Command::Verify(form) => verify(&settings, form),
-        Command::Org(org) => administer::execute(&settings, &org.into_order()),
-        Command::Key(key) => administer::execute(&settings, &key.into_order(now)),
-        Command::Sweep(sweep) => administer::execute(&settings, &sweep.into_order()),
+        Command::Remote(remote) => remote::execute(&remote),
+        Command::Completions { shell } => papers::completions(shell),
+        Command::Man { directory } => papers::man_pages(&directory),
+        Command::Doctor(form) => doctor::execute(&flags, settings, form),
+        Command::Serve(_) => serve(&settings?),
+        Command::Verify(form) => verify(&settings?, form),
+        Command::Org(org) => administer::execute(&settings?, &org.into_order()),
+        Command::Key(key) => administer::execute(&settings?, &key.into_order(now)),
+        Command::Sweep(sweep) => administer::execute(&settings?, &sweep.into_order()),
     }
 }
 

@@ -19,6 +19,8 @@ fn answer_json(answer: &AdminAnswer) -> Value {
         AdminAnswer::OrganizationCreated { id, name } => json!({ "id": id, "name": name }),
         AdminAnswer::Organizations { organizations } => json!(organizations),
         AdminAnswer::OrganizationDisabled { id } => json!({ "id": id, "disabled": true }),
+        AdminAnswer::OrganizationEnabled { id } => json!({ "id": id, "disabled": false }),
+        AdminAnswer::PlanSet { id, plan } => json!({ "id": id, "plan": plan }),
         AdminAnswer::KeyCreated { id, key, organization, scopes } => {
             json!({ "id": id, "key": key, "organization": organization, "scopes": scopes })
         }
@@ -42,6 +44,8 @@ fn answer_lines(answer: &AdminAnswer) -> String {
             organizations.iter().map(organization_line).collect()
         }
         AdminAnswer::OrganizationDisabled { id } => format!("organization {id} disabled\n"),
+        AdminAnswer::OrganizationEnabled { id } => format!("organization {id} enabled\n"),
+        AdminAnswer::PlanSet { id, plan } => format!("organization {id} has the plan {plan}\n"),
         AdminAnswer::KeyCreated { id, key, organization, scopes } => {
             let owner = organization.as_deref().unwrap_or("the operator");
             let scopes = words(scopes);

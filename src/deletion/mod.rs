@@ -11,10 +11,12 @@
 //! * [`fence`]: what the commit of a stored plan holds itself to.
 //! * [`plan`]: the pure decision, made of those two and nothing else.
 //! * [`record`]: what is durable of a deletion, and what a caller is told.
+//! * [`items`]: what became of each selector, for the record and for the caller.
 //! * [`stored`]: plans that are kept, to be committed later.
 //! * [`accept`]: hands request and planner to the ledger, then wakes and waits as the policy says.
 //! * [`expand`]: turns the files of doomed folders into condemned blobs, in bounded steps.
 //! * [`purge`]: removes condemned blobs: leased, idempotent, confirmed, then settled.
+//! * [`progress`]: follows a deletion to its end, for whoever watches.
 //! * [`sweep`]: condemns the blobs of uploads that never ended.
 //! * [`verify`]: the offline check that ledger and blobs agree. Never writes.
 //!
@@ -23,7 +25,9 @@
 pub mod accept;
 pub mod expand;
 pub mod fence;
+pub mod items;
 pub mod plan;
+pub mod progress;
 pub mod purge;
 pub mod record;
 pub mod request;

@@ -7,6 +7,7 @@ use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::id::{DeletionId, EntryId, KeyId};
+use crate::domain::once::Repeat;
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
 
@@ -211,6 +212,9 @@ pub enum Declined {
     PlanSpent,
     /// The organization has used up its allowance.
     OverAllowance(AllowanceState),
+    /// It was made before, under the same idempotency key: it is a deletion already, or another
+    /// request was. Nothing has changed now.
+    Repeated(Repeat),
 }
 
 /// What a commit decided, durable from then on.

@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::filter::FileFilter;
 use crate::domain::guard::Guard;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::path::WrittenPath;
 
@@ -106,6 +107,29 @@ pub enum Door {
     Native,
 }
 
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Renderio, Self::Swiftia, Self::Templated, Self::Merple, Self::Sirv, Self::Native];
+
+    /// The word for it, in rows and in answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Renderio => "renderio",
+            Self::Swiftia => "swiftia",
+            Self::Templated => "templated",
+            Self::Merple => "merple",
+            Self::Sirv => "sirv",
+            Self::Native => "native",
+        }
+    }
+
+    /// The door with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|door| door.word() == word)
+    }
+}
+
 /// How many requests of one kind an organization may have accepted within a rolling window.
 /// Counted in the ledger, in the accepting transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +174,8 @@ pub struct DeleteRequest {
     pub guard: Option<Guard>,
     /// What the request is counted against.
     pub allowance: Option<Allowance>,
+    /// That it is to happen once, however often it is asked for.
+    pub once: Option<Once>,
     /// The stored plan that it commits, beyond which it takes nothing.
     pub fence: Option<Fence>,
     /// When it was made.

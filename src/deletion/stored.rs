@@ -21,6 +21,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::guard::Guard;
 use crate::domain::id::{DeletionId, KeyId, PlanId};
+use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
 
@@ -91,7 +92,7 @@ pub struct PlannedRequest {
 }
 
 /// Who commits a stored plan, as which deletion, through which door, when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commitment {
     /// The identity of the deletion.
     pub id: DeletionId,
@@ -103,6 +104,8 @@ pub struct Commitment {
     pub door: Door,
     /// How much may go without a confirmation, which is of the count that the plan told.
     pub guard: Option<Guard>,
+    /// That it is to happen once, however often it is asked for.
+    pub once: Option<Once>,
     /// When.
     pub at: Timestamp,
 }
@@ -125,6 +128,7 @@ impl PlannedRequest {
             matched_files_max,
             guard: _,
             allowance: _,
+            once: _,
             fence: _,
             at: _,
         } = request;
@@ -170,7 +174,7 @@ impl StoredPlan {
 
     /// The request that commits it: it sees what the plan saw, and takes nothing beyond it.
     pub fn commitment(self, commitment: Commitment) -> DeleteRequest {
-        let Commitment { id, organization, key, door, guard, at } = commitment;
+        let Commitment { id, organization, key, door, guard, once, at } = commitment;
         let PlannedRequest {
             selectors,
             preconditions,
@@ -202,6 +206,7 @@ impl StoredPlan {
             matched_files_max,
             guard,
             allowance: None,
+            once,
             fence: Some(fence),
             at,
         }

@@ -42,6 +42,12 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads a time in ISO 8601 that names its offset, such as `2030-01-31T12:00:00Z`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(time.as_millisecond()))
+    }
+
     /// `2026-01-31T12:00:00.000Z`.
     pub fn iso8601(self) -> String {
         jiff::Timestamp::from_millisecond(self.0)

@@ -60,6 +60,57 @@ pub struct CommandReport {
     pub error_message: Option<String>,
 }
 
+/// What is to become of something that may be there or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// As it is.
+    #[default]
+    Keep,
+    /// Not known any more.
+    Clear,
+    /// This, from now on.
+    Set(T),
+}
+
+impl<T: Clone> Change<T> {
+    fn apply(&self, to: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *to = None,
+            Self::Set(value) => *to = Some(value.clone()),
+        }
+    }
+}
+
+/// What a worker reports anew.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReportChange {
+    /// How far it is; `None`: as before.
+    pub status: Option<CommandStatus>,
+    /// Free.
+    pub metadata: Change<Value>,
+    /// Seconds in all.
+    pub total_processing_seconds: Change<f64>,
+    /// Seconds of the work proper.
+    pub ffmpeg_command_run_seconds: Change<f64>,
+    /// Why it failed, as a word.
+    pub error_status: Change<String>,
+    /// Why it failed, as a sentence.
+    pub error_message: Change<String>,
+}
+
+impl ReportChange {
+    /// Writes what is reported anew into `report`.
+    pub fn apply(&self, report: &mut CommandReport) {
+        report.status = self.status.unwrap_or(report.status);
+        self.metadata.apply(&mut report.metadata);
+        self.total_processing_seconds.apply(&mut report.total_processing_seconds);
+        self.ffmpeg_command_run_seconds.apply(&mut report.ffmpeg_command_run_seconds);
+        self.error_status.apply(&mut report.error_status);
+        self.error_message.apply(&mut report.error_message);
+    }
+}
+
 /// One output, whether its file is live or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::blob::{BlobFacts, BlobKey};
 use super::clock::Timestamp;
 use super::id::{CommandId, EntryId};
+use super::overwrite::Overwrite;
 use super::path::{EntryName, EntryPath};
 
 /// A folder, as the ledger numbers it.
@@ -146,7 +147,7 @@ pub struct NewVersion {
     /// The target. Parents are made.
     pub path: EntryPath,
     /// Whether a file that lies there is replaced; otherwise that is a refusal.
-    pub overwrite: bool,
+    pub overwrite: Overwrite,
     /// The intent's blob.
     pub blob: BlobKey,
     /// Its durable bytes.
@@ -176,6 +177,8 @@ impl NewVersion {
 pub enum UploadRefusal {
     /// A file lies there, and overwriting was not asked for.
     Exists,
+    /// What lies there, or does not, is not what the upload was conditional on.
+    VersionChanged,
     /// A folder lies there, or the path is the root or a reserved folder.
     IsFolder,
     /// A parent on the way is a file.

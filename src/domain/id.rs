@@ -62,6 +62,12 @@ macro_rules! identity {
             }
         }
 
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -104,6 +110,10 @@ identity! {
 identity! {
     /// One deletion and its durable record.
     DeletionId
+}
+identity! {
+    /// An upload that comes in pieces.
+    UploadId
 }
 identity! {
     /// A plan of a deletion that was stored, to be committed later.

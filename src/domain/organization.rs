@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::clock::Timestamp;
 use super::guard::GuardLimits;
@@ -12,6 +13,14 @@ use super::path::EntryPath;
 /// An organization, as the ledger numbers it. Only a ledger makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrganizationNumber(pub i64);
+
+/// Bytes of an organization's name at most.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// Whether people may call an organization so: something to be seen, in one line.
+pub fn is_organization_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
+}
 
 /// The plan of an organization that was given none.
 pub const DEFAULT_PLAN: &str = "default";
@@ -43,7 +52,7 @@ pub enum Scope {
     Write,
     /// Delete.
     Delete,
-    /// Unlock.
+    /// Unlock, and keep keys.
     Admin,
 }
 
@@ -138,6 +147,18 @@ impl fmt::Debug for Scopes {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);
 
+impl KeyHash {
+    /// Enough of a hash of this hash to tell a key's secrets apart, and to find none by it.
+    pub fn mark(&self) -> SecretMark {
+        let hash = Sha256::digest(self.0);
+        SecretMark(*hash.first_chunk().expect("a hash has more than eight bytes"))
+    }
+}
+
+/// Tells which secret of a key something was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretMark(pub [u8; 8]);
+
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyHash(…)")
@@ -163,12 +184,32 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// From then on it does not work.
     pub revoked_at: Option<Timestamp>,
+    /// Of its secret.
+    pub hash: KeyHash,
+    /// The secret before the last rotation, if that was given some grace.
+    pub former: Option<FormerSecret>,
+}
+
+/// A secret that was replaced, and works for a while still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormerSecret {
+    /// Of the secret.
+    pub hash: KeyHash,
+    /// From then on it does not work.
+    pub until: Timestamp,
 }
 
 impl Key {
     /// Whether the key itself still works at `now`. Says nothing of its organization.
     pub fn works_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether the secret that `is_it` recognises by its hash opens it at `now`. Says nothing of
+    /// the key itself.
+    pub fn is_opened_at(&self, now: Timestamp, is_it: impl Fn(KeyHash) -> bool) -> bool {
+        let former = self.former.filter(|former| now < former.until);
+        is_it(self.hash) || former.is_some_and(|former| is_it(former.hash))
     }
 }
 

@@ -102,6 +102,13 @@ pub struct WrittenPath {
     pub says_folder: bool,
 }
 
+impl From<EntryPath> for WrittenPath {
+    /// The path of whatever lies there.
+    fn from(path: EntryPath) -> Self {
+        Self { path, says_folder: false }
+    }
+}
+
 impl EntryPath {
     /// The root, `/`. It can never be deleted.
     pub fn root() -> Self {

@@ -14,7 +14,12 @@ const KEY_DIGITS: usize = 64;
 
 /// A fresh key. Whoever shows it does so once; a ledger keeps [`hash_key`] of it.
 pub fn generate_key(random: &dyn Random) -> SecretString {
-    let secret = Zeroizing::new(random.secret());
+    key_text(random.secret())
+}
+
+/// The key of these bytes, which nobody else may know.
+pub fn key_text(secret: [u8; 32]) -> SecretString {
+    let secret = Zeroizing::new(secret);
     let digits = Zeroizing::new(hex::encode(secret.as_slice()));
     SecretString::from(format!("{KEY_PREFIX}{}", digits.as_str()))
 }

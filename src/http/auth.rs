@@ -99,20 +99,7 @@ impl<D: Dialect> FromRequestParts<Service> for Identified<D> {
         parts: &mut Parts,
         service: &Service,
     ) -> Result<Self, Self::Rejection> {
-        let (key, scopes) = match D::credential(&parts.headers) {
-            Credential::Absent | Credential::Malformed => {
-                return Err(ApiError::Unauthenticated.into());
-            }
-            Credential::Key(text) => {
-                let key = working_key(service, &text).await?;
-                let scopes = key.scopes;
-                (key, scopes)
-            }
-            Credential::Token(text) => key_of_token(service, &text).await?,
-        };
-        if key.organization.as_ref().is_some_and(|own| own.disabled_at.is_some()) {
-            return Err(ApiError::OrganizationGone.into());
-        }
+        let (key, scopes) = prove::<D>(&parts.headers, service).await?;
         if key.organization.is_none() && D::named_organization(&Query::default())?.is_none() {
             return Err(ApiError::Unauthenticated.into());
         }
@@ -132,14 +119,36 @@ impl<D: Dialect> FromRequestParts<Service> for Identified<D> {
     }
 }
 
+/// The key behind what the headers offer, with what the request may do.
+pub(super) async fn prove<D: Dialect>(
+    headers: &HeaderMap,
+    service: &Service,
+) -> Result<(Key, Scopes), ApiError> {
+    let (key, scopes) = match D::credential(headers) {
+        Credential::Absent | Credential::Malformed => return Err(ApiError::Unauthenticated),
+        Credential::Key(text) => {
+            let key = working_key(service, &text).await?;
+            let scopes = key.scopes;
+            (key, scopes)
+        }
+        Credential::Token(text) => key_of_token(service, &text).await?,
+    };
+    match key.organization.as_ref().is_some_and(|own| own.disabled_at.is_some()) {
+        true => Err(ApiError::OrganizationGone),
+        false => Ok((key, scopes)),
+    }
+}
+
 /// The key of this text, if it works now. Its organization may be switched off.
 pub async fn working_key(service: &Service, text: &SecretString) -> Result<Key, ApiError> {
     let text = text.expose_secret();
     if !is_key_shaped(text) {
         return Err(ApiError::Unauthenticated);
     }
-    let key = service.ledger.key_by_hash(hash_key(text)).await?;
-    key.filter(|key| key.works_at(service.clock.now())).ok_or(ApiError::Unauthenticated)
+    let (hash, now) = (hash_key(text), service.clock.now());
+    let key = service.ledger.key_by_hash(hash).await?;
+    let works = |key: &Key| key.works_at(now) && key.is_opened_at(now, |known| known == hash);
+    key.filter(works).ok_or(ApiError::Unauthenticated)
 }
 
 /// The key behind a token, if both work now, with what the token still allows.
@@ -150,7 +159,8 @@ async fn key_of_token(service: &Service, text: &SecretString) -> Result<(Key, Sc
     let key = service.ledger.key_by_id(claims.key).await?;
     let key = key.filter(|key| {
         let own = key.organization.as_ref().map(|own| own.id);
-        key.works_at(now) && own == Some(claims.organization)
+        let opened = key.is_opened_at(now, |hash| hash.mark() == claims.secret);
+        key.works_at(now) && opened && own == Some(claims.organization)
     });
     let key = key.ok_or(ApiError::Unauthenticated)?;
     let scopes = key.scopes.and(claims.scopes);
@@ -158,7 +168,7 @@ async fn key_of_token(service: &Service, text: &SecretString) -> Result<(Key, Sc
 }
 
 /// The one organization that a request means: the key's own, or the one that an operator names.
-async fn organization_of(
+pub(super) async fn organization_of(
     service: &Service,
     own: Option<Organization>,
     named: Option<NamedOrganization>,

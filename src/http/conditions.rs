@@ -1,5 +1,5 @@
-//! Conditions of a download (RFC 9110, section 13): what the client has already, and whether its
-//! range is of the version that it began with. Pure.
+//! Conditions (RFC 9110, section 13). Of a download: what the client has already, and whether its
+//! range is of the version that it began with. Of a change: what it may replace. Pure.
 //!
 //! An entity tag names one version for ever. A date names a second, in which a file can change
 //! more than once: it decides only where no tag is given, and picks a range only of a file that has
@@ -10,7 +10,62 @@ use std::time::SystemTime;
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
 
+use super::error::ApiError;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::BlobId;
+use crate::domain::overwrite::Overwrite;
+
+/// The entity tag of a version, in quotes. It names the version's bytes, for ever.
+pub fn etag_of(version: BlobId) -> String {
+    format!("\"{version}\"")
+}
+
+/// Which versions a change wants to meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Any, as long as there is one.
+    Any,
+    /// One of these.
+    Versions(Vec<BlobId>),
+}
+
+/// What a `PUT` may replace. A condition that is not understood might have been meant to spare
+/// something: it is refused.
+pub fn overwrite_of(headers: &HeaderMap) -> Result<Overwrite, ApiError> {
+    let wanted = wanted_of(headers)?;
+    if !headers.contains_key(IF_NONE_MATCH) {
+        return Ok(match wanted {
+            None => Overwrite::Always,
+            Some(Wanted::Any) => Overwrite::IfThere,
+            Some(Wanted::Versions(versions)) => Overwrite::IfVersion(versions),
+        });
+    }
+    match (wanted, lists(headers, &IF_NONE_MATCH).all(|tag| tag == "*")) {
+        (None, true) => Ok(Overwrite::IfNone),
+        (None, false) => Err(invalid("of 'if-none-match' only '*' is taken here")),
+        (Some(_), _) => Err(invalid("'if-match' and 'if-none-match' exclude each other")),
+    }
+}
+
+/// Which versions a change or a delete wants to meet; `None` without a condition.
+pub fn wanted_of(headers: &HeaderMap) -> Result<Option<Wanted>, ApiError> {
+    if !headers.contains_key(IF_MATCH) {
+        return match headers.contains_key(IF_UNMODIFIED_SINCE) {
+            true => Err(invalid("'if-unmodified-since' is not taken here; use 'if-match'")),
+            false => Ok(None),
+        };
+    }
+    if lists(headers, &IF_MATCH).any(|tag| tag == "*") {
+        return Ok(Some(Wanted::Any));
+    }
+    // What is no strong tag of ours matches nothing.
+    let version = |tag: &str| BlobId::parse(tag.strip_prefix('"')?.strip_suffix('"')?);
+    Ok(Some(Wanted::Versions(lists(headers, &IF_MATCH).filter_map(version).collect())))
+}
+
+fn invalid(text: &str) -> ApiError {
+    ApiError::Invalid(text.to_owned())
+}
 
 /// A version, as conditions see it.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +162,38 @@ mod tests {
     fn judged(pairs: &[(&str, &str)]) -> Verdict {
         let version = Version { etag: ETAG, modified: MODIFIED, is_first: true };
         judge(&headers(pairs), version)
+    }
+
+    #[test]
+    fn a_change_says_what_it_may_replace() {
+        let id = BlobId::from_bytes([7; 16]);
+        let other = BlobId::from_bytes([8; 16]);
+        let (tag, both) = (etag_of(id), format!("{}, {}", etag_of(id), etag_of(other)));
+        let weak = format!("W/{tag}");
+        let bare = id.to_string();
+        for (pairs, expected) in [
+            (vec![], Overwrite::Always),
+            (vec![("if-none-match", "*")], Overwrite::IfNone),
+            (vec![("if-match", "*")], Overwrite::IfThere),
+            (vec![("if-match", tag.as_str())], Overwrite::IfVersion(vec![id])),
+            (vec![("if-match", &both)], Overwrite::IfVersion(vec![id, other])),
+            (vec![("if-match", &weak)], Overwrite::IfVersion(vec![])),
+            (vec![("if-match", &bare)], Overwrite::IfVersion(vec![])),
+            (vec![("if-match", "")], Overwrite::IfVersion(vec![])),
+            (vec![("if-match", &tag), ("if-unmodified-since", AT)], Overwrite::IfVersion(vec![id])),
+            (vec![("if-modified-since", AT)], Overwrite::Always),
+        ] {
+            assert_eq!(overwrite_of(&headers(&pairs)).unwrap(), expected, "{pairs:?}");
+        }
+        for pairs in [
+            vec![("if-none-match", tag.as_str())],
+            vec![("if-none-match", "*, *"), ("if-match", "*")],
+            vec![("if-none-match", "")],
+            vec![("if-match", &tag), ("if-none-match", "*")],
+            vec![("if-unmodified-since", AT)],
+        ] {
+            assert!(overwrite_of(&headers(&pairs)).is_err(), "{pairs:?}");
+        }
     }
 
     #[test]

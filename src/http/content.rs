@@ -140,7 +140,7 @@ async fn serve_version(
     headers: &HeaderMap,
     head: bool,
 ) -> Result<Option<Response>, ApiError> {
-    let etag = format!("\"{}\"", file.blob.id);
+    let etag = conditions::etag_of(file.blob.id);
     let modified = http_date(file.modified_at);
     let size = file.content.size;
     let mut response = common_headers(&etag, &modified);
@@ -199,7 +199,7 @@ fn insert(response: &mut Response, name: HeaderName, value: &str) {
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(time: Timestamp) -> String {
+pub(super) fn http_date(time: Timestamp) -> String {
     let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
     jiff::Timestamp::from_second(time.seconds())
         .ok()

@@ -21,7 +21,8 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// Headers that a page may set.
 const HEADERS: &str = "authorization, x-api-key, x-user-api-key, content-type, range, if-match, \
                        if-none-match, if-modified-since, if-unmodified-since, if-range, \
-                       idempotency-key, prefer";
+                       idempotency-key, prefer, tus-resumable, upload-length, upload-offset, \
+                       upload-metadata, upload-checksum";
 /// How long a browser may remember this: a day.
 const MAX_AGE_SECONDS: &str = "86400";
 

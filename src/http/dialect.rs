@@ -146,6 +146,7 @@ fn finish(mut response: Response, error: ApiError) -> Response {
         | ApiError::OrganizationRequired
         | ApiError::OrganizationMismatch
         | ApiError::Forbidden(_)
+        | ApiError::OperatorsOnly
         | ApiError::OutsidePrefix
         | ApiError::SignatureRefused
         | ApiError::NotFound
@@ -153,9 +154,11 @@ fn finish(mut response: Response, error: ApiError) -> Response {
         | ApiError::Unprocessable(_)
         | ApiError::Conflict(_)
         | ApiError::Locked(_)
+        | ApiError::IdempotencyMismatch
         | ApiError::TooLarge { .. }
         | ApiError::UnsupportedMediaType
         | ApiError::PreconditionFailed
+        | ApiError::ChecksumMismatch
         | ApiError::NotImplemented
         | ApiError::InsufficientStorage(_)
         | ApiError::BytesRemain => {}

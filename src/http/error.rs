@@ -12,8 +12,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::{TAGS_MAX, UploadRefusal};
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
-use crate::ledger::LedgerError;
 use crate::ledger::tree::TreeRefusal;
+use crate::ledger::{ChangeRefusal, LedgerError};
 use crate::uploads::UploadError;
 
 /// A request that did not do what it asked for, and changed nothing unless it says so.
@@ -29,6 +29,8 @@ pub enum ApiError {
     OrganizationMismatch,
     /// The key lacks this scope. 403
     Forbidden(Scope),
+    /// Only a key that belongs to no organization may do this. 403
+    OperatorsOnly,
     /// The request would write to a path that is not the key's to see. 403
     OutsidePrefix,
     /// A signed url whose signature is wrong, or that has expired. 403
@@ -51,6 +53,8 @@ pub enum ApiError {
     Conflict(String),
     /// These are locked, or lie below a lock. The status is the dialect's.
     Locked(Vec<EntryPath>),
+    /// Another request was made with the same idempotency key. 422
+    IdempotencyMismatch,
     /// The body, or a part of it, is larger than this many bytes. 413
     TooLarge {
         /// Bytes.
@@ -60,6 +64,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// What is there is not what the request's conditions want. 412
     PreconditionFailed,
+    /// A piece of an upload is not what its checksum says. 460
+    ChecksumMismatch,
     /// The range lies outside of a file of this many bytes. 416
     RangeNotSatisfiable {
         /// Bytes.
@@ -190,6 +196,7 @@ impl From<UploadRefusal> for ApiError {
     fn from(refusal: UploadRefusal) -> Self {
         match refusal {
             UploadRefusal::Exists => Self::Conflict("a file exists at this path".to_owned()),
+            UploadRefusal::VersionChanged => Self::PreconditionFailed,
             UploadRefusal::IsFolder => Self::Conflict("a folder is at this path".to_owned()),
             UploadRefusal::ParentIsFile(path) => {
                 Self::Conflict(format!("a file is where a folder would have to be: {path}"))
@@ -215,6 +222,16 @@ impl From<UploadRefusal> for ApiError {
             UploadRefusal::BytesQuota { limit } => Self::InsufficientStorage(format!(
                 "the quota of {limit} bytes leaves no room for this"
             )),
+        }
+    }
+}
+
+impl From<ChangeRefusal> for ApiError {
+    fn from(refusal: ChangeRefusal) -> Self {
+        match refusal {
+            ChangeRefusal::Missing => Self::NotFound,
+            ChangeRefusal::VersionChanged => Self::PreconditionFailed,
+            ChangeRefusal::Tree(refusal) => refusal.into(),
         }
     }
 }

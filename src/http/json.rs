@@ -37,7 +37,12 @@ pub async fn read<T: DeserializeOwned>(
     }
 }
 
-async fn read_text(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, ApiError> {
+/// Reads all of a body that is JSON by its head.
+pub async fn read_text(
+    headers: &HeaderMap,
+    body: Body,
+    limits: BodyLimits,
+) -> Result<Bytes, ApiError> {
     check_length(headers, limits.bytes_max)?;
     check_type(headers)?;
     collect(body, limits).await
@@ -49,10 +54,14 @@ pub async fn read_optional<T: DeserializeOwned>(
     body: Body,
     limits: BodyLimits,
 ) -> Result<Option<T>, ApiError> {
-    let text = read_text(headers, body, limits).await?;
+    parse_optional(&read_text(headers, body, limits).await?)
+}
+
+/// Reads a text that is one JSON object, or nothing in one of the forms of nothing.
+pub fn parse_optional<T: DeserializeOwned>(text: &[u8]) -> Result<Option<T>, ApiError> {
     match text.trim_ascii() {
         b"" | b"[]" => Ok(None),
-        _some => parse(&text).map(Some),
+        _some => parse(text).map(Some),
     }
 }
 

@@ -9,9 +9,12 @@ pub mod conditions;
 pub mod connection;
 pub mod content;
 pub mod cors;
+pub mod cursor;
 pub mod dialect;
 pub mod dialects;
 pub mod error;
+pub mod holder;
+pub mod idempotency;
 pub mod json;
 pub mod limits;
 pub mod media;
@@ -20,6 +23,7 @@ pub mod native;
 pub mod openapi;
 pub mod outputs;
 pub mod pace;
+pub mod pieces;
 pub mod placing;
 pub mod query;
 pub mod raw;
@@ -27,6 +31,7 @@ pub mod router;
 pub mod segment;
 pub mod signing;
 pub mod state;
+pub mod streams;
 pub mod usual;
 
 #[cfg(test)]

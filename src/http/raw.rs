@@ -10,6 +10,7 @@ use super::media::media_type;
 use super::state::Service;
 use crate::domain::entry::{Attributes, Origin, Stored};
 use crate::domain::organization::Realm;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::EntryPath;
 use crate::uploads::UploadRequest;
 
@@ -19,7 +20,7 @@ pub struct RawTarget {
     /// The path of the file. Parents are made.
     pub path: EntryPath,
     /// Whether a file that lies there is replaced.
-    pub overwrite: bool,
+    pub overwrite: Overwrite,
 }
 
 /// Refuses a body by what its head says of it. For callers that judge more before they store.

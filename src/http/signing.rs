@@ -5,24 +5,29 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use http::header::HOST;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::state::Service;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{BlobId, EntryId, KeyId, OrganizationId};
-use crate::domain::organization::Scopes;
+use crate::domain::organization::{Scopes, SecretMark};
 
 /// Where signed urls begin; no dialect has a route there.
 pub const SIGNED_FILES: &str = "/files";
 /// Bytes of a token at most; those that are issued have about 300.
 const TOKEN_BYTES_MAX: usize = 1024;
+/// Bytes of the signature with which a sealed text begins.
+const SEAL_BYTES: usize = 16;
 /// How far the clock that issued a token may be ahead of the one that checks it.
 const ISSUED_AHEAD_SECONDS_MAX: i64 = 60;
 
@@ -55,6 +60,8 @@ pub struct Claims {
     pub organization: OrganizationId,
     /// What the key was allowed then.
     pub scopes: Scopes,
+    /// Which secret of the key it was issued for, and with which it dies too.
+    pub secret: SecretMark,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +69,7 @@ struct WireClaims {
     sub: String,
     org: String,
     scope: String,
+    sec: String,
     iat: i64,
     exp: i64,
 }
@@ -107,6 +115,53 @@ impl Signer {
         mac
     }
 
+    /// `content`, readable by anybody and good for nothing but `binding`: as letters, digits, `-`
+    /// and `_`.
+    pub fn seal(&self, binding: &[&[u8]], content: &[u8]) -> String {
+        let signature = self.seal_mac(binding, content).finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode([&signature[..SEAL_BYTES], content].concat())
+    }
+
+    /// What was sealed with this very binding; `None` for any other text.
+    pub fn unseal(&self, binding: &[&[u8]], text: &str) -> Option<Vec<u8>> {
+        let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        if sealed.len() < SEAL_BYTES {
+            return None;
+        }
+        let content = sealed.split_off(SEAL_BYTES);
+        self.seal_mac(binding, &content).verify_truncated_left(&sealed).ok()?;
+        Some(content)
+    }
+
+    /// A secret that nobody can know who does not know both `presented` and the installation's own.
+    /// Always the same for the same context, whose parts say what it is for.
+    pub fn derive(&self, presented: &SecretString, context: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.urls).expect("any length is a key");
+        mac.update(b"derive");
+        mac.update(presented.expose_secret().as_bytes());
+        let between = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(between.as_slice()).expect("any length is a key");
+        for part in context {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    fn seal_mac(&self, binding: &[&[u8]], content: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.urls).expect("any length is a key");
+        // Each part says how long it is: no two bindings give the same text, and none gives that
+        // of a url.
+        mac.update(b"seal");
+        mac.update(&(binding.len() as u64).to_be_bytes());
+        for part in binding.iter().chain([&content]) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+
     /// A token for these claims that works for `lifetime`, in whole seconds. `None` where the
     /// library cannot sign, which no input brings about.
     pub fn issue_token(
@@ -119,6 +174,7 @@ impl Signer {
             sub: claims.key.to_string(),
             org: claims.organization.to_string(),
             scope: claims.scopes.to_string(),
+            sec: hex::encode(claims.secret.0),
             iat: now.seconds(),
             exp: now.plus(lifetime).seconds(),
         };
@@ -151,6 +207,7 @@ impl Signer {
                 "" => Scopes::default(),
                 words => Scopes::parse(words)?,
             },
+            secret: SecretMark(hex::decode(&wire.sec).ok()?.try_into().ok()?),
         })
     }
 }
@@ -191,8 +248,6 @@ pub fn public_host<'a>(service: &'a Service, headers: &'a HeaderMap) -> &'a str 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use secrecy::ExposeSecret;
 
     use super::*;
     use crate::domain::clock::ManualClock;
@@ -241,7 +296,8 @@ mod tests {
 
     fn claims() -> Claims {
         let ids = ids(7);
-        Claims { key: ids.next(), organization: ids.next(), scopes: Scopes::usual() }
+        let secret = SecretMark([4; 8]);
+        Claims { key: ids.next(), organization: ids.next(), scopes: Scopes::usual(), secret }
     }
 
     #[test]
@@ -263,6 +319,7 @@ mod tests {
             sub: claims().key.to_string(),
             org: claims().organization.to_string(),
             scope: "read".to_owned(),
+            sec: "00".repeat(8),
             iat: NOW.seconds() + iat,
             exp: NOW.seconds() + exp,
         }
@@ -299,7 +356,7 @@ mod tests {
         let signer = Signer::new([1; 32], [2; 32]);
         let whole = serde_json::to_value(wire(0, 60)).unwrap();
         assert!(signer.check_token(&signed_token(&whole), NOW).is_some());
-        for claim in ["sub", "org", "scope", "iat", "exp"] {
+        for claim in ["sub", "org", "scope", "sec", "iat", "exp"] {
             let mut lacking = whole.clone();
             lacking.as_object_mut().unwrap().remove(claim);
             assert_eq!(signer.check_token(&signed_token(&lacking), NOW), None, "{claim}");

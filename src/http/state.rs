@@ -1,5 +1,6 @@
 //! What handlers hold: the engine's parts behind their traits, and the settings of the edge.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,11 @@ use super::limits::{
     BATCH_DELETIONS, BATCH_DELETIONS_WINDOW, Requests, RequestsLeft, RollingMinute,
 };
 use super::signing::Signer;
+use super::streams::{Rhythm, Streams};
 use crate::archives::ArchiveLimits;
 use crate::blobs::BlobStore;
 use crate::deletion::accept::{Awaited, Deleter};
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
     Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MATCHED_FILES_MAX,
@@ -20,34 +23,62 @@ use crate::deletion::request::{
 use crate::domain::clock::Clock;
 use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
+use crate::domain::once::Repeat;
 use crate::domain::organization::{Caller, Organization};
 use crate::domain::plans::{PlanLimits, Plans};
+use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
+use crate::meters::Meters;
 use crate::uploads::Uploader;
 
-/// The state of every handler. Cheap to clone.
+/// The state of every handler. Cheap to clone: it is cloned several times for each request.
 #[derive(Clone)]
-pub struct Service {
+pub struct Service(Arc<ServiceParts>);
+
+impl From<ServiceParts> for Service {
+    fn from(parts: ServiceParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Service {
+    type Target = ServiceParts;
+
+    fn deref(&self) -> &ServiceParts {
+        &self.0
+    }
+}
+
+/// What handlers work with.
+pub struct ServiceParts {
     /// Metadata.
     pub ledger: Arc<dyn Ledger>,
     /// Bytes, for reading.
     pub blobs: Arc<dyn BlobStore>,
     /// The one path of every delete.
     pub deleter: Deleter,
+    /// Whoever follows a deletion to its end.
+    pub progress: ProgressBoard,
+    /// Answers without an end of their own.
+    pub streams: Streams,
     /// The one path of every upload.
     pub uploader: Uploader,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Identities.
     pub ids: Arc<IdSource>,
+    /// Where the secrets of keys come from.
+    pub random: Arc<dyn Random>,
     /// Signed urls and tokens.
     pub signer: Arc<Signer>,
     /// All requests of each organization.
     pub requests: Arc<Requests>,
     /// Attempts at batch deletions, beside the accepted ones that the ledger counts.
     pub floods: Arc<RollingMinute>,
+    /// What is measured.
+    pub meters: Meters,
     /// What an operator configured.
-    pub settings: Arc<HttpSettings>,
+    pub settings: HttpSettings,
 }
 
 impl Service {
@@ -118,6 +149,7 @@ impl Service {
             matched_files_max: MATCHED_FILES_MAX,
             guard: None,
             allowance: None,
+            once: None,
             fence: None,
             at: self.clock.now(),
         }
@@ -164,6 +196,11 @@ impl Service {
                 if !refusal.precondition_failed.is_empty() {
                     return ApiError::PreconditionFailed;
                 }
+                if let Some(files) = refusal.unconfirmed {
+                    let text =
+                        format!("{files} files would go: say confirm={files} if they are to");
+                    return ApiError::Conflict(text);
+                }
                 match refusal.not_empty.is_empty() {
                     true => {
                         ApiError::Locked(refusal.locked.into_iter().map(|(_, path)| path).collect())
@@ -176,6 +213,10 @@ impl Service {
             }
             Declined::OverAllowance(state) => {
                 ApiError::RateLimited(RateLimited::from_allowance(state, self.clock.now()))
+            }
+            Declined::Repeated(Repeat::OtherRequest) => ApiError::IdempotencyMismatch,
+            Declined::Repeated(Repeat::Of(_)) => {
+                ApiError::Conflict("the request was made before".to_owned())
             }
         }
     }
@@ -205,8 +246,12 @@ pub struct HttpSettings {
     pub body_idle_max: Duration,
     /// The slowest pace of a body, in bytes a second.
     pub body_bytes_per_second_min: u64,
+    /// When streams of events speak and end.
+    pub rhythm: Rhythm,
     /// The plans of organizations.
     pub plans: Plans,
+    /// Whether anybody may read what is measured.
+    pub metrics_public: bool,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -232,7 +277,9 @@ impl Default for HttpSettings {
             cors_origins: Origins::None,
             body_idle_max: Duration::from_secs(25),
             body_bytes_per_second_min: 256,
+            rhythm: Rhythm::default(),
             plans: Plans::default(),
+            metrics_public: false,
         }
     }
 }

@@ -50,6 +50,7 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
             (S::FORBIDDEN, "The API key belongs to another organization")
         }
         ApiError::Forbidden(_) => (S::FORBIDDEN, "The API key may not do this"),
+        ApiError::OperatorsOnly => (S::FORBIDDEN, "Only an operator key may do this"),
         ApiError::OutsidePrefix => (S::FORBIDDEN, "The path lies outside of the API key's prefix"),
         ApiError::SignatureRefused => (S::FORBIDDEN, "The url is not valid, or not any more"),
         ApiError::NotFound => (S::NOT_FOUND, "Not found"),
@@ -58,12 +59,18 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         ApiError::Unprocessable(_) => (S::UNPROCESSABLE_ENTITY, "The content is not acceptable"),
         ApiError::Conflict(_) => (S::CONFLICT, "Conflict"),
         ApiError::Locked(_) => (S::LOCKED, "Locked"),
+        ApiError::IdempotencyMismatch => {
+            (S::UNPROCESSABLE_ENTITY, "Another request was made with the same idempotency key")
+        }
         ApiError::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
         ApiError::UnsupportedMediaType => {
             (S::UNSUPPORTED_MEDIA_TYPE, "The media type is not accepted")
         }
         ApiError::HeadTooLong(part) => (part.status(), part.text()),
         ApiError::PreconditionFailed => (S::PRECONDITION_FAILED, "The precondition does not hold"),
+        ApiError::ChecksumMismatch => {
+            (checksum_mismatch(), "The body is not what its checksum says")
+        }
         ApiError::RangeNotSatisfiable { .. } => {
             (S::RANGE_NOT_SATISFIABLE, "The range lies outside of the file")
         }
@@ -77,6 +84,11 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         ApiError::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "Not available for the moment"),
         ApiError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal server error"),
     }
+}
+
+/// A status of the protocol of uploads in pieces, which no other standard has.
+fn checksum_mismatch() -> StatusCode {
+    StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
@@ -99,9 +111,12 @@ fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
         | ApiError::NotFound
         | ApiError::MethodNotAllowed { .. }
         | ApiError::Locked(_)
+        | ApiError::IdempotencyMismatch
+        | ApiError::OperatorsOnly
         | ApiError::UnsupportedMediaType
         | ApiError::HeadTooLong(_)
         | ApiError::PreconditionFailed
+        | ApiError::ChecksumMismatch
         | ApiError::RateLimited(_)
         | ApiError::Timeout
         | ApiError::NotImplemented

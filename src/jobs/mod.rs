@@ -2,6 +2,7 @@
 //! process stops.
 
 pub mod admin;
+pub mod forget;
 pub mod runner;
 pub mod uninterrupted;
 pub mod wake;

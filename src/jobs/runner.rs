@@ -22,6 +22,7 @@ use crate::deletion::purge::{Lane, Purger, settling};
 use crate::deletion::sweep::sweep;
 use crate::domain::clock::Clock;
 use crate::domain::random::Random;
+use crate::jobs::forget::forget;
 use crate::jobs::wake::Wake;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -152,6 +153,10 @@ async fn sweep_every(interval: Duration, ground: Ground, queue: Wake, stop: Canc
                 queue.wake();
             }
             Err(error) => tracing::warn!(%error, "a sweep failed and is repeated"),
+        }
+        match forget(ground.ledger.as_ref(), ground.clock.now()).await {
+            Ok(_effects) => {}
+            Err(error) => tracing::warn!(%error, "old requests are remembered for longer"),
         }
         tokio::select! {
             () = tokio::time::sleep(interval) => {}

@@ -10,11 +10,18 @@
 //! `conformance/` holds the suite that both pass.
 
 pub mod attach;
+pub mod change;
+pub mod deletion_records;
 pub mod error;
+pub mod gauges;
 pub mod inspection;
 pub mod keepsakes;
+pub mod once;
 pub mod organizations;
 pub mod plans;
+pub mod registry;
+pub mod reports;
+pub mod resumable;
 pub mod selections;
 pub mod sqlite;
 pub mod stored_plans;
@@ -31,11 +38,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::attach::AttachLedger;
+pub use self::change::{ChangeLedger, ChangeRefusal, EntryChange, FolderRefusal};
+pub use self::deletion_records::{
+    DeletionOrder, DeletionPage, DeletionQuery, DeletionRecordLedger,
+};
 pub use self::error::{LedgerError, LedgerErrorKind};
+pub use self::gauges::{Gauges, GaugesLedger};
 pub use self::inspection::{InspectLedger, Inspection, Standing};
 pub use self::keepsakes::{KeepsakeLedger, Page};
-pub use self::organizations::{NewKey, NewOrganization, OrganizationLedger};
+pub use self::once::OnceLedger;
+pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
+pub use self::registry::RegistryLedger;
+pub use self::reports::ReportLedger;
+pub use self::resumable::ResumableLedger;
 pub use self::selections::{Cancellation, SelectionLedger};
 pub use self::stored_plans::StoredPlanLedger;
 pub use self::tree::TreeLedger;
@@ -52,6 +68,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport};
 use crate::domain::entry::{Entry, FileRecord, NewVersion, Stored, UploadRefusal};
 use crate::domain::id::{CommandId, DeletionId, EntryId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::WrittenPath;
 
@@ -73,6 +90,8 @@ impl std::fmt::Debug for LeaseToken {
 pub struct Lease {
     /// Whose it is.
     pub token: LeaseToken,
+    /// When it was given: what is condemned under it has been on the queue since then.
+    pub began_at: Timestamp,
     /// From then on others may take the batch.
     pub expires_at: Timestamp,
 }
@@ -218,18 +237,27 @@ pub struct FilePage {
 /// Commands and their outputs.
 #[async_trait]
 pub trait CommandLedger: Send + Sync {
-    /// Makes a command.
+    /// Makes a command, or tells what is known of it where it was to be made once.
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError>;
+    ) -> Result<Result<(), Repeat>, LedgerError>;
 
     /// The command with all its outputs; `None` also where one of its live outputs lies outside
     /// the realm's prefix.
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError>;
+}
+
+/// A command to be made.
+#[derive(Clone, Debug)]
+pub struct NewCommand {
+    /// Its identity.
+    pub id: CommandId,
+    /// What is reported of it.
+    pub report: CommandReport,
 }
 
 /// Deletions: the one durable path of every delete.
@@ -337,6 +365,8 @@ pub trait PurgeQueue: Send + Sync {
 pub trait Ledger:
     EntryLedger
     + TreeLedger
+    + ChangeLedger
+    + ResumableLedger
     + CommandLedger
     + KeepsakeLedger
     + DeletionLedger
@@ -347,6 +377,11 @@ pub trait Ledger:
     + InspectLedger
     + AttachLedger
     + WalkLedger
+    + DeletionRecordLedger
+    + OnceLedger
+    + ReportLedger
+    + RegistryLedger
+    + GaugesLedger
     + SelectionLedger
 {
 }
@@ -354,6 +389,8 @@ pub trait Ledger:
 impl<L> Ledger for L where
     L: EntryLedger
         + TreeLedger
+        + ChangeLedger
+        + ResumableLedger
         + CommandLedger
         + KeepsakeLedger
         + DeletionLedger
@@ -365,6 +402,11 @@ impl<L> Ledger for L where
         + InspectLedger
         + AttachLedger
         + WalkLedger
+        + DeletionRecordLedger
+        + OnceLedger
+        + ReportLedger
+        + RegistryLedger
+        + GaugesLedger
         + SelectionLedger
 {
 }

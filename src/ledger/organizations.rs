@@ -6,6 +6,7 @@ use super::LedgerError;
 use crate::domain::clock::Timestamp;
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::{EntryId, KeyId, OrganizationId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Key, KeyHash, Organization, Realm, Scopes};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Usage;
@@ -13,12 +14,14 @@ use crate::domain::usage::Usage;
 /// Organizations, keys and the secrets of the installation.
 #[async_trait]
 pub trait OrganizationLedger: Send + Sync {
-    /// Makes an organization with its root and its reserved folders.
+    /// Makes an organization with its root and its reserved folders, or tells what is known of it
+    /// where it was to be made once.
     async fn create_organization(
         &self,
         new: NewOrganization,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<Organization, LedgerError>;
+    ) -> Result<Result<Organization, Repeat>, LedgerError>;
 
     /// All organizations, in the order in which they were made.
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError>;
@@ -36,8 +39,13 @@ pub trait OrganizationLedger: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, LedgerError>;
 
-    /// Makes a key; `None` where its organization does not exist.
-    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError>;
+    /// Makes a key.
+    async fn create_key(
+        &self,
+        new: NewKey,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<Key, KeyRefusal>, LedgerError>;
 
     /// All keys, in the order in which they were made.
     async fn keys(&self) -> Result<Vec<Key>, LedgerError>;
@@ -46,7 +54,8 @@ pub trait OrganizationLedger: Send + Sync {
     /// none.
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, LedgerError>;
 
-    /// The key with this hash, with its organization as it is now, whether or not it works.
+    /// The key whose secret has this hash, or had it before its last rotation, with its organization
+    /// as it is now, whether or not it works.
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError>;
 
     /// The key with this id, with its organization as it is now, whether or not it works.
@@ -71,6 +80,15 @@ pub struct NewOrganization {
     pub plan: String,
     /// Identities for its root and its reserved folders, in that order.
     pub folders: [EntryId; 3],
+}
+
+/// Why no key was made. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRefusal {
+    /// Its organization does not exist.
+    NoOrganization,
+    /// It was to be made once, and this is known of it.
+    Repeated(Repeat),
 }
 
 /// A key to be made.

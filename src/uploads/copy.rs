@@ -14,6 +14,7 @@ use crate::domain::blob::BlobKey;
 use crate::domain::entry::{Attributes, Entry, FileRecord, Origin, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource};
 use crate::domain::organization::Realm;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
 use crate::domain::plans::Target;
 use crate::ledger::{Ledger, LedgerError, WalkQuery};
@@ -172,7 +173,7 @@ impl Copies {
         let request = UploadRequest {
             entry: self.ids.next(),
             path: target.clone(),
-            overwrite: false,
+            overwrite: Overwrite::Never,
             attributes: Attributes { external_id: None, ..file.attributes },
             output_of: None,
             origin: Origin::Ordinary,

@@ -4,6 +4,7 @@
 mod build;
 mod copy;
 mod intents;
+mod resumable;
 mod store;
 
 #[cfg(test)]
@@ -12,4 +13,8 @@ mod tests;
 pub use self::build::{Build, BuildError, Part};
 pub use self::copy::{Copies, CopyError};
 pub use self::intents::IntentPool;
+pub use self::resumable::{
+    BeginError, PARTIAL_IDLE_MAX, PARTIAL_LIFETIME, PartialRequest, Piece, PieceError, Progress,
+    Proof,
+};
 pub use self::store::{Received, UploadError, UploadLimits, UploadRequest, Uploader};

@@ -10,12 +10,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
 use super::intents::IntentPool;
+use super::resumable::Busy;
 use crate::blobs::{BlobError, BlobErrorKind, BlobStore};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Clock;
 use crate::domain::entry::{Attributes, NewVersion, Origin, Stored, UploadRefusal};
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::Realm;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::EntryPath;
 use crate::domain::plans::{Announced, Bound, Target};
 use crate::jobs::uninterrupted::to_the_end;
@@ -30,7 +32,7 @@ pub struct UploadRequest {
     /// The target.
     pub path: EntryPath,
     /// Whether a file that lies there is replaced.
-    pub overwrite: bool,
+    pub overwrite: Overwrite,
     /// What the client said.
     pub attributes: Attributes,
     /// Which command's output this is, and under which name.
@@ -84,11 +86,13 @@ pub struct UploadLimits {
 #[derive(Clone)]
 pub struct Uploader {
     pub(super) ledger: Arc<dyn Ledger>,
-    blobs: Arc<dyn BlobStore>,
+    pub(super) blobs: Arc<dyn BlobStore>,
     intents: Arc<IntentPool>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) purge: Wake,
-    limits: UploadLimits,
+    pub(super) limits: UploadLimits,
+    /// Uploads of which a piece is being written.
+    pub(super) busy: Busy,
     /// Permits for files of builds, of all builds together.
     pub(super) building: Arc<Semaphore>,
 }
@@ -107,7 +111,7 @@ impl Uploader {
     ) -> Self {
         let intents = Arc::new(IntentPool::new(Arc::clone(&ledger), Arc::clone(&clock)));
         let building = Arc::new(Semaphore::new(FILES_BUILT_AT_ONCE));
-        Self { ledger, blobs, intents, clock, purge, limits, building }
+        Self { ledger, blobs, intents, clock, purge, limits, busy: Busy::default(), building }
     }
 
     /// Stores the bytes of `body` as a new version, durably, or nothing at all.

@@ -12,6 +12,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::entry::{Attributes, Origin};
 use crate::domain::id::IdSource;
 use crate::domain::organization::Realm;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::EntryPath;
 use crate::domain::random::SeededRandom;
 use crate::jobs::wake::Wake;
@@ -40,7 +41,7 @@ impl Site {
             plan: "default".to_owned(),
             folders: [ids.next(), ids.next(), ids.next()],
         };
-        let made = ledger.create_organization(new, clock.now()).await.unwrap();
+        let made = ledger.create_organization(new, None, clock.now()).await.unwrap().unwrap();
         Self { ledger, clock, ids, uploader, realm: Realm::whole(made.number) }
     }
 
@@ -56,7 +57,7 @@ impl Site {
             let request = UploadRequest {
                 entry: self.ids.next(),
                 path,
-                overwrite: false,
+                overwrite: Overwrite::Never,
                 attributes: Attributes {
                     title: number.to_string(),
                     content_type: "text/plain".to_owned(),

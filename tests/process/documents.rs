@@ -22,21 +22,58 @@ const TOKEN_SECONDS: u64 = 3600;
 /// Holds the server against the document that it serves for this dialect. `header` makes the
 /// header with which a request proves who asks.
 async fn hold(dialect: &str, header: impl AsyncFnOnce(&Client) -> String) {
+    let (server, client) = server();
+    let asked = [format!("{}/openapi/{dialect}.json", server.base())];
+    let header = header(&client).await;
+    hold_document(&server, &client, &asked, &header).await;
+    server.terminate();
+}
+
+/// A server, and whoever made what the requests can meet.
+fn server() -> (Held, Client) {
     let home = TempDir::new().unwrap();
     let server = Server::start_configured(&home.path().join("data"), CONFIGURATION);
     let member = server.member("documents");
-    let command = furnish(&member.client).await;
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/schemathesis.toml");
+    (Held { server, organization: member.organization, home }, member.client)
+}
+
+/// A server in a directory of its own.
+struct Held {
+    server: Server,
+    organization: String,
+    home: TempDir,
+}
+
+impl Held {
+    fn base(&self) -> &str {
+        self.server.base()
+    }
+
+    fn terminate(self) {
+        self.server.terminate();
+    }
+}
+
+/// Holds the server against what is `asked` of it: a document, and which part of it.
+async fn hold_document(held: &Held, client: &Client, asked: &[String], header: &str) {
+    let command = furnish(client).await;
+    let expendable = held.server.client(&held.organization, &[]).key_id;
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let config = clients.join("schemathesis.toml");
     let run = Command::new(python())
         .args(["-m", "schemathesis.cli", "--config-file", config.to_str().unwrap(), "run"])
-        .arg(format!("{}/openapi/{dialect}.json", server.base()))
-        .args(["--no-color", "--header", &header(&member.client).await])
-        .envs([("ORGANIZATION", &member.organization), ("COMMAND", &command)])
-        .current_dir(home.path())
+        .args(asked)
+        .args(["--no-color", "--header", header])
+        .envs([("ORGANIZATION", &held.organization), ("COMMAND", &command)])
+        .env("EXPENDABLE_KEY", expendable)
+        .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("PYTHONPATH", clients)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(held.home.path())
         .output();
     let run = run.unwrap_or_else(|error| panic!("{} is needed: {error}", python()));
-    assert!(run.status.success(), "{dialect}: {}{}", text(&run.stdout), text(&run.stderr));
-    server.terminate();
+    let (out, err) = (text(&run.stdout), text(&run.stderr));
+    assert!(run.status.success(), "{asked:?}: {out}{err}");
 }
 
 /// Stores what the requests can meet; the id of a command with an output.
@@ -65,6 +102,30 @@ fn every_example_in_a_document_is_of_its_schema() {
     let run = run.unwrap_or_else(|error| panic!("{} is needed: {error}", python()));
     let printed = format!("{}{}", text(&run.stdout), text(&run.stderr));
     assert!(run.status.success() && printed.ends_with(" examples\n"), "{printed}");
+}
+
+#[tokio::test]
+async fn the_native_api_answers_as_its_document_says() {
+    let (server, client) = server();
+    let asked = [format!("{}/openapi.json", server.base())];
+    let header = bearer(&client).await;
+    hold_document(&server, &client, &asked, &header).await;
+    server.terminate();
+}
+
+#[tokio::test]
+async fn the_native_api_answers_operators_as_its_document_says() {
+    let (held, client) = server();
+    let scopes = ["--scopes", "read,write,delete,admin"];
+    let made = held.server.cli(&["key", "create", "--operator", scopes[0], scopes[1]]);
+    let asked = [
+        format!("{}/openapi.json", held.base()),
+        "--include-path-regex".to_owned(),
+        "^/delenda/v1/organizations".to_owned(),
+    ];
+    let header = format!("Authorization: Bearer {}", made["key"].as_str().unwrap());
+    hold_document(&held, &client, &asked, &header).await;
+    held.terminate();
 }
 
 #[tokio::test]

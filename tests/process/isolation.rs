@@ -11,6 +11,9 @@ use crate::harness::doors::encoded;
 use crate::harness::{Answer, Client, Server};
 
 const CONTENT: Bytes = Bytes::from_static(b"content");
+/// Deletions as a resource, and the trail of them.
+const DELETIONS: &str = "/delenda/v1/deletions";
+const AUDIT: &str = "/delenda/v1/audit";
 /// Headers that differ between any two answers, whoever asks.
 const VOLATILE: [&str; 7] = [
     "date",
@@ -33,6 +36,7 @@ struct Names {
     job: String,
     deletion: String,
     organization: String,
+    key: String,
 }
 
 impl Names {
@@ -48,6 +52,7 @@ impl Names {
             job: id('3').replace('-', ""),
             deletion: id('4'),
             organization: id('5'),
+            key: id('7'),
         }
     }
 
@@ -72,13 +77,15 @@ impl Names {
             job,
             deletion,
             organization: organization.to_owned(),
+            key: client.key_id.clone(),
         }
     }
 
     /// An answer's text with these names taken out.
     fn without(&self, text: &str) -> String {
-        let Self { file, remembered, path, folder, command, job, deletion, organization } = self;
-        [path, folder, file, remembered, command, job, deletion, organization]
+        let Self { file, remembered, path, folder, command, job, deletion, organization, key } =
+            self;
+        [path, folder, file, remembered, command, job, deletion, organization, key]
             .into_iter()
             .fold(text.to_owned(), |text, name| {
                 text.replace(name, "NAME").replace(&encoded(name), "NAME")
@@ -105,9 +112,16 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, job, organization, .. } = names;
+    let Names { file, remembered, path, folder, command, job, deletion, organization, key } = names;
+    let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
+        probe("GET", Proof::Bearer, by_path),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}/content")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entry?path={folder}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/entries?path={folder}&recursive=true")),
         probe("GET", Proof::Renderio, format!("/api/v1/commands/{command}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{file}")),
         probe("GET", Proof::Renderio, format!("/api/v1/files/{remembered}")),
@@ -132,16 +146,30 @@ fn reads(names: &Names) -> Vec<Probe> {
         probe("GET", Proof::Sirv, format!("/v2/files/batch/delete?id={job}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/usage?organization={organization}")),
         probe("GET", Proof::Bearer, format!("/delenda/v1/limits?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("{AUDIT}?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}/{deletion}")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}/{deletion}/items")),
+        probe("GET", Proof::Bearer, format!("{DELETIONS}/{deletion}/events")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/commands/{command}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/commands?organization={organization}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/keys/{key}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/keys?organization={organization}")),
     ]
 }
 
 /// Changes, and routes that a later version may have, through every way that takes a name.
 fn changes(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, deletion, organization, .. } = names;
+    let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
+    let bare_paths = json!({ "paths": [path, folder] });
+    let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
+    let (by_path, by_folder) =
+        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
+    let ended = || json!({ "status": "FAILED" });
     vec![
         probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
         probe("DELETE", Proof::Renderio, format!("/api/v1/files/{file}")),
@@ -174,18 +202,46 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe_with("DELETE", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/commands/{command}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/items")),
+        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file, remembered] })),
+        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file], "dry_run": true })),
+        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "commands": [command] })),
+        probe_with("POST", Proof::Bearer, DELETIONS, bare_paths),
+        probe_with("POST", Proof::Bearer, DELETIONS, versions),
+        probe_with(
+            "POST",
+            Proof::Bearer,
+            format!("{DELETIONS}?organization={organization}"),
+            json!({ "ids": [file] }),
+        ),
+        probe_with("PATCH", Proof::Bearer, format!("/delenda/v1/commands/{command}"), ended()),
+        probe("DELETE", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs")),
+        probe("POST", Proof::Bearer, format!("/delenda/v1/keys?organization={organization}")),
+        probe("POST", Proof::Bearer, format!("/delenda/v1/keys/{key}/rotate")),
+        probe("DELETE", Proof::Bearer, format!("/delenda/v1/keys/{key}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/organizations/{organization}")),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/organizations/{organization}/usage")),
+        probe_with(
+            "PATCH",
+            Proof::Bearer,
+            format!("/delenda/v1/organizations/{organization}"),
+            json!({ "disabled": true }),
+        ),
         probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
-        probe("GET", Proof::Bearer, format!("/delenda/v1/files{path}")),
+        probe_with(
+            "PATCH",
+            Proof::Bearer,
+            format!("/delenda/v1/entries/{file}"),
+            json!({ "path": "/moved", "tags": { "add": ["mine"] }, "locked": true }),
+        ),
+        probe("DELETE", Proof::Bearer, by_path),
+        probe("DELETE", Proof::Bearer, by_folder.clone()),
+        probe("DELETE", Proof::Bearer, format!("{by_folder}?recursive=true")),
     ]
 }
 
 /// Reads that take no name, and tell of the caller's own things alone.
-const OWN: [(Proof, &str); 10] = [
+const OWN: [(Proof, &str); 14] = [
     (Proof::Renderio, "/api/v1/commands"),
     (Proof::Renderio, "/api/v1/files"),
     (Proof::Bearer, "/api/uploads/files"),
@@ -196,6 +252,10 @@ const OWN: [(Proof, &str); 10] = [
     (Proof::Sirv, "/v2/account"),
     (Proof::Sirv, "/v2/account/storage"),
     (Proof::Sirv, "/v2/account/limits"),
+    (Proof::Bearer, DELETIONS),
+    (Proof::Bearer, AUDIT),
+    (Proof::Bearer, "/delenda/v1/commands"),
+    (Proof::Bearer, "/delenda/v1/keys"),
 ];
 /// Calls that make something new, which is nobody's until then.
 const MAKING: [(&str, &str); 7] = [
@@ -277,6 +337,11 @@ async fn state_of(client: &Client) -> Value {
         json!([file["id"], file["name"], file["size"], file["tags"], file["createdAt"]])
     });
     let files: Vec<Value> = files.collect();
+    let keys = client.send(Method::GET, "/delenda/v1/keys", Proof::Bearer).await.unwrap();
+    let commands = client.send(Method::GET, "/api/v1/commands", Proof::Renderio).await.unwrap();
+    let commands = commands.expect(200).json()["commands"].take();
+    let statuses = commands.as_array().unwrap().iter().map(|command| command["status"].clone());
+    let statuses: Vec<Value> = statuses.collect();
     let left = client.limits().await.unwrap().expect(200).json()["left"].take();
     json!({
         "storage": client.sirv_account("/storage").await.unwrap().expect(200).json(),
@@ -284,6 +349,8 @@ async fn state_of(client: &Client) -> Value {
         "batches_left": left["batch_deletions"],
         "usage": client.usage().await.unwrap().expect(200).json(),
         "files": files,
+        "keys": keys.expect(200).json(),
+        "commands": statuses,
         "folder": client.sirv_stat("/secret").await.unwrap().expect(200).json(),
         "children": client.sirv_readdir("/secret").await.unwrap().expect(200).json(),
         "top": client.sirv_readdir("/").await.unwrap().expect(200).json(),

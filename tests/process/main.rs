@@ -8,6 +8,7 @@
 
 mod allowances;
 mod archives;
+mod cli;
 mod clients;
 mod crashes;
 mod documents;
@@ -15,8 +16,12 @@ mod erasure;
 mod harness;
 mod isolation;
 mod load;
+mod once;
 mod plans;
 mod power_cuts;
+mod progress;
 mod real_tree;
+mod resuming;
 mod samples;
 mod starting;
+mod watching;

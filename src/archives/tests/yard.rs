@@ -46,7 +46,7 @@ impl Yard {
             plan: "default".to_owned(),
             folders: [ids.next(), ids.next(), ids.next()],
         };
-        let made = ledger.create_organization(new, clock.now()).await.unwrap();
+        let made = ledger.create_organization(new, None, clock.now()).await.unwrap().unwrap();
         Self { ledger, blobs, uploader, ids, realm: Realm::whole(made.number) }
     }
 

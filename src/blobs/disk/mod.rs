@@ -9,6 +9,7 @@
 //! kernel. What may never happen: that a disk which is not there is taken for one without blobs;
 //! that a blob is called durable after any sync failed; that anything outside the root is reached.
 
+mod appender;
 mod claims;
 mod commit;
 mod directories;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::appender::DiskAppender;
 use self::claims::Claims;
 use self::commit::Committer;
 use self::directories::Directories;
@@ -36,7 +38,7 @@ use self::fault::{Fault, blocking};
 use self::removal::Remover;
 use self::root::Root;
 use self::writer::DiskWriter;
-use super::{BlobError, BlobStore, BlobStream, BlobWriter, Inventory, Removal};
+use super::{BlobAppender, BlobError, BlobStore, BlobStream, BlobWriter, Inventory, Removal};
 use crate::domain::blob::BlobKey;
 
 const READ_ONLY: Fault = Fault::unavailable("the blob directory is open for reading only");
@@ -100,9 +102,27 @@ impl BlobStore for DiskBlobs {
         Ok(Box::new(DiskWriter::new(Arc::clone(&self.disk), committer, key, claim)))
     }
 
+    async fn reopen(&self, key: BlobKey, offset: u64) -> Result<Box<dyn BlobAppender>, BlobError> {
+        let committer = self.hands()?.committer.clone();
+        let taken = Fault::unavailable("the blob is being written");
+        let claim = self.disk.claims.claim(key).ok_or(taken)?;
+        let disk = Arc::clone(&self.disk);
+        Ok(Box::new(DiskAppender::open(disk, committer, key, (claim, offset)).await?))
+    }
+
     async fn capacity(&self) -> Result<Option<u64>, BlobError> {
         let disk = Arc::clone(&self.disk);
         Ok(blocking(move || volume::capacity(disk.root.fd()).map(Some)).await?)
+    }
+
+    async fn free_bytes(&self) -> Result<Option<u64>, BlobError> {
+        let disk = Arc::clone(&self.disk);
+        Ok(blocking(move || volume::free_bytes(disk.root.fd()).map(Some)).await?)
+    }
+
+    async fn check(&self) -> Result<(), BlobError> {
+        let disk = Arc::clone(&self.disk);
+        Ok(blocking(move || disk.root.check()).await?)
     }
 
     async fn read(&self, key: BlobKey, range: Range<u64>) -> Result<Option<BlobStream>, BlobError> {

@@ -28,6 +28,13 @@ pub(super) fn capacity(volume: &OwnedFd) -> Result<u64, Fault> {
     Ok(volume.f_blocks.saturating_mul(volume.f_frsize))
 }
 
+/// Bytes that the volume has left for those who are not its superuser.
+pub(super) fn free_bytes(volume: &OwnedFd) -> Result<u64, Fault> {
+    let volume = rustix::fs::fstatvfs(volume)
+        .map_err(Fault::of("asking for the free space of the blob volume failed"))?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
 fn parse_release(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

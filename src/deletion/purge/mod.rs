@@ -12,6 +12,7 @@
 //! for ever, with a growing pause.
 
 mod lanes;
+mod measure;
 mod watch;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::lanes::Lane;
 use self::lanes::Lanes;
+use self::measure::PurgeMeters;
 pub use self::watch::Watch;
 use self::watch::Watches;
 use super::record::CondemnedBatch;
@@ -74,6 +76,7 @@ pub struct Purger {
     lanes: Lanes,
     watches: Watches,
     queue: Wake,
+    meters: PurgeMeters,
 }
 
 /// A batch whose blobs were tried.
@@ -93,15 +96,17 @@ impl Purger {
         queue: Wake,
     ) -> Self {
         let lanes = Lanes::new(SINGLE_BLOBS_MAX, BULK_BLOBS_MAX);
-        Self { ledger, blobs, clock, random, lanes, watches: Watches::default(), queue }
+        let (watches, meters) = (Watches::default(), PurgeMeters::new());
+        Self { ledger, blobs, clock, random, lanes, watches, queue, meters }
     }
 
     /// A lease that nobody else holds, from now on.
     pub fn fresh_lease(&self) -> Lease {
         let mut token = [0; 16];
         self.random.fill(&mut token);
-        let expires_at = self.clock.now().plus(LEASE_DURATION);
-        Lease { token: LeaseToken(token), expires_at }
+        let began_at = self.clock.now();
+        let expires_at = began_at.plus(LEASE_DURATION);
+        Lease { token: LeaseToken(token), began_at, expires_at }
     }
 
     /// Counts the removed blobs of a deletion from now on, for whoever waits.
@@ -267,11 +272,14 @@ impl Purger {
         let blobs = keys.len();
         let mut failed = 0;
         for part in parts(group) {
+            let settled = self.meters.settling(&part, synced.is_ok());
             let settlements: Vec<Settlement> = part.into_iter().map(settle).collect();
             failed += settlements.iter().map(|settlement| settlement.kept.len()).sum::<usize>();
             if let Err(error) = self.ledger.settle(settlements, now).await {
                 // The leases expire, and all of it is done again: purging is idempotent (I4).
                 tracing::error!(%error, blobs, "purged blobs could not be settled");
+            } else {
+                settled.record(self.clock.now());
             }
         }
         tracing::debug!(blobs, "removals are durable and settled");

@@ -25,12 +25,15 @@ mod traffic;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -86,6 +89,10 @@ impl ConnectionSettings {
         }
     }
 }
+
+/// Who is at the other end of the connection on which a request came: an extension of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// Serves connections until `stop`. From then on it accepts none, closes those that rest, lets
 /// running requests end within [`ConnectionSettings::stop_max`], cuts off the others, and returns.
@@ -167,9 +174,13 @@ async fn serve_connection(
         tracing::debug!(%error, "a connection ended before it began");
         return;
     }
+    let peer = stream.peer_addr().ok().map(|peer| Peer(peer.ip().to_canonical()));
     let traffic = Arc::new(Traffic::default());
     let io = ScannedStream::new(stream, Arc::clone(&traffic), settings.patience);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         service::answer(router.clone(), settings.render, Arc::clone(&traffic), request)
     });
     let mut builder = http1::Builder::new();

@@ -1,11 +1,17 @@
 //! The `OpenAPI` document of the native API, made from the handlers that serve it: at
 //! `GET /openapi.json`, without a key.
 
+use utoipa::openapi::link::Link;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{
+    Content, ContentBuilder, OpenApi as Document, Ref, RefOr, Required, ResponseBuilder, Schema,
+};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemSchema;
+use super::problems::{self, KINDS};
 
 /// What the document says beside its calls.
 #[derive(OpenApi)]
@@ -15,7 +21,7 @@ use super::problem::ProblemSchema;
         description = "Files, and their deletion as a resource: what goes, what went, and how far it is.",
     ),
     components(schemas(ProblemSchema)),
-    modifiers(&Bearer, &UsualProblems),
+    modifiers(&Bearer),
     security(("key" = []))
 )]
 pub(super) struct Api;
@@ -27,7 +33,9 @@ impl Modify for Bearer {
     fn modify(&self, document: &mut Document) {
         let key = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key. An operator key names its organization by `?organization=`."))
+            .description(Some(
+                "An API key. An operator key names its organization by `?organization=`.",
+            ))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(key));
@@ -35,32 +43,133 @@ impl Modify for Bearer {
 }
 
 /// Refusals that every call may give, whatever it is for.
-const USUAL: [(&str, &str); 8] = [
+const USUAL: [(&str, &str); 7] = [
     ("400", "The request cannot be understood"),
-    ("401", "Missing or invalid API key"),
-    ("403", "The key may not do this, or belongs to another organization"),
     ("408", "The request took too long to arrive"),
-    ("429", "Too many requests"),
+    ("413", "The body is announced to be larger than any that is taken"),
+    ("414", "The target of the request is too long"),
+    ("431", "The head of the request is too long"),
     ("500", "Internal server error"),
     ("503", "Not available for the moment"),
-    ("431", "The head of the request is too long"),
 ];
 
-struct UsualProblems;
+/// Refusals that every call with a key may give beside those.
+const USUAL_WITH_KEY: [(&str, &str); 4] = [
+    ("401", "Missing or invalid API key"),
+    ("403", "The key may not do this, or belongs to another organization"),
+    ("415", "The body is in an encoding that is not taken"),
+    ("429", "Too many requests"),
+];
 
-impl Modify for UsualProblems {
-    fn modify(&self, document: &mut Document) {
-        for item in document.paths.paths.values_mut() {
-            let calls = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-            let others = [&mut item.head, &mut item.patch, &mut item.options];
-            for call in calls.into_iter().chain(others).flatten() {
-                for (status, text) in USUAL {
-                    let responses = &mut call.responses.responses;
-                    responses.entry(status.to_owned()).or_insert_with(|| problem(text));
-                }
+/// Adds what is the same for every call, once all calls are there: the usual refusals, the shape
+/// of every refusal, and the types of problems.
+pub(super) fn complete(document: &mut Document) {
+    // For clients the rest of a url is a parameter like any other.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    for (path, item) in &mut document.paths.paths {
+        let calls = [
+            ("get", &mut item.get),
+            ("head", &mut item.head),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+            ("options", &mut item.options),
+        ];
+        for (method, call) in calls {
+            if let Some(call) = call {
+                call.operation_id = Some(operation_id(method, path));
+                complete_call(call);
             }
         }
     }
+    link(document);
+    let description = document.info.description.get_or_insert_default();
+    description
+        .push_str("\n\nErrors are problem documents (RFC 9457). Their types are stable:\n\n");
+    description.push_str(&problems::table());
+    if let Some(RefOr::T(Schema::Object(problem))) =
+        document.components.as_mut().and_then(|components| components.schemas.get_mut("Problem"))
+        && let Some(RefOr::T(Schema::Object(kind))) = problem.properties.get_mut("type")
+    {
+        let types = KINDS.iter().map(|kind| Some(format!("/problems/{}", kind.name).into()));
+        kind.enum_values = Some(types.flatten().collect());
+    }
+}
+
+/// Where the answer of one call has what another call needs: the first call, its status, the other
+/// call, the parameter, and where its value stands in the answer.
+const LINKS: &[(&str, &str, &str, &str, &str)] = &[
+    ("post_commands", "201", "put_commands_id_outputs_name", "id", "$response.body#/command_id"),
+    ("post_commands", "201", "get_commands_id", "id", "$response.body#/command_id"),
+    ("post_commands", "201", "delete_commands_id_outputs", "id", "$response.body#/command_id"),
+];
+
+fn link(document: &mut Document) {
+    let calls = document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.post, &mut item.put, &mut item.get, &mut item.patch].into_iter().flatten()
+    });
+    for call in calls {
+        let is_first = |link: &&(&str, _, _, _, _)| Some(link.0) == call.operation_id.as_deref();
+        for (_, status, other, parameter, place) in LINKS.iter().filter(is_first) {
+            let link = Link::builder().operation_id(*other).parameter(*parameter, *place).build();
+            if let Some(RefOr::T(response)) = call.responses.responses.get_mut(*status) {
+                response.links.insert((*other).to_owned(), RefOr::T(link));
+            }
+        }
+    }
+}
+
+/// A name that no other call has: `post_commands`, `put_commands_id_outputs_name`.
+fn operation_id(method: &str, path: &str) -> String {
+    let own = path.strip_prefix(super::PREFIX).unwrap_or(path);
+    let words = own.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    words.fold(method.to_owned(), |id, word| id + "_" + word)
+}
+
+fn complete_call(call: &mut Operation) {
+    // Calls without a key say so, by an empty list of what they need.
+    let needs_key = call.security.is_none();
+    let with_key = USUAL_WITH_KEY.iter().filter(|_| needs_key);
+    if let Some(RefOr::T(body)) = &mut call.request_body {
+        let contents = body.content.values_mut();
+        let optional = contents.map(without_null).fold(false, |any, one| any | one);
+        if optional {
+            body.required = Some(Required::False);
+        }
+    }
+    let responses = &mut call.responses.responses;
+    for (status, text) in USUAL.iter().chain(with_key) {
+        responses.entry((*status).to_owned()).or_insert_with(|| problem(text));
+    }
+    for (status, response) in responses.iter_mut() {
+        if let RefOr::T(refusal) = response
+            && status.as_str() >= "400"
+            && refusal.content.is_empty()
+        {
+            *response = problem(&refusal.description);
+        }
+    }
+}
+
+/// A body that may be left out may still not be `null`; whether this is one.
+fn without_null(content: &mut RefOr<Content>) -> bool {
+    let RefOr::T(content) = content else { return false };
+    let Some(RefOr::T(Schema::OneOf(either))) = &mut content.schema else { return false };
+    let is_null = |one: &RefOr<Schema>| {
+        matches!(one, RefOr::T(Schema::Object(object))
+            if object.schema_type == SchemaType::Type(Type::Null))
+    };
+    let before = either.items.len();
+    either.items.retain(|one| !is_null(one));
+    let had_null = either.items.len() < before;
+    if let [only] = either.items.as_slice() {
+        content.schema = Some(only.clone());
+    }
+    had_null
 }
 
 fn problem(text: &str) -> RefOr<utoipa::openapi::Response> {

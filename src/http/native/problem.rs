@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use axum::response::Response;
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::deletions::ItemAnswer;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::usual::Usual;
@@ -15,7 +17,8 @@ use crate::http::usual::Usual;
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "the shape of what `render` writes, for the document")]
 pub(super) struct ProblemSchema {
-    /// Stable for its kind.
+    /// Stable for its kind: one of those that `/problems/{type}` explains.
+    #[schema(format = "uri-reference")]
     r#type: String,
     /// What its kind is called.
     title: String,
@@ -25,9 +28,15 @@ pub(super) struct ProblemSchema {
     detail: Option<String>,
     /// The topmost locked entries that stand against it.
     locked: Option<Vec<String>>,
+    /// The parts of the service that cannot do their work: `database`, `blobs`, `ballast`.
+    failing: Option<Vec<String>>,
+    /// The items that stood against a deletion. What is not among them would have gone.
+    items: Option<Vec<ItemAnswer>>,
+    /// How many files a deletion would take that has to be confirmed.
+    files: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Problem<'a> {
     r#type: &'a str,
     title: &'a str,
@@ -36,13 +45,68 @@ struct Problem<'a> {
     detail: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locked: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing: Option<&'a [&'a str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<Vec<ItemAnswer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<u64>,
+}
+
+impl<'a> Problem<'a> {
+    fn new(r#type: &'a str, title: &'a str, status: StatusCode) -> Self {
+        Self { r#type, title, status: status.as_u16(), ..Self::default() }
+    }
+
+    fn saying(self, detail: impl Into<Cow<'a, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    fn into_answer(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        json::render(status, "application/problem+json", &self)
+    }
+}
+
+/// The problem document of a service of which these parts cannot do their work.
+pub(super) fn not_ready(failing: &[&str]) -> Response {
+    let problem = Problem::new("/problems/not-ready", "Not ready", StatusCode::SERVICE_UNAVAILABLE);
+    let problem = Problem { failing: Some(failing), ..problem };
+    problem.saying(format!("Not in order: {}", failing.join(", "))).into_answer()
+}
+
+/// The problem document of more streams than an organization may have at one time.
+pub(super) fn too_many_streams(streams_max: usize) -> Response {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let problem = Problem::new("/problems/too-many-streams", "Too many streams", status);
+    problem.saying(format!("At most {streams_max} are open for an organization")).into_answer()
+}
+
+/// The problem document of a request to delete that was refused whole, with what stood against
+/// it.
+pub(super) fn deletion_refused(status: StatusCode, items: Vec<ItemAnswer>) -> Response {
+    let problem = Problem::new("/problems/deletion-refused", "Nothing was deleted", status);
+    Problem { items: Some(items), ..problem }.into_answer()
+}
+
+/// The problem document of a deletion that is too large to happen without a confirmation.
+pub(super) fn confirmation_required(files: u64) -> Response {
+    let (kind, title) = ("/problems/confirmation-required", "Nothing was deleted");
+    let problem = Problem::new(kind, title, StatusCode::CONFLICT);
+    let detail = format!("{files} files would go: send 'confirm' with this number");
+    Problem { files: Some(files), ..problem }.saying(detail).into_answer()
+}
+
+/// The problem document of a plan since which too much has changed.
+pub(super) fn plan_again() -> Response {
+    let problem = Problem::new("/problems/conflict", "Conflict", StatusCode::CONFLICT);
+    problem.saying("too much has changed since the plan was made: plan again").into_answer()
 }
 
 /// The problem document of an error.
 pub(super) fn render(error: &ApiError) -> Response {
     let Usual { status, title, detail } = Usual::of(error);
-    let mut problem =
-        Problem { r#type: type_of(error), title, status: status.as_u16(), detail, locked: None };
+    let mut problem = Problem { detail, ..Problem::new(type_of(error), title, status) };
     if let ApiError::Locked(paths) = error {
         problem.locked = Some(paths.iter().map(ToString::to_string).collect());
     }
@@ -50,7 +114,7 @@ pub(super) fn render(error: &ApiError) -> Response {
         let until = limited.until.iso8601();
         problem.detail = Some(format!("The next request is accepted at {until}").into());
     }
-    json::render(status, "application/problem+json", &problem)
+    problem.into_answer()
 }
 
 fn type_of(error: &ApiError) -> &'static str {
@@ -58,7 +122,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::Unauthenticated | ApiError::OrganizationGone => "/problems/unauthenticated",
         ApiError::OrganizationRequired => "/problems/organization-required",
         ApiError::OrganizationMismatch => "/problems/organization-mismatch",
-        ApiError::Forbidden(_) => "/problems/forbidden",
+        ApiError::Forbidden(_) | ApiError::OperatorsOnly => "/problems/forbidden",
         ApiError::OutsidePrefix => "/problems/outside-prefix",
         ApiError::SignatureRefused => "/problems/signature-refused",
         ApiError::NotFound => "/problems/not-found",
@@ -67,10 +131,12 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::Unprocessable(_) => "/problems/unprocessable",
         ApiError::Conflict(_) => "/problems/conflict",
         ApiError::Locked(_) => "/problems/locked",
+        ApiError::IdempotencyMismatch => "/problems/idempotency-mismatch",
         ApiError::TooLarge { .. } => "/problems/too-large",
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",
         ApiError::PreconditionFailed => "/problems/precondition-failed",
+        ApiError::ChecksumMismatch => "/problems/checksum-mismatch",
         ApiError::RangeNotSatisfiable { .. } => "/problems/range-not-satisfiable",
         ApiError::RateLimited(_) => "/problems/rate-limited",
         ApiError::Timeout => "/problems/timeout",

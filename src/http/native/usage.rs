@@ -24,7 +24,7 @@ struct Amount {
 /// What the organization uses; beneath a key's prefix only `live` and `uploaded` are known.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
-struct UsageAnswer {
+pub(super) struct UsageAnswer {
     /// Everything that was ever stored: always the sum of the others.
     uploaded: Amount,
     /// What can be read.

@@ -18,6 +18,7 @@ use crate::blobs::faulty::FaultyBlobs;
 use crate::blobs::memory::MemoryBlobs;
 use crate::deletion::accept::Deleter;
 use crate::deletion::expand::Expander;
+use crate::deletion::progress::ProgressBoard;
 use crate::deletion::purge::{Lane, Purger, settling};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::guard::GuardLimits;
@@ -30,10 +31,12 @@ use crate::domain::usage::{Tally, Usage};
 use crate::http::limits::{Requests, RollingMinute};
 use crate::http::router::router;
 use crate::http::signing::Signer;
-use crate::http::state::{HttpSettings, Service};
+use crate::http::state::{HttpSettings, Service, ServiceParts};
+use crate::http::streams::Streams;
 use crate::jobs::wake::Wake;
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Ledger, NewKey, NewOrganization};
+use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 
 /// When every test begins: 2023-11-14T22:13:20Z.
@@ -54,7 +57,6 @@ pub(super) struct TestApp {
     pub(super) theirs: Organization,
     pub(super) key: String,
     router: Router,
-    random: Arc<dyn Random>,
     queue: Wake,
     pub(super) stop: CancellationToken,
 }
@@ -94,6 +96,15 @@ impl TestApp {
     }
 
     pub(super) async fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
+        Self::made(adjust, Meters::new(NOW)).await
+    }
+
+    /// With meters that record what this thread does, and without a public url.
+    pub(super) async fn with_meters(meters: Meters) -> Self {
+        Self::made(|settings| settings.public_url = None, meters).await
+    }
+
+    async fn made(adjust: impl FnOnce(&mut HttpSettings), meters: Meters) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
@@ -112,15 +123,8 @@ impl TestApp {
             queue.clone(),
         ));
         purge(&purger, &stop);
-        expand(
-            Expander::new(
-                Arc::clone(&ledger),
-                Arc::clone(&purger),
-                Arc::clone(&time),
-                doomed.clone(),
-            ),
-            &stop,
-        );
+        let (feeds, now) = (Arc::clone(&purger), Arc::clone(&time));
+        expand(Expander::new(Arc::clone(&ledger), feeds, now, doomed.clone()), &stop);
         let settings = settings_with(adjust);
         ledger.set_plans(settings.plans.clone());
         let limits =
@@ -132,18 +136,22 @@ impl TestApp {
             queue.clone(),
             limits,
         );
-        let service = Service {
+        let service = Service::from(ServiceParts {
             deleter: Deleter::new(Arc::clone(&ledger), purger, doomed),
+            progress: ProgressBoard::new(Arc::clone(&ledger), Arc::clone(&time)),
+            streams: Streams::until(stop.clone()),
             uploader,
             requests: Arc::new(Requests::new(Arc::clone(&time))),
             floods: Arc::new(RollingMinute::new(Arc::clone(&time))),
             signer: Arc::new(Signer::new([1; 32], [2; 32])),
-            settings: Arc::new(settings),
+            meters,
+            settings,
             clock: time,
             ids,
+            random,
             blobs,
             ledger,
-        };
+        });
         let ours = organization(&service, "ours").await;
         let theirs = organization(&service, "theirs").await;
         let mut app = Self {
@@ -156,7 +164,6 @@ impl TestApp {
             model,
             ours,
             theirs,
-            random,
             queue,
             stop,
         };
@@ -190,7 +197,7 @@ impl TestApp {
         (scopes, prefix): (Scopes, &str),
         expires_at: Option<Timestamp>,
     ) -> (KeyId, String) {
-        let text = generate_key(self.random.as_ref()).expose_secret().to_owned();
+        let text = generate_key(self.service.random.as_ref()).expose_secret().to_owned();
         let new = NewKey {
             id: self.service.ids.next(),
             organization,
@@ -200,7 +207,8 @@ impl TestApp {
             guard: GuardLimits::default(),
             expires_at,
         };
-        let key = self.service.ledger.create_key(new, self.clock.now()).await.unwrap().unwrap();
+        let key =
+            self.service.ledger.create_key(new, None, self.clock.now()).await.unwrap().unwrap();
         (key.id, text)
     }
 
@@ -276,6 +284,15 @@ impl TestApp {
         assert!(self.service.ledger.set_lock(&realm, &path, locked).await.unwrap());
     }
 
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The time, as answers show it.
+    pub(super) fn iso_now(&self) -> String {
+        self.clock.now().iso8601()
+    }
+
     pub(super) async fn usage(&self) -> Usage {
         let realm = Realm::whole(self.ours.number);
         let usage = self.service.ledger.usage(&realm).await.unwrap();
@@ -346,7 +363,7 @@ async fn organization(service: &Service, name: &str) -> Organization {
         plan: "default".to_owned(),
         folders: [ids.next(), ids.next(), ids.next()],
     };
-    service.ledger.create_organization(new, service.clock.now()).await.unwrap()
+    service.ledger.create_organization(new, None, service.clock.now()).await.unwrap().unwrap()
 }
 
 /// A part of a form.

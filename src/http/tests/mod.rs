@@ -17,4 +17,5 @@ mod renderio;
 mod sirv;
 mod swiftia;
 mod templated;
+mod watch;
 mod wire;

@@ -36,6 +36,18 @@ pub enum AdminRequest {
         /// Which.
         id: String,
     },
+    /// Switches an organization on again.
+    EnableOrganization {
+        /// Which.
+        id: String,
+    },
+    /// Gives an organization another plan, with effect at once.
+    SetPlan {
+        /// Which.
+        id: String,
+        /// The name of the plan.
+        plan: String,
+    },
     /// Makes a key.
     CreateKey {
         /// Its organization; absent: an operator key.
@@ -73,6 +85,8 @@ impl AdminRequest {
             Self::CreateKey { organization: Some(_), .. }
             | Self::ListOrganizations {}
             | Self::DisableOrganization { .. }
+            | Self::EnableOrganization { .. }
+            | Self::SetPlan { .. }
             | Self::ListKeys {}
             | Self::RevokeKey { .. }
             | Self::Sweep { .. } => false,
@@ -100,6 +114,18 @@ pub enum AdminAnswer {
     OrganizationDisabled {
         /// Which.
         id: String,
+    },
+    /// Its keys work again.
+    OrganizationEnabled {
+        /// Which.
+        id: String,
+    },
+    /// The plan's limits hold from now on.
+    PlanSet {
+        /// Which.
+        id: String,
+        /// The name of the plan.
+        plan: String,
     },
     /// The key works from now on.
     KeyCreated {

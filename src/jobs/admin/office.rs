@@ -10,16 +10,14 @@ use crate::deletion::sweep::sweep;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::guard::{GuardLimits, SHARE_PERCENT_MAX};
 use crate::domain::id::{IdSource, KeyId, OrganizationId};
-use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope};
+use crate::domain::organization::{DEFAULT_PLAN, Key, Organization, Scope, is_organization_name};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
 use crate::domain::random::Random;
 use crate::domain::secret::{generate_key, hash_key};
 use crate::jobs::wake::Wake;
+use crate::ledger::registry::OrganizationChange;
 use crate::ledger::{Ledger, LedgerError, NewKey, NewOrganization};
-
-/// An organization's name, in bytes at most.
-pub const NAME_BYTES_MAX: usize = 255;
 
 /// What executing takes. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +61,8 @@ impl Office {
             }
             AdminRequest::ListOrganizations {} => self.organizations().await,
             AdminRequest::DisableOrganization { id } => self.disable_organization(id).await,
+            AdminRequest::EnableOrganization { id } => self.enable_organization(id).await,
+            AdminRequest::SetPlan { id, plan } => self.set_plan(id, plan).await,
             AdminRequest::CreateKey {
                 organization,
                 scopes,
@@ -124,17 +124,16 @@ impl Office {
 
     async fn create_organization(&self, name: String, plan: Option<String>) -> Executed {
         let plan = plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
-        if !is_name(&name) {
+        if !is_organization_name(&name) {
             return Err(Unexecuted::Refused(
                 "a name has 1 to 255 bytes, no control characters, and is not all blank",
             ));
         }
-        if self.plans.get(&plan).is_none() {
-            return Err(Unexecuted::UnknownPlan(plan));
-        }
+        self.known_plan(&plan)?;
         let folders = [self.ids.next(), self.ids.next(), self.ids.next()];
         let new = NewOrganization { id: self.ids.next(), name, plan, folders };
-        let made = self.ledger.create_organization(new, self.clock.now()).await?;
+        let made = self.ledger.create_organization(new, None, self.clock.now()).await?;
+        let made = made.map_err(|_| Unexecuted::Refused("it was made before"))?;
         Ok(AdminAnswer::OrganizationCreated { id: made.id.to_string(), name: made.name })
     }
 
@@ -152,6 +151,44 @@ impl Office {
             return Err(NO_ORGANIZATION);
         }
         Ok(AdminAnswer::OrganizationDisabled { id })
+    }
+
+    async fn enable_organization(&self, id: String) -> Executed {
+        let organization = self.named(&id).await?;
+        // What was switched off may have kept a plan that is not configured any more.
+        self.known_plan(&organization.plan)?;
+        let change = OrganizationChange { disabled: Some(false), ..Default::default() };
+        self.change_organization(organization.id, change).await?;
+        Ok(AdminAnswer::OrganizationEnabled { id })
+    }
+
+    async fn set_plan(&self, id: String, plan: String) -> Executed {
+        let organization = self.named(&id).await?;
+        self.known_plan(&plan)?;
+        let change = OrganizationChange { plan: Some(plan.clone()), ..Default::default() };
+        self.change_organization(organization.id, change).await?;
+        Ok(AdminAnswer::PlanSet { id, plan })
+    }
+
+    async fn named(&self, id: &str) -> Result<Organization, Unexecuted> {
+        let id = OrganizationId::parse(id).ok_or(NO_ORGANIZATION)?;
+        self.ledger.organization(id).await?.ok_or(NO_ORGANIZATION)
+    }
+
+    fn known_plan(&self, plan: &str) -> Result<(), Unexecuted> {
+        match self.plans.get(plan) {
+            Some(_) => Ok(()),
+            None => Err(Unexecuted::UnknownPlan(plan.to_owned())),
+        }
+    }
+
+    async fn change_organization(
+        &self,
+        id: OrganizationId,
+        change: OrganizationChange,
+    ) -> Result<(), Unexecuted> {
+        let changed = self.ledger.change_organization(id, change, self.clock.now()).await?;
+        changed.map(|_| ()).ok_or(NO_ORGANIZATION)
     }
 
     async fn create_key(&self, organization: Option<String>, limits: KeyLimits) -> Executed {
@@ -201,7 +238,7 @@ impl Office {
             guard: limits.guard,
             expires_at: limits.expires_at,
         };
-        self.ledger.create_key(new, self.clock.now()).await
+        Ok(self.ledger.create_key(new, None, self.clock.now()).await?.ok())
     }
 
     async fn keys(&self) -> Executed {
@@ -248,10 +285,6 @@ struct Limits {
     prefix: EntryPath,
     guard: GuardLimits,
     expires_at: Option<Timestamp>,
-}
-
-fn is_name(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
 fn organization_line(organization: &Organization) -> OrganizationLine {

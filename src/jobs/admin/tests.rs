@@ -298,3 +298,23 @@ async fn what_is_no_request_is_refused_and_what_is_too_long_is_cut_off() {
     }
     assert!(ask(&directory, &AdminRequest::ListKeys {}).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn an_organization_is_given_another_plan_and_switched_on_again() {
+    let (office, _) = office();
+    let id = organization(&office, "one").await;
+    let set = |plan: &str| AdminRequest::SetPlan { id: id.clone(), plan: plan.to_owned() };
+    let answer = office.administer(set("gold")).await;
+    assert_eq!(answer, AdminAnswer::PlanSet { id: id.clone(), plan: "gold".to_owned() });
+    assert_eq!(office.ledger.organizations().await.unwrap()[0].plan, "gold");
+    assert!(is_refused(&office.administer(set("silver")).await));
+    let unknown = AdminRequest::SetPlan { id: "none".to_owned(), plan: "gold".to_owned() };
+    assert!(is_refused(&office.administer(unknown).await));
+    office.administer(AdminRequest::DisableOrganization { id: id.clone() }).await;
+    let enable = |id: &str| AdminRequest::EnableOrganization { id: id.to_owned() };
+    let answer = office.administer(enable(&id)).await;
+    assert_eq!(answer, AdminAnswer::OrganizationEnabled { id });
+    let known = office.ledger.organizations().await.unwrap();
+    assert_eq!((known[0].disabled_at, known[0].plan.as_str()), (None, "gold"));
+    assert!(is_refused(&office.administer(enable("none")).await));
+}

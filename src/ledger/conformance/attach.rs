@@ -9,6 +9,7 @@ use crate::domain::attach::{
 use crate::domain::blob::BlobKey;
 use crate::domain::entry::{FileRecord, UploadRefusal};
 use crate::domain::organization::{DEFAULT_PLAN, Realm};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::ledger::Standing;
 
@@ -17,7 +18,7 @@ async fn files(fixture: &Fixture, paths: &[&str]) -> Attach {
     let mut attach = Attach::default();
     for (blob, path) in fixture.intents(paths.len()).await.into_iter().zip(paths) {
         let mut version = fixture.version_of(blob, path, 1);
-        version.overwrite = false;
+        version.overwrite = Overwrite::Never;
         attach.files.push(Attachment { version, source: None });
     }
     attach
@@ -25,7 +26,7 @@ async fn files(fixture: &Fixture, paths: &[&str]) -> Attach {
 
 fn overwriting(mut attach: Attach) -> Attach {
     for file in &mut attach.files {
-        file.version.overwrite = true;
+        file.version.overwrite = Overwrite::Always;
     }
     attach
 }

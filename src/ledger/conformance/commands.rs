@@ -159,7 +159,17 @@ pub(crate) async fn a_command_with_an_output_outside_the_prefix_is_hidden(fixtur
     let refusal = Refusal { outside_prefix: vec![0], ..Refusal::default() };
     assert_eq!(fixture.delete(request).await.unwrap_err(), Declined::Refused(refusal));
     fixture.delete_path(&realm, "/commands/inner/b").await;
-    assert!(fixture.ledger.command(&narrow, id).await.unwrap().is_some());
+    let keys = async |realm: &Realm| {
+        let command = fixture.ledger.command(realm, id).await.unwrap().unwrap();
+        command.outputs.into_iter().map(|output| output.key).collect::<Vec<_>>()
+    };
+    // What was outside of the prefix is not shown when it is gone, either.
+    assert_eq!(keys(&narrow).await, ["a"]);
+    assert_eq!(keys(&realm).await, ["a", "b"]);
+    let request = fixture.request(&narrow, vec![Selector::Outputs(id)]);
+    fixture.delete(request).await.unwrap();
+    assert_eq!(keys(&narrow).await, [""; 0]);
+    assert_eq!(keys(&realm).await, ["a", "b"]);
 }
 
 /// A repeat joins the missed deletion once, and says what that took.

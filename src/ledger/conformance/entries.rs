@@ -2,6 +2,7 @@
 
 use super::fixture::{Fixture, at, attributes, beneath, written};
 use crate::domain::entry::{Attributes, Entry, NewVersion, Stored, UploadRefusal};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::usage::{Tally, Usage};
 
 /// I13.
@@ -118,7 +119,7 @@ pub(crate) async fn overwriting_keeps_tags_unless_it_brings_some(fixture: Fixtur
 pub(crate) async fn a_file_in_the_way_is_not_replaced_unasked(fixture: Fixture) {
     let realm = fixture.realm().await;
     let before = fixture.upload(&realm, "/a", 1).await;
-    let version = NewVersion { overwrite: false, ..fixture.version("/a", 2).await };
+    let version = NewVersion { overwrite: Overwrite::Never, ..fixture.version("/a", 2).await };
     let usage = fixture.usage(&realm).await;
     assert_eq!(fixture.commit(&realm, version.clone()).await, Err(UploadRefusal::Exists));
     assert_eq!(fixture.usage(&realm).await, usage);
@@ -179,7 +180,7 @@ pub(crate) async fn the_first_fault_of_an_upload_is_the_one_named(fixture: Fixtu
     let no_command = Some((fixture.id(), "k".to_owned()));
     let mut version = NewVersion {
         output_of: no_command,
-        overwrite: false,
+        overwrite: Overwrite::Never,
         ..fixture.version_of(spent, "/a/b", 1)
     };
     let outside = fixture.commit(&beneath(&realm, "/z"), version.clone()).await;
@@ -187,7 +188,7 @@ pub(crate) async fn the_first_fault_of_an_upload_is_the_one_named(fixture: Fixtu
     assert_eq!(fixture.commit(&realm, version.clone()).await, Err(UploadRefusal::NoCommand));
     version.output_of = None;
     assert_eq!(fixture.commit(&realm, version.clone()).await, Err(UploadRefusal::Exists));
-    version.overwrite = true;
+    version.overwrite = Overwrite::Always;
     let locked = Err(UploadRefusal::Locked(at("/a/b")));
     assert_eq!(fixture.commit(&realm, version.clone()).await, locked);
     assert!(fixture.set_lock(&realm, "/a/b", false).await);
@@ -224,4 +225,40 @@ pub(crate) async fn an_empty_file_counts(fixture: Fixture) {
     fixture.delete_path(&realm, "/a").await;
     assert_eq!(fixture.drain().await, [file.blob]);
     assert_eq!(fixture.usage(&realm).await.settled, Tally::one(0));
+}
+
+/// A version that names what it replaces replaces nothing else, also where several race.
+pub(crate) async fn a_conditional_version_meets_what_it_wants_or_is_refused(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let first = fixture.upload(&realm, "/a", 1).await;
+    fixture.upload(&realm, "/f/x", 1).await;
+    let stale = Overwrite::IfVersion(vec![first.blob.id]);
+    let changed = Some(UploadRefusal::VersionChanged);
+    for (path, overwrite, refusal) in [
+        ("/a", Overwrite::IfNone, changed.clone()),
+        ("/a", Overwrite::IfVersion(vec![fixture.id()]), changed.clone()),
+        ("/b", Overwrite::IfThere, changed.clone()),
+        ("/b/c/d", stale.clone(), changed.clone()),
+        ("/f", Overwrite::IfNone, Some(UploadRefusal::IsFolder)),
+        ("/a/b", Overwrite::IfThere, Some(UploadRefusal::ParentIsFile(at("/a")))),
+        ("/b", Overwrite::IfNone, None),
+        ("/b", Overwrite::IfThere, None),
+        ("/a", stale.clone(), None),
+        ("/a", stale, changed.clone()),
+    ] {
+        let version = NewVersion { overwrite, ..fixture.version(path, 2).await };
+        let case = format!("{version:?}");
+        assert_eq!(fixture.commit(&realm, version).await.err(), refusal, "{case}");
+    }
+    let present = fixture.file_at(&realm, "/a").await.unwrap();
+    let mut commits = Vec::new();
+    for size in 1..=8 {
+        let overwrite = Overwrite::IfVersion(vec![present.blob.id]);
+        let version = NewVersion { overwrite, ..fixture.version("/a", size).await };
+        commits.push(fixture.ledger.commit_version(&realm, version, fixture.now()));
+    }
+    let outcomes = futures::future::join_all(commits).await;
+    let stored = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().is_ok()).count();
+    assert_eq!(stored, 1);
+    fixture.assert_sound().await;
 }

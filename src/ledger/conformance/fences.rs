@@ -40,6 +40,7 @@ impl Fixture {
             key: like.key,
             door: like.door,
             guard: like.guard,
+            once: None,
             at: like.at,
         })
     }

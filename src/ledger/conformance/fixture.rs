@@ -24,11 +24,12 @@ use crate::domain::entry::{
 };
 use crate::domain::id::{CommandId, DeletionId, IdSource, KeyId};
 use crate::domain::organization::{DEFAULT_PLAN, Organization, OrganizationNumber, Realm};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::domain::random::SeededRandom;
 use crate::domain::usage::Usage;
 use crate::ledger::{
-    ExpandStep, Lease, LeaseToken, Ledger, NewOrganization, Settlement, StepLimits,
+    ExpandStep, Lease, LeaseToken, Ledger, NewCommand, NewOrganization, Settlement, StepLimits,
 };
 
 /// How long a fixture's lease lasts.
@@ -80,7 +81,8 @@ impl Fixture {
     pub(crate) fn lease(&self) -> Lease {
         let number = self.leases.fetch_add(1, Ordering::SeqCst) + 1;
         let token = LeaseToken(u128::from(number).to_be_bytes());
-        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+        let began_at = self.now();
+        Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
     pub(crate) fn id<Id: From<Uuid>>(&self) -> Id {
@@ -96,7 +98,7 @@ impl Fixture {
             plan: DEFAULT_PLAN.to_owned(),
             folders: [self.id(), self.id(), self.id()],
         };
-        self.ledger.create_organization(new, self.now()).await.unwrap()
+        self.ledger.create_organization(new, None, self.now()).await.unwrap().unwrap()
     }
 
     /// All of a new organization.
@@ -143,7 +145,7 @@ impl Fixture {
         let title = path.name().map_or_else(String::new, |name| name.as_str().to_owned());
         NewVersion {
             entry: self.id(),
-            overwrite: true,
+            overwrite: Overwrite::Always,
             blob,
             content: BlobFacts { size, checksum: [u8::try_from(size % 251).unwrap(); 32] },
             attributes: attributes(&title),
@@ -238,7 +240,11 @@ impl Fixture {
 
     pub(crate) async fn command(&self, realm: &Realm) -> CommandId {
         let id = self.id();
-        self.ledger.create_command(realm, id, report(), self.now()).await.unwrap();
+        self.ledger
+            .create_command(realm, NewCommand { id, report: report() }, None, self.now())
+            .await
+            .unwrap()
+            .unwrap();
         id
     }
 
@@ -277,6 +283,7 @@ impl Fixture {
             matched_files_max: MATCHED_FILES_MAX,
             guard: None,
             allowance: None,
+            once: None,
             fence: None,
             at: self.now(),
         }

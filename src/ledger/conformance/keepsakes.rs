@@ -8,7 +8,7 @@ use crate::domain::entry::{FileRecord, NewVersion, Origin};
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::keepsake::KnownFile;
 use crate::domain::organization::Realm;
-use crate::ledger::{FileQuery, Page};
+use crate::ledger::{FileQuery, NewCommand, Page};
 
 const ALL: Page = Page { offset: 0, limit: 1000 };
 
@@ -254,7 +254,12 @@ pub(crate) async fn foreign_keepsakes_are_not_known(fixture: Fixture) {
 async fn command(fixture: &Fixture, realm: &Realm, status: CommandStatus) -> CommandId {
     let id = fixture.id();
     let report = CommandReport { status, ..report() };
-    fixture.ledger.create_command(realm, id, report, fixture.now()).await.unwrap();
+    fixture
+        .ledger
+        .create_command(realm, NewCommand { id, report }, None, fixture.now())
+        .await
+        .unwrap()
+        .unwrap();
     id
 }
 

@@ -9,11 +9,14 @@ mod fixture;
 pub(crate) mod allowance;
 pub(crate) mod attach;
 pub(crate) mod beside;
+pub(crate) mod change;
 pub(crate) mod commands;
+pub(crate) mod deletion_records;
 pub(crate) mod deletions;
 pub(crate) mod entries;
 pub(crate) mod fences;
 pub(crate) mod folders;
+pub(crate) mod gauges;
 pub(crate) mod guard;
 pub(crate) mod intents;
 pub(crate) mod isolation;
@@ -22,17 +25,21 @@ pub(crate) mod listing;
 pub(crate) mod locks;
 pub(crate) mod model;
 pub(crate) mod moves;
+pub(crate) mod once;
 pub(crate) mod organizations;
 pub(crate) mod overlaps;
 pub(crate) mod planned;
 pub(crate) mod plans;
 pub(crate) mod preconditions;
 pub(crate) mod purge;
+pub(crate) mod registry;
+pub(crate) mod reports;
+pub(crate) mod resumable;
 pub(crate) mod selections;
 pub(crate) mod trees;
 pub(crate) mod walk;
 
-pub(crate) use self::fixture::Fixture;
+pub(crate) use self::fixture::{Fixture, report};
 
 /// Every check, as one test each, for the ledger that `$fixture` makes: an expression of type
 /// [`Fixture`], evaluated anew in each test. With `ignore = "reason"` the tests are reported as
@@ -67,6 +74,7 @@ macro_rules! every_check {
                 a_file_is_found_by_id_within_the_prefix_only,
                 a_folder_is_not_found_as_a_file,
                 an_empty_file_counts,
+                a_conditional_version_meets_what_it_wants_or_is_refused,
             }
             intents {
                 reserved_keys_are_fresh_and_rising,
@@ -117,6 +125,14 @@ macro_rules! every_check {
                 an_empty_path_outside_the_prefix_is_outside,
                 a_record_is_seen_from_its_prefix_upwards,
                 a_key_may_delete_the_folder_of_its_prefix,
+            }
+            deletion_records {
+                deletions_are_listed_in_the_order_of_their_commits,
+                a_list_of_deletions_stands_while_others_are_committed,
+                deletions_are_listed_by_what_they_are,
+                deletions_are_listed_to_whoever_may_see_them,
+                what_became_of_each_selector_is_kept,
+                a_thousand_items_are_kept,
             }
             fences {
                 a_plan_is_committed_as_it_was_made,
@@ -332,6 +348,26 @@ macro_rules! every_check {
                 a_secret_stays_what_it_was,
                 usage_beneath_a_prefix_is_what_lives_there,
             }
+            once {
+                a_command_is_made_once,
+                organizations_and_keys_are_made_once,
+                a_deletion_happens_once_and_a_refusal_is_no_effect,
+                of_repeats_at_once_one_has_its_effect,
+                old_effects_are_forgotten_in_steps,
+            }
+            registry {
+                organizations_come_by_pages,
+                an_organization_changes_where_it_is_given,
+                keys_come_by_pages_as_the_realm_sees_them,
+                a_rotated_key_has_another_secret_and_one_that_ends,
+                a_key_is_rotated_once_and_not_after_its_end,
+            }
+            reports {
+                commands_come_by_pages_and_none_twice,
+                pages_of_a_status_are_full_of_what_the_realm_sees,
+                a_report_changes_where_it_is_given,
+                a_report_is_not_changed_from_outside,
+            }
             attach {
                 many_files_become_live_together,
                 one_file_that_is_refused_spares_the_tree_all_others,
@@ -348,6 +384,30 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+            }
+            resumable {
+                an_upload_in_pieces_becomes_a_version,
+                an_upload_in_pieces_is_seen_where_its_path_is,
+                a_refused_upload_in_pieces_can_be_finished_later,
+                an_upload_that_is_given_up_is_condemned,
+                an_upload_in_pieces_expires,
+                unfinished_uploads_are_bounded_in_number,
+                an_upload_is_begun_once,
+            }
+            change {
+                entries_of_both_kinds_are_found_by_identity,
+                an_identity_is_found_where_the_realm_sees_it,
+                what_is_doomed_is_not_found_by_its_identity,
+                a_change_does_all_that_is_asked,
+                a_change_leaves_what_it_does_not_name,
+                a_refused_change_changes_nothing,
+                a_folder_is_made_once,
+            }
+            gauges {
+                an_empty_ledger_reads_zero,
+                gauges_follow_a_deletion_to_its_end,
+                the_oldest_batch_is_as_old_as_its_condemnation,
+                a_ledger_that_can_write_says_so,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

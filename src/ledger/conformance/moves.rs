@@ -338,7 +338,7 @@ pub(crate) async fn a_survivor_may_move_before_it_is_expanded(fixture: Fixture) 
 }
 
 /// Marks the root of every tree in the commit and nothing more.
-fn plan_in_steps(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusal> {
+pub(crate) fn plan_in_steps(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusal> {
     let mut plan = plan(request, snapshot)?;
     for tree in &mut plan.trees {
         tree.marking = Marking::InSteps;

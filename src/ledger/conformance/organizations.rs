@@ -8,7 +8,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::organization::{KeyHash, Scopes};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::{Tally, Usage};
-use crate::ledger::{NewKey, NewOrganization};
+use crate::ledger::{KeyRefusal, NewKey, NewOrganization};
 
 fn new_key(fixture: &Fixture, organization: Option<OrganizationId>, hash: u8) -> NewKey {
     NewKey {
@@ -31,7 +31,12 @@ pub(crate) async fn an_organization_begins_with_its_folders(fixture: Fixture) {
         plan: "large".to_owned(),
         folders,
     };
-    let made = fixture.ledger.create_organization(new.clone(), fixture.now()).await.unwrap();
+    let made = fixture
+        .ledger
+        .create_organization(new.clone(), None, fixture.now())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((made.id, &made.name, &made.plan), (new.id, &new.name, &new.plan));
     assert_eq!((made.created_at, made.disabled_at), (fixture.now(), None));
     let realm = crate::domain::organization::Realm::whole(made.number);
@@ -56,8 +61,18 @@ pub(crate) async fn organizations_are_listed_in_order(fixture: Fixture) {
 /// Disabling shows at every key at once, and the first time stands.
 pub(crate) async fn a_disabled_organization_shows_at_its_keys(fixture: Fixture) {
     let (one, other) = (fixture.organization().await, fixture.organization().await);
-    fixture.ledger.create_key(new_key(&fixture, Some(one.id), 1), fixture.now()).await.unwrap();
-    fixture.ledger.create_key(new_key(&fixture, Some(other.id), 2), fixture.now()).await.unwrap();
+    fixture
+        .ledger
+        .create_key(new_key(&fixture, Some(one.id), 1), None, fixture.now())
+        .await
+        .unwrap()
+        .unwrap();
+    fixture
+        .ledger
+        .create_key(new_key(&fixture, Some(other.id), 2), None, fixture.now())
+        .await
+        .unwrap()
+        .unwrap();
     let disabled_at = Some(fixture.now());
     for _ in 0..2 {
         assert!(fixture.ledger.disable_organization(one.id, fixture.now()).await.unwrap());
@@ -82,7 +97,7 @@ pub(crate) async fn a_key_is_found_by_hash_and_by_id(fixture: Fixture) {
         expires_at: Some(fixture.now().plus(Duration::from_secs(9))),
         ..new_key(&fixture, Some(organization.id), 7)
     };
-    let key = fixture.ledger.create_key(new.clone(), fixture.now()).await.unwrap().unwrap();
+    let key = fixture.ledger.create_key(new.clone(), None, fixture.now()).await.unwrap().unwrap();
     assert_eq!((key.id, key.scopes, &key.prefix), (new.id, new.scopes, &new.prefix));
     assert_eq!(key.guard, new.guard);
     assert_eq!((key.created_at, key.expires_at), (fixture.now(), new.expires_at));
@@ -97,10 +112,11 @@ pub(crate) async fn a_key_is_found_by_hash_and_by_id(fixture: Fixture) {
 /// A key needs its organization; an operator key has none.
 pub(crate) async fn a_key_needs_its_organization(fixture: Fixture) {
     let unknown = new_key(&fixture, Some(fixture.id()), 1);
-    assert_eq!(fixture.ledger.create_key(unknown, fixture.now()).await.unwrap(), None);
+    let refused = fixture.ledger.create_key(unknown, None, fixture.now()).await.unwrap();
+    assert_eq!(refused, Err(KeyRefusal::NoOrganization));
     assert_eq!(fixture.ledger.keys().await.unwrap(), []);
     let operator = new_key(&fixture, None, 2);
-    let key = fixture.ledger.create_key(operator, fixture.now()).await.unwrap().unwrap();
+    let key = fixture.ledger.create_key(operator, None, fixture.now()).await.unwrap().unwrap();
     assert_eq!(key.organization, None);
     assert_eq!(fixture.ledger.keys().await.unwrap(), [key]);
 }
@@ -111,7 +127,7 @@ pub(crate) async fn keys_are_listed_in_order(fixture: Fixture) {
     let mut made = Vec::new();
     for hash in [9, 3, 6] {
         let new = new_key(&fixture, Some(organization.id), hash);
-        made.push(fixture.ledger.create_key(new, fixture.now()).await.unwrap().unwrap());
+        made.push(fixture.ledger.create_key(new, None, fixture.now()).await.unwrap().unwrap());
     }
     assert!(fixture.ledger.revoke_key(made[1].id, fixture.now()).await.unwrap());
     made[1].revoked_at = Some(fixture.now());
@@ -122,7 +138,7 @@ pub(crate) async fn keys_are_listed_in_order(fixture: Fixture) {
 pub(crate) async fn a_revoked_key_says_so(fixture: Fixture) {
     let organization = fixture.organization().await;
     let new = new_key(&fixture, Some(organization.id), 1);
-    fixture.ledger.create_key(new.clone(), fixture.now()).await.unwrap();
+    fixture.ledger.create_key(new.clone(), None, fixture.now()).await.unwrap().unwrap();
     let revoked_at = fixture.now();
     for _ in 0..2 {
         assert!(fixture.ledger.revoke_key(new.id, fixture.now()).await.unwrap());

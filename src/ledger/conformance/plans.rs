@@ -180,7 +180,8 @@ pub(crate) async fn a_plan_holds_for_those_who_have_it(fixture: Fixture) {
             plan: "ten".to_owned(),
             folders: [fixture.id(), fixture.id(), fixture.id()],
         };
-        let made = fixture.ledger.create_organization(new, fixture.now()).await.unwrap();
+        let made =
+            fixture.ledger.create_organization(new, None, fixture.now()).await.unwrap().unwrap();
         realms.push(Realm::whole(made.number));
     }
     assert_eq!(put(&fixture, &one, "/a", 100).await, Ok(100));

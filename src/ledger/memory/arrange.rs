@@ -16,7 +16,7 @@ use crate::ledger::tree::{
 };
 
 impl Holdings {
-    fn entry(&self, realm: &Realm, written: &WrittenPath) -> Option<Entry> {
+    pub(super) fn entry(&self, realm: &Realm, written: &WrittenPath) -> Option<Entry> {
         let path = Some(&written.path).filter(|path| realm.sees(path))?;
         let folder = self.folder_record(path).map(Entry::Folder);
         let file = self.files.get(path).filter(|_| !written.says_folder);
@@ -120,7 +120,23 @@ impl Holdings {
 }
 
 impl State {
-    fn move_entry(&mut self, realm: &Realm, request: &MoveRequest) -> Result<Entry, TreeRefusal> {
+    pub(super) fn make_folder(
+        &mut self,
+        realm: &Realm,
+        path: &EntryPath,
+        now: Timestamp,
+    ) -> Result<FolderRecord, TreeRefusal> {
+        self.holdings(realm.organization).check_vacant(realm, path)?;
+        self.folder_made(realm.organization, path, now);
+        let made = self.holdings(realm.organization).folder_record(path);
+        Ok(made.expect("the folder was made"))
+    }
+
+    pub(super) fn move_entry(
+        &mut self,
+        realm: &Realm,
+        request: &MoveRequest,
+    ) -> Result<Entry, TreeRefusal> {
         let organization = realm.organization;
         let entry = self.holdings(organization).check_move(realm, request)?;
         let (from, to) = (&request.from.path, &request.to.path);
@@ -142,7 +158,7 @@ impl State {
         Ok(Entry::File(file.clone()))
     }
 
-    fn change_tags(
+    pub(super) fn change_tags(
         &mut self,
         realm: &Realm,
         path: &WrittenPath,
@@ -174,14 +190,7 @@ impl TreeLedger for MemoryLedger {
         path: &EntryPath,
         now: Timestamp,
     ) -> Result<Result<FolderRecord, TreeRefusal>, LedgerError> {
-        let mut state = self.state();
-        let organization = realm.organization;
-        if let Err(refusal) = state.holdings(organization).check_vacant(realm, path) {
-            return Ok(Err(refusal));
-        }
-        state.folder_made(organization, path, now);
-        let made = state.holdings(organization).folder_record(path);
-        Ok(Ok(made.expect("the folder was made")))
+        Ok(self.state().make_folder(realm, path, now))
     }
 
     async fn move_entry(

@@ -10,9 +10,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport, Output};
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, EntryId};
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
-use crate::ledger::{CommandLedger, LedgerError};
+use crate::ledger::{CommandLedger, LedgerError, NewCommand};
 
 /// A command. Its outputs outlive their files.
 pub(super) struct CommandRow {
@@ -47,20 +48,28 @@ impl Holdings {
         self.commands.get(&id).filter(|_| all_seen)
     }
 
-    /// The command with all its outputs, where the realm sees it.
+    /// The command with its outputs, where the realm sees it. Of what is gone it shows only what
+    /// the realm sees by the rule of keepsakes.
     pub(super) fn command(&self, realm: &Realm, id: CommandId) -> Option<Command> {
         let row = self.visible_command(realm, id)?;
-        let output = |(key, output): (&String, &OutputRow)| {
-            let kept = &self.keepsakes[&(output.file, output.blob)];
+        let kept = |output: &OutputRow| &self.keepsakes[&(output.file, output.blob)];
+        let live = |output: &OutputRow| {
             let mut linked = self.linked(id);
             let live = linked.find(|(_, file)| file.id == output.file).map(|(_, file)| file.blob);
+            live.filter(|blob| *blob == output.blob)
+        };
+        let is_shown = |(_, output): &(&String, &OutputRow)| {
+            live(output).is_some() || realm.sees(&kept(output).prefix)
+        };
+        let output = |(key, output): (&String, &OutputRow)| {
+            let kept = kept(output);
             Output {
                 key: key.clone(),
                 file: output.file,
                 title: output.title.clone(),
                 size: kept.size,
                 content_type: kept.content_type.clone(),
-                live: live.filter(|blob| *blob == output.blob),
+                live: live(output),
             }
         };
         Some(Command {
@@ -68,7 +77,7 @@ impl Holdings {
             created_at: row.created_at,
             report: row.report.clone(),
             closed: row.closed,
-            outputs: row.outputs.iter().map(output).collect(),
+            outputs: row.outputs.iter().filter(is_shown).map(output).collect(),
         })
     }
 
@@ -88,13 +97,19 @@ impl CommandLedger for MemoryLedger {
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Result<(), Repeat>, LedgerError> {
+        let (mut state, owner) = (self.state(), Some(realm.organization));
+        if let Some(repeat) = state.repeat(owner, once.as_ref()) {
+            return Ok(Err(repeat));
+        }
+        state.remember(owner, once.as_ref(), new.id);
+        let NewCommand { id, report } = new;
         let row = CommandRow { created_at: now, report, closed: false, outputs: BTreeMap::new() };
-        self.state().holdings_mut(realm.organization).commands.insert(id, row);
-        Ok(())
+        state.holdings_mut(realm.organization).commands.insert(id, row);
+        Ok(Ok(()))
     }
 
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {

@@ -8,6 +8,7 @@ use super::selections::OpenSelection;
 use super::tree::sized;
 use super::{Holdings, MemoryLedger, State};
 use crate::deletion::fence::planned_items;
+use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
@@ -30,6 +31,7 @@ use crate::ledger::{
 /// A deletion with what is still to be expanded of it.
 pub(super) struct Deletion {
     pub(super) record: DeletionRecord,
+    pub(super) items: Vec<Item>,
     pub(super) sequence: Sequence,
     /// The prefix of the key that asked.
     pub(super) prefix: EntryPath,
@@ -175,6 +177,9 @@ impl State {
         lease: Lease,
     ) -> Result<Committed, Declined> {
         let organization = request.realm.organization;
+        if let Some(repeat) = self.repeat(Some(organization), request.once.as_ref()) {
+            return Err(Declined::Repeated(repeat));
+        }
         let holdings = self.holdings_mut(organization);
         if let Some(allowance) = request.allowance {
             let state = holdings.allowance_state(allowance, request.at);
@@ -202,6 +207,7 @@ impl State {
         let allowance =
             request.allowance.map(|allowance| holdings.allowance_state(allowance, request.at));
         let fence = Sequence(self.last_number);
+        self.remember(Some(organization), request.once.as_ref(), request.id);
         let sequence = Sequence(self.next_number());
         let batches = self.doom(request, &plan, (fence, sequence), lease);
         Ok(Committed {
@@ -272,8 +278,17 @@ impl State {
             settled_at: is_done.then_some(request.at),
         };
         let prefix = request.realm.prefix.clone();
-        let deletion =
-            Deletion { record, sequence, prefix, doomed, in_survivors, expanding, selections };
+        let items = items::of_outcomes(&request.selectors, &plan.outcomes);
+        let deletion = Deletion {
+            record,
+            items,
+            sequence,
+            prefix,
+            doomed,
+            in_survivors,
+            expanding,
+            selections,
+        };
         holdings.deletions.insert(request.id, deletion);
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)
@@ -304,8 +319,8 @@ impl State {
         blobs.sort_by_key(|blob| blob.key);
         let mut batches = Vec::new();
         for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
-            let due_at = lease.expires_at;
-            let number = self.condemn(Some(organization), Some(deletion), chunk.to_vec(), due_at);
+            let (began_at, chunk) = (lease.began_at, chunk.to_vec());
+            let number = self.condemn(Some(organization), Some(deletion), chunk, began_at);
             batches.push(self.leased(number, lease));
         }
         batches

@@ -18,7 +18,7 @@ use crate::ledger::{KeepsakeLedger, LedgerError, Page};
 /// What was kept of a version.
 pub(super) struct Keepsake {
     origin: Origin,
-    prefix: EntryPath,
+    pub(super) prefix: EntryPath,
     pub(super) size: u64,
     pub(super) content_type: String,
     created_at: Timestamp,

@@ -18,14 +18,21 @@
 
 mod arrange;
 mod attach;
+mod change;
 mod commands;
+mod deletion_records;
 mod deletions;
 mod fence;
+mod gauges;
 mod inspection;
 mod keepsakes;
+mod once;
 mod organizations;
 mod plans;
 mod purge;
+mod registry;
+mod reports;
+mod resumable;
 mod selections;
 mod snapshot;
 mod stored_plans;
@@ -39,6 +46,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::commands::CommandRow;
 use self::deletions::Deletion;
 use self::keepsakes::Keepsake;
+use self::once::Remembered;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
@@ -49,10 +57,12 @@ use crate::deletion::stored::StoredPlan;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId, UploadId};
+use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Plans;
+use crate::domain::upload::PartialUpload;
 use crate::domain::usage::{Tally, Usage};
 
 /// The model of a ledger.
@@ -91,6 +101,8 @@ struct State {
     intents: BTreeMap<BlobKey, Timestamp>,
     queue: BTreeMap<BatchNumber, Batch>,
     plans: Plans,
+    /// What happened once, by whose it is and who asked.
+    effects: BTreeMap<(Option<OrganizationNumber>, OnceToken), Remembered>,
 }
 
 /// What belongs to one organization.
@@ -105,6 +117,7 @@ struct Holdings {
     /// When requests were accepted, by what they were counted as.
     accepted: BTreeMap<&'static str, Vec<Timestamp>>,
     missed: Vec<(MissedSubject, MissedAnswer)>,
+    uploads: BTreeMap<UploadId, PartialUpload>,
     stored_plans: BTreeMap<PlanId, StoredPlan>,
     uploaded: Tally,
     settled: Tally,
@@ -121,6 +134,7 @@ impl State {
             intents: BTreeMap::new(),
             queue: BTreeMap::new(),
             plans: Plans::default(),
+            effects: BTreeMap::new(),
         }
     }
 

@@ -9,16 +9,20 @@ use super::{Holdings, MemoryLedger, State};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS, Sequence};
 use crate::domain::id::{KeyId, OrganizationId};
-use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm};
+use crate::domain::once::{Once, Repeat};
+use crate::domain::organization::{
+    FormerSecret, Key, KeyHash, Organization, OrganizationNumber, Realm,
+};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::{Tally, Usage};
-use crate::ledger::{LedgerError, NewKey, NewOrganization, OrganizationLedger};
+use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
 /// A key. Its organization is looked up when the key is read, so that it is never stale.
 pub(super) struct KeyRow {
-    new: NewKey,
+    pub(super) new: NewKey,
     created_at: Timestamp,
-    revoked_at: Option<Timestamp>,
+    pub(super) revoked_at: Option<Timestamp>,
+    pub(super) former: Option<FormerSecret>,
 }
 
 impl State {
@@ -52,6 +56,7 @@ impl State {
             deletions: BTreeMap::new(),
             accepted: BTreeMap::new(),
             missed: Vec::new(),
+            uploads: BTreeMap::new(),
             stored_plans: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
@@ -64,7 +69,7 @@ impl State {
         self.organizations.values().map(|h| &h.organization).find(|o| o.id == id)
     }
 
-    fn key(&self, row: &KeyRow) -> Key {
+    pub(super) fn key(&self, row: &KeyRow) -> Key {
         Key {
             id: row.new.id,
             organization: row.new.organization.and_then(|id| self.organization(id)).cloned(),
@@ -74,6 +79,8 @@ impl State {
             created_at: row.created_at,
             expires_at: row.new.expires_at,
             revoked_at: row.revoked_at,
+            hash: row.new.hash,
+            former: row.former,
         }
     }
 }
@@ -83,9 +90,15 @@ impl OrganizationLedger for MemoryLedger {
     async fn create_organization(
         &self,
         new: NewOrganization,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<Organization, LedgerError> {
-        Ok(self.state().create_organization(new, now))
+    ) -> Result<Result<Organization, Repeat>, LedgerError> {
+        let mut state = self.state();
+        if let Some(repeat) = state.repeat(None, once.as_ref()) {
+            return Ok(Err(repeat));
+        }
+        state.remember(None, once.as_ref(), new.id);
+        Ok(Ok(state.create_organization(new, now)))
     }
 
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError> {
@@ -108,15 +121,26 @@ impl OrganizationLedger for MemoryLedger {
         Ok(true)
     }
 
-    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError> {
+    async fn create_key(
+        &self,
+        new: NewKey,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<Key, KeyRefusal>, LedgerError> {
         let mut state = self.state();
-        if new.organization.is_some_and(|id| state.organization(id).is_none()) {
-            return Ok(None);
+        let owner = new.organization.map(|id| state.organization(id).map(|owner| owner.number));
+        if owner == Some(None) {
+            return Ok(Err(KeyRefusal::NoOrganization));
         }
-        let row = KeyRow { new, created_at: now, revoked_at: None };
+        let owner = owner.flatten();
+        if let Some(repeat) = state.repeat(owner, once.as_ref()) {
+            return Ok(Err(KeyRefusal::Repeated(repeat)));
+        }
+        state.remember(owner, once.as_ref(), new.id);
+        let row = KeyRow { new, created_at: now, revoked_at: None, former: None };
         let key = state.key(&row);
         state.keys.push(row);
-        Ok(Some(key))
+        Ok(Ok(key))
     }
 
     async fn keys(&self) -> Result<Vec<Key>, LedgerError> {
@@ -136,7 +160,8 @@ impl OrganizationLedger for MemoryLedger {
 
     async fn key_by_hash(&self, hash: KeyHash) -> Result<Option<Key>, LedgerError> {
         let state = self.state();
-        let found = state.keys.iter().find(|row| row.new.hash == hash);
+        let former = |row: &KeyRow| row.former.is_some_and(|former| former.hash == hash);
+        let found = state.keys.iter().find(|row| row.new.hash == hash || former(row));
         Ok(found.map(|row| state.key(row)))
     }
 

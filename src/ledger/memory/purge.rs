@@ -19,6 +19,8 @@ pub(super) struct Batch {
     /// Never empty.
     pub(super) blobs: Vec<SizedBlob>,
     attempts: u32,
+    /// Since when it has been on the queue.
+    pub(super) condemned_at: Timestamp,
     /// Who holds it, until it is due again.
     token: Option<LeaseToken>,
     /// From then on it can be leased: at once, when its lease expires, or when it may be retried.
@@ -32,16 +34,18 @@ impl Batch {
 }
 
 impl State {
-    /// Puts blobs on the queue, where they are due at `due_at`.
+    /// Puts blobs on the queue at `now`, where they are due at once.
     pub(super) fn condemn(
         &mut self,
         organization: Option<OrganizationNumber>,
         deletion: Option<DeletionId>,
         blobs: Vec<SizedBlob>,
-        due_at: Timestamp,
+        now: Timestamp,
     ) -> BatchNumber {
         let number = BatchNumber(self.next_number());
-        let batch = Batch { organization, deletion, blobs, attempts: 0, token: None, due_at };
+        let (condemned_at, due_at) = (now, now);
+        let batch =
+            Batch { organization, deletion, blobs, attempts: 0, condemned_at, token: None, due_at };
         self.queue.insert(number, batch);
         number
     }
@@ -124,7 +128,7 @@ impl State {
     }
 
     /// Consumes these intents and puts their blobs on the queue. Their sizes are unknown.
-    fn condemn_intents(&mut self, blobs: &[BlobKey], now: Timestamp) {
+    pub(super) fn condemn_intents(&mut self, blobs: &[BlobKey], now: Timestamp) {
         for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
             let taken = chunk.iter().filter(|key| self.intents.remove(key).is_some());
             let blobs: Vec<SizedBlob> = taken.map(|key| SizedBlob { key: *key, size: 0 }).collect();
@@ -167,6 +171,7 @@ impl PurgeQueue for MemoryLedger {
         let expired = state.intents.iter().filter(|(_, expires_at)| **expires_at <= now);
         let taken: Vec<BlobKey> = expired.map(|(key, _)| *key).take(limit).collect();
         state.condemn_intents(&taken, now);
+        state.forget_expired_uploads(now);
         Ok(taken.len())
     }
 

@@ -87,14 +87,11 @@ impl Holdings {
         if let Some(file) = paths_above(path).into_iter().find(|p| self.files.contains_key(p)) {
             return Err(UploadRefusal::ParentIsFile(file));
         }
-        if !self.files.contains_key(path) {
-            // A locked folder keeps what it has and takes what is new.
-            return Ok(());
-        }
-        if !version.overwrite {
-            return Err(UploadRefusal::Exists);
-        }
-        self.lock_of_file(path).map_or(Ok(()), |lock| Err(UploadRefusal::Locked(lock)))
+        // A locked folder keeps what it has and takes what is new.
+        let there = self.files.get(path).map(|file| file.blob.id);
+        version.overwrite.admit(there)?;
+        let lock = self.lock_of_file(path).filter(|_| there.is_some());
+        lock.map_or(Ok(()), |lock| Err(UploadRefusal::Locked(lock)))
     }
 
     pub(super) fn folder_record(&self, path: &EntryPath) -> Option<FolderRecord> {
@@ -182,7 +179,7 @@ impl State {
         Ok(Stored { file, created: before.is_none() })
     }
 
-    fn set_lock(&mut self, realm: &Realm, path: &WrittenPath, locked: bool) -> bool {
+    pub(super) fn set_lock(&mut self, realm: &Realm, path: &WrittenPath, locked: bool) -> bool {
         if path.path.is_root() || !realm.sees(&path.path) {
             return false;
         }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{StatVfs, StatVfsMountFlags};
+
 /// More than the log of one commit.
 const BALLAST_BYTES: u64 = 32 << 20;
 /// Free space, beside the ballast, at which it is made anew.
@@ -98,7 +100,16 @@ fn reserve(file: &File) -> io::Result<()> {
 
 /// What is left on the volume that holds this file's folder.
 pub(super) fn free_bytes(file: &Path) -> io::Result<u64> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let volume = rustix::fs::statvfs(folder)?;
+    let volume = volume_of(file)?;
     Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+/// Whether that volume takes no change: some file systems end so after an error.
+pub(super) fn is_read_only(file: &Path) -> io::Result<bool> {
+    Ok(volume_of(file)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+fn volume_of(file: &Path) -> io::Result<StatVfs> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    Ok(rustix::fs::statvfs(folder)?)
 }

@@ -5,39 +5,31 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::SqliteLedger;
 use super::entries::live_row;
 use super::rows::{FileRow, failed, read_json, unsigned};
 use super::tree::{Grounds, is_seen};
 use super::writer::WriteTx;
+use super::{SqliteLedger, once};
 use crate::domain::clock::Timestamp;
 use crate::domain::command::{Command, CommandReport, Output};
 use crate::domain::entry::FileRecord;
 use crate::domain::id::{CommandId, EntryId};
-use crate::domain::organization::Realm;
-use crate::ledger::{CommandLedger, LedgerError};
+use crate::domain::once::{Once, Repeat};
+use crate::domain::organization::{OrganizationNumber, Realm};
+use crate::domain::path::EntryPath;
+use crate::ledger::{CommandLedger, LedgerError, LedgerErrorKind, NewCommand};
 
 #[async_trait]
 impl CommandLedger for SqliteLedger {
     async fn create_command(
         &self,
         realm: &Realm,
-        id: CommandId,
-        report: CommandReport,
+        new: NewCommand,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Result<(), Repeat>, LedgerError> {
         let organization = realm.organization;
-        self.writer()?
-            .run(move |tx| {
-                let report = serde_json::to_string(&report).map_err(|error| {
-                    crate::ledger::LedgerErrorKind::Corrupt.caused_by("writing a report", error)
-                })?;
-                let sql = "insert into commands (organization, id, created_at, report) \
-                           values (?1, ?2, ?3, ?4)";
-                let made = tx.connection.execute(sql, params![organization, id, now, report]);
-                made.map(|_| ()).map_err(failed("making a command"))
-            })
-            .await
+        self.writer()?.run(move |tx| create(tx, organization, &new, once.as_ref(), now)).await
     }
 
     async fn command(&self, realm: &Realm, id: CommandId) -> Result<Option<Command>, LedgerError> {
@@ -46,7 +38,31 @@ impl CommandLedger for SqliteLedger {
     }
 }
 
-/// The command with all its outputs, where the realm sees it.
+fn create(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    new: &NewCommand,
+    once: Option<&Once>,
+    now: Timestamp,
+) -> Result<Result<(), Repeat>, LedgerError> {
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
+        return Ok(Err(repeat));
+    }
+    let report = report_text(&new.report)?;
+    let sql = "insert into commands (organization, id, created_at, report) values (?1, ?2, ?3, ?4)";
+    let made = tx.connection.execute(sql, params![organization, new.id, now, report]);
+    made.map_err(failed("making a command"))?;
+    once::remember(tx, Some(organization), once, new.id).map(Ok)
+}
+
+/// How a report is written.
+pub(super) fn report_text(report: &CommandReport) -> Result<String, LedgerError> {
+    let text = serde_json::to_string(report);
+    text.map_err(|error| LedgerErrorKind::Corrupt.caused_by("writing a report", error))
+}
+
+/// The command with its outputs, where the realm sees it. Of what is gone it shows only what the
+/// realm sees by the rule of keepsakes.
 pub(super) fn read(
     connection: &Connection,
     realm: &Realm,
@@ -69,10 +85,12 @@ pub(super) fn read(
         }
         live.insert(file.id, file.blob.key);
     }
-    for OutputRow { mut output, blob_number } in outputs(connection, realm, id)? {
+    for OutputRow { mut output, blob_number, prefix } in outputs(connection, realm, id)? {
         let blob = live.get(&output.file).copied();
         output.live = blob.filter(|blob| blob.number == blob_number);
-        command.outputs.push(output);
+        if output.live.is_some() || realm.sees(&prefix) {
+            command.outputs.push(output);
+        }
     }
     Ok(Some(command))
 }
@@ -81,6 +99,8 @@ pub(super) fn read(
 struct OutputRow {
     output: Output,
     blob_number: i64,
+    /// Beneath which the key saw that stored it.
+    prefix: EntryPath,
 }
 
 fn outputs(
@@ -88,7 +108,8 @@ fn outputs(
     realm: &Realm,
     command: CommandId,
 ) -> Result<Vec<OutputRow>, LedgerError> {
-    let sql = "select o.output, o.file, o.title, k.size, k.content_type, o.blob_number \
+    let sql = "select o.output, o.file, o.title, k.size, k.content_type, \
+               o.blob_number, k.prefix \
                from outputs o join keepsakes k on k.organization = o.organization \
                and k.file = o.file and k.blob_number = o.blob_number \
                where o.organization = ?1 and o.command = ?2 order by o.output";
@@ -103,7 +124,7 @@ fn outputs(
             content_type: row.get(4)?,
             live: None,
         };
-        Ok(OutputRow { output, blob_number: row.get(5)? })
+        Ok(OutputRow { output, blob_number: row.get(5)?, prefix: row.get(6)? })
     });
     rows.and_then(Iterator::collect).map_err(failed(context))
 }

@@ -103,9 +103,9 @@ pub(super) fn condemn(
     blobs: &[SizedBlob],
     due: Due,
 ) -> Result<Vec<CondemnedBatch>, LedgerError> {
-    let (due_at, token) = match due {
-        Due::At(time) => (time, None),
-        Due::Leased(lease) => (lease.expires_at, Some(lease.token.0)),
+    let (condemned_at, due_at, token) = match due {
+        Due::At(time) => (time, time, None),
+        Due::Leased(lease) => (lease.began_at, lease.expires_at, Some(lease.token.0)),
     };
     let mut batches = Vec::with_capacity(blobs.len().div_ceil(BATCH_BLOBS_MAX));
     for chunk in blobs.chunks(BATCH_BLOBS_MAX) {
@@ -117,8 +117,8 @@ pub(super) fn condemn(
         };
         let bytes: u64 = chunk.iter().map(|blob| blob.size).sum();
         let sql = "insert into condemned \
-             (batch, organization, deletion, files, bytes, blobs, due_at, lease_token) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+             (batch, organization, deletion, files, bytes, blobs, condemned_at, due_at, lease_token) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let mut statement = tx.connection.prepare_cached(sql).map_err(failed("condemning"))?;
         statement
             .execute(params![
@@ -128,6 +128,7 @@ pub(super) fn condemn(
                 signed(chunk.len() as u64),
                 signed(bytes),
                 pack(chunk),
+                condemned_at,
                 due_at,
                 token
             ])

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::condemned;
 use super::rows::{failed, signed};
 use super::writer::WriteTx;
+use super::{condemned, resumable};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::IdSource;
@@ -29,9 +29,25 @@ pub(super) fn reserve(
     Ok(keys)
 }
 
-/// Intents of a process that has ended are nobody's: whoever opens the database owns it.
+/// Records an intent with a fresh key that the next process finds as it is.
+pub(super) fn reserve_lasting(
+    tx: &mut WriteTx<'_>,
+    ids: &IdSource,
+    expires_at: Timestamp,
+) -> Result<BlobKey, LedgerError> {
+    let key = BlobKey { number: tx.next_blob(), id: ids.next() };
+    let sql =
+        "insert into intents (blob_number, blob_id, expires_at, lasting) values (?1, ?2, ?3, 1)";
+    let context = "recording an intent";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    statement.execute(params![key.number, key.id, expires_at]).map_err(failed(context))?;
+    Ok(key)
+}
+
+/// Intents of a process that has ended are nobody's, but for those of uploads that come in pieces:
+/// whoever opens the database owns it.
 pub(super) fn expire_all(connection: &Connection) -> Result<(), LedgerError> {
-    let expired = connection.execute("update intents set expires_at = 0", []);
+    let expired = connection.execute("update intents set expires_at = 0 where lasting = 0", []);
     expired.map(|_| ()).map_err(failed("expiring old intents"))
 }
 
@@ -85,6 +101,7 @@ pub(super) fn condemn_expired(
             keys.push(key.map_err(failed(context))?);
         }
     }
+    resumable::forget_expired(tx, now, limit)?;
     condemn(tx, &keys, now)
 }
 

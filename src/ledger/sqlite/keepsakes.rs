@@ -220,7 +220,7 @@ fn commands(
 }
 
 /// How a report names its status.
-fn status_word(status: CommandStatus) -> &'static str {
+pub(super) fn status_word(status: CommandStatus) -> &'static str {
     match status {
         CommandStatus::Queued => "QUEUED",
         CommandStatus::Processing => "PROCESSING",

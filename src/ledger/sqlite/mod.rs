@@ -16,17 +16,23 @@ mod condemned;
 mod connection;
 mod deletions;
 mod entries;
+mod examine;
 mod expand;
 mod fences;
+mod gauges;
 mod inspect;
 mod installation;
 mod intents;
 mod keepsakes;
 mod keys;
 mod locks;
+mod once;
 mod organizations;
 mod plans;
 mod readers;
+mod registry;
+mod reports;
+mod resumable;
 mod rows;
 mod sample;
 mod selections;
@@ -42,6 +48,8 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use self::examine::{Examined, examine};
 
 use self::checkpoint::Checkpointer;
 use self::keys::KeyCache;

@@ -5,29 +5,34 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{corrupt, failed, signed, unsigned};
 use super::writer::WriteTx;
-use super::{SqliteLedger, installation, tree};
+use super::{SqliteLedger, installation, once, tree};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::{KeyId, OrganizationId};
-use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes};
+use crate::domain::once::{Once, Repeat};
+use crate::domain::organization::{
+    FormerSecret, Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes,
+};
 use crate::domain::usage::{Tally, Usage};
-use crate::ledger::{LedgerError, NewKey, NewOrganization, OrganizationLedger};
+use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
-const ORGANIZATION_COLUMNS: &str =
+pub(super) const ORGANIZATION_COLUMNS: &str =
     "o.organization, o.id, o.name, o.plan, o.created_at, o.disabled_at";
 
 const KEY_COLUMNS: &str = "k.id, k.organization, k.scopes, k.prefix, k.created_at, \
-     k.expires_at, k.revoked_at, k.guard_files, k.guard_share";
+     k.expires_at, k.revoked_at, k.guard_files, k.guard_share, k.hash, k.former_hash, \
+     k.former_until";
 
 #[async_trait]
 impl OrganizationLedger for SqliteLedger {
     async fn create_organization(
         &self,
         new: NewOrganization,
+        once: Option<Once>,
         now: Timestamp,
-    ) -> Result<Organization, LedgerError> {
-        self.writer()?.run(move |tx| create(tx, &new, now)).await
+    ) -> Result<Result<Organization, Repeat>, LedgerError> {
+        self.writer()?.run(move |tx| create(tx, &new, once.as_ref(), now)).await
     }
 
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError> {
@@ -66,8 +71,13 @@ impl OrganizationLedger for SqliteLedger {
         disabled
     }
 
-    async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<Option<Key>, LedgerError> {
-        let made = self.writer()?.run(move |tx| create_key(tx, &new, now)).await;
+    async fn create_key(
+        &self,
+        new: NewKey,
+        once: Option<Once>,
+        now: Timestamp,
+    ) -> Result<Result<Key, KeyRefusal>, LedgerError> {
+        let made = self.writer()?.run(move |tx| create_key(tx, &new, once.as_ref(), now)).await;
         self.keys.forget();
         made
     }
@@ -104,7 +114,7 @@ impl OrganizationLedger for SqliteLedger {
         let found = self
             .readers
             .run(move |connection| {
-                let sql = key_sql("where k.hash = ?1");
+                let sql = key_sql("where k.hash = ?1 or k.former_hash = ?1");
                 let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
                 statement.query_row([hash.0], key).optional().map_err(failed("reading a key"))
             })
@@ -119,13 +129,7 @@ impl OrganizationLedger for SqliteLedger {
         if let Some(key) = self.keys.by_id(id) {
             return Ok(Some(key));
         }
-        self.readers
-            .run(move |connection| {
-                let sql = key_sql("where k.id = ?1");
-                let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
-                statement.query_row([id], key).optional().map_err(failed("reading a key"))
-            })
-            .await
+        self.readers.run(move |connection| key_by(connection, id)).await
     }
 
     async fn secret(&self, name: &'static str, fresh: [u8; 32]) -> Result<[u8; 32], LedgerError> {
@@ -149,8 +153,13 @@ impl OrganizationLedger for SqliteLedger {
 fn create(
     tx: &mut WriteTx<'_>,
     new: &NewOrganization,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Organization, LedgerError> {
+) -> Result<Result<Organization, Repeat>, LedgerError> {
+    if let Some(repeat) = once::repeat(tx.connection, None, once)? {
+        return Ok(Err(repeat));
+    }
+    once::remember(tx, None, once, new.id)?;
     let number = tx.next_organization();
     let root = tx.next_folder();
     tx.connection
@@ -174,29 +183,34 @@ fn create(
             .execute(sql, params![folder, number, root, name, id, now, true, sequence])
             .map_err(failed("making a reserved folder"))?;
     }
-    Ok(Organization {
+    Ok(Ok(Organization {
         number,
         id: new.id,
         name: new.name.clone(),
         plan: new.plan.clone(),
         created_at: now,
         disabled_at: None,
-    })
+    }))
 }
 
 fn create_key(
     tx: &mut WriteTx<'_>,
     new: &NewKey,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Option<Key>, LedgerError> {
+) -> Result<Result<Key, KeyRefusal>, LedgerError> {
     let organization = match new.organization {
         None => None,
         Some(id) => match organization_by_id(tx.connection, id)? {
             Some(found) => Some(found),
-            None => return Ok(None),
+            None => return Ok(Err(KeyRefusal::NoOrganization)),
         },
     };
     let number = organization.as_ref().map(|organization| organization.number);
+    if let Some(repeat) = once::repeat(tx.connection, number, once)? {
+        return Ok(Err(KeyRefusal::Repeated(repeat)));
+    }
+    once::remember(tx, number, once, new.id)?;
     let scopes = new.scopes.to_string();
     tx.connection
         .execute(
@@ -215,7 +229,7 @@ fn create_key(
             ],
         )
         .map_err(failed("making a key"))?;
-    Ok(Some(Key {
+    Ok(Ok(Key {
         id: new.id,
         organization,
         scopes: new.scopes,
@@ -224,10 +238,12 @@ fn create_key(
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
+        hash: new.hash,
+        former: None,
     }))
 }
 
-fn organization_by_id(
+pub(super) fn organization_by_id(
     connection: &Connection,
     id: OrganizationId,
 ) -> Result<Option<Organization>, LedgerError> {
@@ -237,19 +253,27 @@ fn organization_by_id(
     statement.query_row([id], |row| organization(row, 0)).optional().map_err(failed(context))
 }
 
-fn key_sql(rest: &str) -> String {
+/// The key with this id.
+pub(super) fn key_by(connection: &Connection, id: KeyId) -> Result<Option<Key>, LedgerError> {
+    let sql = key_sql("where k.id = ?1");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed("a key"))?;
+    statement.query_row([id], key).optional().map_err(failed("reading a key"))
+}
+
+pub(super) fn key_sql(rest: &str) -> String {
     format!(
         "select {KEY_COLUMNS}, {ORGANIZATION_COLUMNS} from keys k \
          left join organizations o on o.organization = k.organization {rest}"
     )
 }
 
-fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     let bound: Option<OrganizationNumber> = row.get(1)?;
     let scopes: String = row.get(2)?;
+    let former: (Option<[u8; 32]>, Option<Timestamp>) = (row.get(10)?, row.get(11)?);
     Ok(Key {
         id: row.get(0)?,
-        organization: bound.map(|_| organization(row, 9)).transpose()?,
+        organization: bound.map(|_| organization(row, 12)).transpose()?,
         // A key without a scope is written as an empty text.
         scopes: Scopes::parse(&scopes).unwrap_or_default(),
         prefix: row.get(3)?,
@@ -260,10 +284,15 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
         created_at: row.get(4)?,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,
+        hash: KeyHash(row.get(9)?),
+        former: former
+            .0
+            .zip(former.1)
+            .map(|(hash, until)| FormerSecret { hash: KeyHash(hash), until }),
     })
 }
 
-fn organization(row: &Row<'_>, first: usize) -> rusqlite::Result<Organization> {
+pub(super) fn organization(row: &Row<'_>, first: usize) -> rusqlite::Result<Organization> {
     Ok(Organization {
         number: row.get(first)?,
         id: row.get(first + 1)?,

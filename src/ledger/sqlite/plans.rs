@@ -117,7 +117,8 @@ impl PlanLedger for SqliteLedger {
     }
 }
 
-fn replaced(
+/// What a version at this path replaces.
+pub(super) fn replaced(
     connection: &Connection,
     realm: &Realm,
     path: &EntryPath,

@@ -6,7 +6,9 @@ use rusqlite::{Error, ErrorCode, Row};
 use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, FileRecord, FolderNumber, Origin, Sequence};
-use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId, OrganizationId, PlanId};
+use crate::domain::id::{
+    BlobId, CommandId, DeletionId, EntryId, KeyId, OrganizationId, PlanId, UploadId,
+};
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::{EntryName, EntryPath};
 use crate::ledger::{LedgerError, LedgerErrorKind};
@@ -60,7 +62,7 @@ macro_rules! stored_as_bytes {
         }
     )*};
 }
-stored_as_bytes!(EntryId, BlobId, CommandId, DeletionId, PlanId, OrganizationId, KeyId);
+stored_as_bytes!(EntryId, BlobId, CommandId, DeletionId, PlanId, OrganizationId, KeyId, UploadId);
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -148,21 +148,27 @@ fn find_target(
             let path = path_to_depth(&parent, way.folders.len());
             return Ok(Err(UploadRefusal::ParentIsFile(path)));
         }
-        return Ok(Ok(Target { deepest, missing, name, old: None }));
+        let admitted = version.overwrite.admit(None);
+        return Ok(admitted.map(|()| Target { deepest, missing, name, old: None }));
     }
     if child_folder(tx.connection, deepest.record.number, name.as_str())?.is_some() {
         return Ok(Err(UploadRefusal::IsFolder));
     }
     let there = child_file(tx.connection, deepest.record.number, name.as_str())?;
-    let old = match there {
-        None => None,
-        Some(file) if file.sequence <= deepest.doomed_through => Some(Old::Doomed(file)),
-        Some(_) if !version.overwrite => return Ok(Err(UploadRefusal::Exists)),
-        Some(file) if file.locked || way.lock.is_some() => {
-            return Ok(Err(UploadRefusal::Locked(version.path.clone())));
-        }
-        Some(file) => Some(Old::Live(file)),
+    let old = there.map(|file| match file.sequence <= deepest.doomed_through {
+        true => Old::Doomed(file),
+        false => Old::Live(file),
+    });
+    let replaced = match &old {
+        Some(Old::Live(file)) => Some(file),
+        Some(Old::Doomed(_)) | None => None,
     };
+    if let Err(refusal) = version.overwrite.admit(replaced.map(|file| file.blob.id)) {
+        return Ok(Err(refusal));
+    }
+    if replaced.is_some_and(|file| file.locked || way.lock.is_some()) {
+        return Ok(Err(UploadRefusal::Locked(version.path.clone())));
+    }
     Ok(Ok(Target { deepest, missing, name, old }))
 }
 

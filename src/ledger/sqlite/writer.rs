@@ -16,6 +16,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use metrics::{Histogram, histogram};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
@@ -25,6 +26,7 @@ use super::organizations::UsageMoves;
 use super::plans::PlanBook;
 use super::rows::failed;
 use crate::ledger::{LedgerError, LedgerErrorKind};
+use crate::meters;
 
 /// Transactions in one commit at most.
 const GROUP_JOBS_MAX: usize = 256;
@@ -158,8 +160,10 @@ impl Writer {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_JOBS_MAX);
         let waiting = Arc::new(Waiting::new());
         let ballast_spent = ballast.spent_flag();
+        let meters = CommitMeters::new();
+        let waiting_too = Arc::clone(&waiting);
         let committer =
-            Committer { connection, counters, ballast, plans, waiting: Arc::clone(&waiting) };
+            Committer { connection, counters, ballast, plans, waiting: waiting_too, meters };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || committer.run(&queue))
@@ -237,6 +241,7 @@ struct Committer {
     ballast: Ballast,
     waiting: Arc<Waiting>,
     plans: PlanBook,
+    meters: CommitMeters,
 }
 
 impl Committer {
@@ -282,8 +287,9 @@ impl Committer {
             plans: &self.plans,
             waiting: &self.waiting,
         };
-        let mut outcome = Ok(());
+        let (mut outcome, mut count) = (Ok(()), 0);
         while let Some(job) = jobs.next_job() {
+            count += 1;
             outcome = job.run(&mut tx);
             if outcome.is_err() {
                 break;
@@ -299,6 +305,7 @@ impl Committer {
             Ok(()) => {
                 let committing = began.elapsed().saturating_sub(worked);
                 tracing::trace!(?worked, ?committing, "a group is durable");
+                self.meters.record(count, worked, committing);
                 self.counters = counters;
                 Ok(())
             }
@@ -329,6 +336,29 @@ impl Committer {
 
     fn execute(&self, sql: &'static str) -> Result<(), LedgerError> {
         execute(&self.connection, sql)
+    }
+}
+
+/// What is measured of each commit.
+struct CommitMeters {
+    jobs: Histogram,
+    work: Histogram,
+    sync: Histogram,
+}
+
+impl CommitMeters {
+    fn new() -> Self {
+        Self {
+            jobs: histogram!(meters::COMMIT_JOBS),
+            work: histogram!(meters::COMMIT_WORK_SECONDS),
+            sync: histogram!(meters::COMMIT_SYNC_SECONDS),
+        }
+    }
+
+    fn record(&self, jobs: u32, worked: Duration, committing: Duration) {
+        self.jobs.record(jobs);
+        self.work.record(worked.as_secs_f64());
+        self.sync.record(committing.as_secs_f64());
     }
 }
 

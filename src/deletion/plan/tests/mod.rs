@@ -35,6 +35,7 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         matched_files_max: MATCHED_FILES_MAX,
         guard: None,
         allowance: None,
+        once: None,
         fence: None,
         at: Timestamp::from_millis(0),
     }

@@ -36,7 +36,7 @@ pub(super) async fn store(
         return Ok(archives::store(&service, &asked, target, overwrite, sent).await?);
     }
     asked.require(Scope::Write)?;
-    let target = RawTarget { path: written.path, overwrite };
+    let target = RawTarget { path: written.path, overwrite: overwrite.into() };
     let stored = raw::store(&service, &asked.caller.realm, target, &headers, body).await?;
     let size = stored.file.content.size;
     Ok(json::answer(StatusCode::CREATED, &StoredFile { path: text, size }))

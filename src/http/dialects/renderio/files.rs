@@ -13,6 +13,7 @@ use crate::deletion::request::{Door, Selector};
 use crate::domain::entry::Origin;
 use crate::domain::id::EntryId;
 use crate::domain::organization::Scope;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -43,7 +44,7 @@ pub(super) async fn upload(
     let upload = UploadRequest {
         entry,
         path: upload_path(&realm.prefix, service.clock.now(), entry, &title)?,
-        overwrite: false,
+        overwrite: Overwrite::Never,
         attributes: attributes(title, content_type),
         output_of: None,
         origin: Origin::RenderioUpload,

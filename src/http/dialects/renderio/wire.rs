@@ -130,15 +130,17 @@ fn code(error: &ApiError) -> &'static str {
         | ApiError::UnsupportedMediaType
         | ApiError::HeadTooLong(_)
         | ApiError::PreconditionFailed
+        | ApiError::ChecksumMismatch
         | ApiError::RangeNotSatisfiable { .. }
         | ApiError::Timeout => "INVALID_REQUEST",
         ApiError::OrganizationMismatch
         | ApiError::Forbidden(_)
+        | ApiError::OperatorsOnly
         | ApiError::OutsidePrefix
         | ApiError::SignatureRefused => "FORBIDDEN",
         ApiError::NotFound => "NOT_FOUND",
         ApiError::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
-        ApiError::Unprocessable(_) => "VALIDATION_ERROR",
+        ApiError::Unprocessable(_) | ApiError::IdempotencyMismatch => "VALIDATION_ERROR",
         ApiError::Conflict(_) | ApiError::Locked(_) => "CONFLICT",
         ApiError::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
         ApiError::RateLimited(_) => "RATE_LIMITED",

@@ -90,7 +90,7 @@ async fn accept(
             let limited = ApiError::RateLimited(RateLimited::from_allowance(state, now));
             Ok(with_bucket(Some(state), DialectError::<Sirv>::from(limited).into_response()))
         }
-        Err(Declined::Refused(_) | Declined::PlanSpent) => {
+        Err(Declined::Refused(_) | Declined::Repeated(_) | Declined::PlanSpent) => {
             Err(ApiError::Internal("a best-effort deletion was refused".into()))
         }
     }

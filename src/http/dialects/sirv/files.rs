@@ -1,7 +1,5 @@
 //! Files by their paths: upload, stat, download, and the locks.
 
-use std::collections::BTreeMap;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -9,9 +7,10 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::Sirv;
 use super::call::Call;
-use super::wire::Stat;
+use super::wire::Facts;
 use crate::domain::entry::Entry;
 use crate::domain::organization::Scope;
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryPath, WrittenPath};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -41,7 +40,7 @@ async fn store(
         return Err(ApiError::Invalid("filename names a folder".to_owned()));
     }
     call.asked.require(Scope::Write)?;
-    let target = RawTarget { path: written.path, overwrite: true };
+    let target = RawTarget { path: written.path, overwrite: Overwrite::Always };
     raw::store(service, &call.asked.caller.realm, target, headers, body).await?;
     Ok(StatusCode::OK.into_response())
 }
@@ -55,28 +54,7 @@ async fn describe(service: &Service, call: &Call) -> Result<Response, ApiError> 
     call.asked.require(Scope::Read)?;
     let entry = service.ledger.entry_at(&call.asked.caller.realm, &written).await?;
     let entry = entry.ok_or(ApiError::NotFound)?;
-    Ok(json::answer(StatusCode::OK, &stat_of(&entry)))
-}
-
-fn stat_of(entry: &Entry) -> Stat<'_> {
-    match entry {
-        Entry::File(file) => Stat {
-            mtime: file.modified_at.iso8601(),
-            ctime: file.created_at.iso8601(),
-            content_type: Some(&file.attributes.content_type),
-            size: file.content.size,
-            is_directory: false,
-            meta: BTreeMap::new(),
-        },
-        Entry::Folder(folder) => Stat {
-            mtime: folder.created_at.iso8601(),
-            ctime: folder.created_at.iso8601(),
-            content_type: None,
-            size: 0,
-            is_directory: true,
-            meta: BTreeMap::new(),
-        },
-    }
+    Ok(json::answer(StatusCode::OK, &Facts::of(&entry)))
 }
 
 /// The one authenticated answer without the headers of limits, as the product has it.

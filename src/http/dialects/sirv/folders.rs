@@ -1,7 +1,5 @@
 //! The tree: `mkdir`, `rename` and `readdir`.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -9,15 +7,13 @@ use http::StatusCode;
 use super::call::Call;
 use super::files::filename_of;
 use super::wire::{Contents, Listed};
-use crate::domain::clock::Timestamp;
-use crate::domain::entry::Entry;
 use crate::domain::id::EntryId;
 use crate::domain::organization::Scope;
 use crate::domain::path::EntryName;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::state::Service;
-use crate::ledger::tree::{Child, ChildCursor, LookLimits, MoveRequest};
+use crate::ledger::tree::{ChildCursor, LookLimits, MoveRequest};
 
 /// Entries of one page.
 const PAGE_ENTRIES: u64 = 100;
@@ -64,31 +60,10 @@ async fn list(service: &Service, call: &Call) -> Result<Response, ApiError> {
     let realm = &call.asked.caller.realm;
     let page = service.ledger.children(realm, &folder, after.as_ref(), PAGE_ENTRIES).await??;
     let contents = Contents {
-        contents: page.children.iter().map(listed).collect(),
+        contents: page.children.iter().map(Listed::of).collect(),
         continuation: page.next.as_ref().map(write_continuation),
     };
     Ok(json::answer(StatusCode::OK, &contents))
-}
-
-fn listed(child: &Child) -> Listed<'_> {
-    let filename = child.name.as_str();
-    let entry = |mtime: Timestamp| Listed {
-        filename,
-        mtime: mtime.iso8601(),
-        content_type: None,
-        size: 0,
-        is_directory: true,
-        meta: BTreeMap::new(),
-    };
-    match &child.entry {
-        Entry::Folder(folder) => entry(folder.created_at),
-        Entry::File(file) => Listed {
-            content_type: Some(&file.attributes.content_type),
-            size: file.content.size,
-            is_directory: false,
-            ..entry(file.modified_at)
-        },
-    }
 }
 
 /// The folder's identity and the last name, in hexadecimal digits. It needs no signature: the

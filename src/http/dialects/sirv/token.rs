@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Sirv;
 use super::wire::{IssuedToken, TokenRequest};
+use crate::domain::secret::hash_key;
 use crate::http::auth::working_key;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
@@ -59,11 +60,12 @@ fn lifetime_seconds(asked: Option<u64>) -> Result<u64, ApiError> {
 /// organization and gets no token.
 async fn claims_of(service: &Service, id: &str, secret: SecretString) -> Result<Claims, ApiError> {
     let key = working_key(service, &secret).await?;
+    let secret = hash_key(secret.expose_secret()).mark();
     let organization = key.organization.filter(|own| own.disabled_at.is_none());
     match organization {
         Some(organization) if key.id.to_string() == id => {
             service.count_request(&organization)?;
-            Ok(Claims { key: key.id, organization: organization.id, scopes: key.scopes })
+            Ok(Claims { key: key.id, organization: organization.id, scopes: key.scopes, secret })
         }
         Some(_) | None => Err(ApiError::Unauthenticated),
     }

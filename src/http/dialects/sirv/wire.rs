@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::entry::Entry;
+use crate::ledger::tree::Child;
+
 /// A request for a token. Members that real clients add are passed over: nothing is deleted here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,17 +56,41 @@ pub(super) struct Deleted {
     pub(super) dirs: u64,
 }
 
+/// What is told of an entry wherever it is told.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Stat<'a> {
-    pub(super) mtime: String,
-    pub(super) ctime: String,
+pub(super) struct Facts<'a> {
+    mtime: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_type: Option<&'a str>,
-    pub(super) size: u64,
-    pub(super) is_directory: bool,
+    ctime: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    size: u64,
+    is_directory: bool,
     /// Always empty: delenda keeps no such data.
-    pub(super) meta: BTreeMap<String, String>,
+    meta: BTreeMap<String, String>,
+}
+
+impl<'a> Facts<'a> {
+    /// All of it.
+    pub(super) fn of(entry: &'a Entry) -> Self {
+        let (mtime, ctime) = match entry {
+            Entry::File(file) => (file.modified_at, file.created_at),
+            Entry::Folder(folder) => (folder.created_at, folder.created_at),
+        };
+        let (content_type, size) = match entry {
+            Entry::File(file) => (Some(file.attributes.content_type.as_str()), file.content.size),
+            Entry::Folder(_) => (None, 0),
+        };
+        Self {
+            mtime: mtime.iso8601(),
+            ctime: Some(ctime.iso8601()),
+            content_type,
+            size,
+            is_directory: matches!(entry, Entry::Folder(_)),
+            meta: BTreeMap::new(),
+        }
+    }
 }
 
 /// A page of a folder.
@@ -74,18 +101,21 @@ pub(super) struct Contents<'a> {
     pub(super) continuation: Option<String>,
 }
 
+/// An entry in the list of its folder.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Listed<'a> {
     /// The name in its folder, without the path.
-    pub(super) filename: &'a str,
-    pub(super) mtime: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_type: Option<&'a str>,
-    pub(super) size: u64,
-    pub(super) is_directory: bool,
-    /// Always empty: delenda keeps no such data.
-    pub(super) meta: BTreeMap<String, String>,
+    filename: &'a str,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+}
+
+impl<'a> Listed<'a> {
+    /// In lists the contract has no `ctime`.
+    pub(super) fn of(child: &'a Child) -> Self {
+        let facts = Facts { ctime: None, ..Facts::of(&child.entry) };
+        Self { filename: child.name.as_str(), facts }
+    }
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@ use super::Swiftia;
 use super::wire::File;
 use crate::domain::entry::{Attributes, Origin};
 use crate::domain::organization::{Caller, Scope};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::path::EntryPath;
 use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
@@ -56,7 +57,7 @@ fn place(
         Some(path) => file_path(path)?,
         None => upload_path(&caller.realm.prefix, service.clock.now(), entry, &title)?,
     };
-    let overwrite = written.is_some();
+    let overwrite = Overwrite::from(written.is_some());
     let attributes = Attributes {
         tags: tags_of(form.all("tags").flat_map(|tags| tags.split(',')))?,
         description: form.single("description")?.map(str::to_owned),

@@ -58,9 +58,9 @@ async fn delete(
             let (not_found, unauthorized) = sort(&refusal, &foreign, &ids);
             Ok(nothing_deleted(not_found, unauthorized))
         }
-        Err(declined @ (Declined::OverAllowance(_) | Declined::PlanSpent)) => {
-            Err(service.declined(declined))
-        }
+        Err(
+            declined @ (Declined::OverAllowance(_) | Declined::Repeated(_) | Declined::PlanSpent),
+        ) => Err(service.declined(declined)),
     }
 }
 

@@ -10,6 +10,7 @@ use super::Templated;
 use super::wire::Upload;
 use crate::domain::entry::{Attributes, Origin};
 use crate::domain::organization::{Realm, Scope};
+use crate::domain::overwrite::Overwrite;
 use crate::domain::plans::Target;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -88,7 +89,7 @@ fn uploaded(
     let upload = UploadRequest {
         entry,
         path: upload_path(&realm.prefix, service.clock.now(), entry, &title)?,
-        overwrite: false,
+        overwrite: Overwrite::Never,
         attributes: Attributes {
             tags: tags_of(form.all("tags").chain(form.all("tags[]")))?,
             external_id: form.single("externalId")?.map(str::to_owned),

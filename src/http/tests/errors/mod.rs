@@ -23,7 +23,7 @@ use crate::http::error::{ApiError, HeadPart, RateLimited};
 use crate::http::native::Native;
 
 /// How many kinds of errors there are.
-const KINDS: usize = 25;
+const KINDS: usize = 28;
 
 /// The place of a kind in the tables below. Whoever adds a kind is stopped here.
 fn place(error: &ApiError) -> usize {
@@ -53,11 +53,14 @@ fn place(error: &ApiError) -> usize {
         ApiError::Internal(_) => 22,
         ApiError::HeadTooLong(_) => 23,
         ApiError::PreconditionFailed => 24,
+        ApiError::OperatorsOnly => 25,
+        ApiError::IdempotencyMismatch => 26,
+        ApiError::ChecksumMismatch => 27,
     }
 }
 
 /// One error of each kind.
-fn one_of_each() -> Vec<ApiError> {
+pub(super) fn one_of_each() -> Vec<ApiError> {
     let wait = Duration::from_millis(29_001);
     let said = || "what is wrong".to_owned();
     vec![
@@ -86,6 +89,9 @@ fn one_of_each() -> Vec<ApiError> {
         ApiError::Internal("a secret cause".into()),
         ApiError::HeadTooLong(HeadPart::Target),
         ApiError::PreconditionFailed,
+        ApiError::OperatorsOnly,
+        ApiError::IdempotencyMismatch,
+        ApiError::ChecksumMismatch,
     ]
 }
 
@@ -165,6 +171,9 @@ async fn every_kind_of_error_in_the_shape_of_renderio() {
         500 {"error":"INTERNAL_ERROR","message":"Internal server error"}
         414 {"error":"INVALID_REQUEST","message":"the request target is too long"} connection=close
         412 {"error":"INVALID_REQUEST","message":"The precondition does not hold"}
+        403 {"error":"FORBIDDEN","message":"Only an operator key may do this"}
+        422 {"error":"VALIDATION_ERROR","message":"Another request was made with the same idempotency key"}
+        460 {"error":"INVALID_REQUEST","message":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -196,6 +205,9 @@ async fn every_kind_of_error_in_the_shape_of_swiftia() {
         500 {"message":"Internal server error"}
         414 {"message":"the request target is too long"} connection=close
         412 {"message":"The precondition does not hold"}
+        403 {"message":"Only an operator key may do this"}
+        422 {"message":"Another request was made with the same idempotency key"}
+        460 {"message":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -227,6 +239,9 @@ async fn every_kind_of_error_in_the_shape_of_templated() {
         500 {"error":"An unexpected error occurred"}
         414 {"error":"the request target is too long"} connection=close
         412 {"error":"The precondition does not hold"}
+        403 {"error":"Only an operator key may do this"}
+        422 {"error":"Another request was made with the same idempotency key"}
+        460 {"error":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -258,6 +273,9 @@ async fn every_kind_of_error_in_the_shape_of_merple() {
         500 {"error":"Internal server error"}
         414 {"error":"the request target is too long"} connection=close
         412 {"error":"The precondition does not hold"}
+        403 {"error":"Only an operator key may do this"}
+        422 {"error":"Another request was made with the same idempotency key"}
+        460 {"error":"The body is not what its checksum says"}
     "#]]).await;
 }
 
@@ -289,6 +307,9 @@ async fn every_kind_of_error_in_the_shape_of_sirv() {
         500 {"statusCode":500,"error":"Internal Server Error","message":"Internal server error"} access-control-allow-origin=*
         414 {"statusCode":414,"error":"URI Too Long","message":"the request target is too long"} access-control-allow-origin=* connection=close
         412 {"statusCode":412,"error":"Precondition Failed","message":"The precondition does not hold"} access-control-allow-origin=*
+        403 {"statusCode":403,"error":"Forbidden","message":"Only an operator key may do this"} access-control-allow-origin=*
+        422 {"statusCode":422,"error":"Unprocessable Entity","message":"Another request was made with the same idempotency key"} access-control-allow-origin=*
+        460 {"statusCode":460,"error":"","message":"The body is not what its checksum says"} access-control-allow-origin=*
     "#]]).await;
 }
 
@@ -320,5 +341,8 @@ async fn every_kind_of_error_as_a_problem() {
         500 {"type":"/problems/internal","title":"Internal server error","status":500}
         414 {"type":"/problems/head-too-long","title":"the request target is too long","status":414} connection=close
         412 {"type":"/problems/precondition-failed","title":"The precondition does not hold","status":412}
+        403 {"type":"/problems/forbidden","title":"Only an operator key may do this","status":403}
+        422 {"type":"/problems/idempotency-mismatch","title":"Another request was made with the same idempotency key","status":422}
+        460 {"type":"/problems/checksum-mismatch","title":"The body is not what its checksum says","status":460}
     "#]]).await;
 }

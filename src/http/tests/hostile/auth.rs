@@ -156,7 +156,7 @@ async fn two_keys_in_one_header_open_nothing_and_a_second_header_is_not_read() {
 async fn a_key_that_was_good_once_opens_nothing() {
     let hostile = Hostile::new().await;
     let (id, key) = hostile.app.new_key(Some(hostile.app.ours.id), "read,write,delete", "/").await;
-    let token = token(&hostile.app, id, hostile.app.ours.id, "read,write,delete");
+    let token = token(&hostile.app, (id, &key), hostile.app.ours.id, "read,write,delete");
     let revoked = Pass { key, token };
     hostile.app.service.ledger.revoke_key(id, hostile.app.service.clock.now()).await.unwrap();
     assert_closed(&hostile, 103, |target, header| {

@@ -20,6 +20,7 @@ use crate::deletion::verify::verify;
 use crate::domain::blob::BlobKey;
 use crate::domain::id::{EntryId, KeyId, OrganizationId};
 use crate::domain::organization::{Realm, Scopes};
+use crate::domain::secret::hash_key;
 use crate::domain::usage::Usage;
 use crate::http::signing::Claims;
 use crate::ledger::FileQuery;
@@ -162,12 +163,19 @@ fn assert_refused(answer: &Answer, status: u16, case: &str) {
 
 async fn pass(app: &TestApp, of: OrganizationId, scopes: &str, prefix: &str) -> Pass {
     let (id, key) = app.new_key(Some(of), scopes, prefix).await;
-    Pass { key, token: token(app, id, of, scopes) }
+    let token = token(app, (id, &key), of, scopes);
+    Pass { key, token }
 }
 
-fn token(app: &TestApp, key: KeyId, organization: OrganizationId, scopes: &str) -> String {
+fn token(
+    app: &TestApp,
+    (id, text): (KeyId, &str),
+    organization: OrganizationId,
+    scopes: &str,
+) -> String {
     use secrecy::ExposeSecret;
-    let claims = Claims { key, organization, scopes: Scopes::parse(scopes).unwrap() };
+    let (scopes, secret) = (Scopes::parse(scopes).unwrap(), hash_key(text).mark());
+    let claims = Claims { key: id, organization, scopes, secret };
     let now = app.service.clock.now();
     let token = app.service.signer.issue_token(claims, Duration::from_secs(604_800), now);
     token.unwrap().expose_secret().to_owned()

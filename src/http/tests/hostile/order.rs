@@ -11,6 +11,8 @@ struct Route {
     /// One whose syntax is wrong.
     malformed: &'static str,
     media_type: &'static str,
+    /// Headers without which nothing is right.
+    headers: &'static [(&'static str, &'static str)],
     body: &'static str,
     /// Scopes that are not enough.
     lesser: &'static str,
@@ -22,22 +24,34 @@ struct Route {
 
 fn route(method: Method, target: &'static str, malformed: &'static str) -> Route {
     let lesser = if method == Method::GET { "write" } else { "read" };
-    let (media_type, body, forbidden, absent) = ("", "", 403, Some(404));
-    Route { method, target, malformed, media_type, body, lesser, forbidden, absent }
+    let (media_type, headers, body, forbidden, absent) = ("", &[], "", 403, Some(404));
+    Route { method, target, malformed, media_type, headers, body, lesser, forbidden, absent }
 }
 
 const A_FORM: &str = "--boundary-of-the-form\r\nContent-Disposition: form-data; name=\"file\"; \
                       filename=\"a\"\r\n\r\n1\r\n--boundary-of-the-form--\r\n";
 
 fn upload(target: &'static str, malformed: &'static str) -> Route {
-    Route { absent: None, ..route(Method::POST, target, malformed) }
+    upload_by(Method::POST, target, malformed)
+}
+
+fn upload_by(method: Method, target: &'static str, malformed: &'static str) -> Route {
+    Route { absent: None, ..route(method, target, malformed) }
 }
 
 fn routes() -> Vec<Route> {
-    [routes_of_the_deletes(), routes_of_the_tree(), routes_of_pages()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        routes_of_the_deletes(),
+        routes_of_deletions(),
+        routes_of_the_tree(),
+        routes_of_pages(),
+        routes_of_commands(),
+        routes_of_keys(),
+        routes_of_entries(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Files and folders by their paths, beside the deletes.
@@ -56,6 +70,78 @@ fn routes_of_the_tree() -> Vec<Route> {
                 "/v2/files/meta/tags?filename=/no",
                 "/v2/files/meta/tags?filename=no",
             )
+        },
+    ]
+}
+
+/// Commands of the native API, after they are made.
+fn routes_of_commands() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/commands", "/delenda/v1/commands/no");
+    vec![
+        Route { absent: None, ..route(Method::GET, all, "/delenda/v1/commands?limit=0") },
+        route(Method::GET, one, "/delenda/v1/commands/no?%zz"),
+        Route { body: "{}", ..route(Method::PATCH, one, "/delenda/v1/commands/no?%zz") },
+        route(
+            Method::DELETE,
+            "/delenda/v1/commands/no/outputs",
+            "/delenda/v1/commands/no/outputs?x=1",
+        ),
+    ]
+}
+
+/// Keys, which need the scope `admin`.
+fn routes_of_keys() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/keys", "/delenda/v1/keys/no");
+    let keeping = |route: Route| Route { lesser: "read,write,delete", ..route };
+    vec![
+        keeping(Route { absent: None, ..route(Method::GET, all, "/delenda/v1/keys?limit=0") }),
+        keeping(Route { absent: None, ..route(Method::POST, all, "/delenda/v1/keys?%zz") }),
+        keeping(route(Method::GET, one, "/delenda/v1/keys/no?%zz")),
+        keeping(route(Method::DELETE, one, "/delenda/v1/keys/no?x=1")),
+        keeping(route(
+            Method::POST,
+            "/delenda/v1/keys/no/rotate",
+            "/delenda/v1/keys/no/rotate?%zz",
+        )),
+    ]
+}
+
+/// Files by their paths and entries by their identities, in the native API.
+fn routes_of_entries() -> Vec<Route> {
+    let (file, bent) = ("/delenda/v1/files/no", "/delenda/v1/files/%zz");
+    let (id, nothing) = ("/delenda/v1/entries/no", "/delenda/v1/entries/no?x=%zz");
+    let content = "/delenda/v1/entries/no/content";
+    vec![
+        upload_by(Method::PUT, "/delenda/v1/files/new4", bent),
+        route(Method::GET, file, bent),
+        route(Method::DELETE, file, "/delenda/v1/files/no?x=1"),
+        route(Method::GET, "/delenda/v1/entries?path=/no", "/delenda/v1/entries?path=no"),
+        route(Method::GET, "/delenda/v1/entry?path=/no", "/delenda/v1/entry?path=no"),
+        route(Method::GET, id, nothing),
+        route(Method::GET, content, "/delenda/v1/entries/no/content?x=%zz"),
+        Route { body: "{\"name\":\"n\"}", ..route(Method::PATCH, id, nothing) },
+        route(Method::DELETE, id, "/delenda/v1/entries/no?x=1"),
+        Route {
+            headers: &[
+                ("tus-resumable", "1.0.0"),
+                ("upload-length", "5"),
+                ("upload-metadata", "path L25ldzY="),
+            ],
+            ..upload("/delenda/v1/uploads", "/delenda/v1/uploads?%zz")
+        },
+        Route {
+            media_type: "application/offset+octet-stream",
+            headers: &[("tus-resumable", "1.0.0"), ("upload-offset", "0")],
+            body: "1",
+            ..route(Method::PATCH, "/delenda/v1/uploads/no", "/delenda/v1/uploads/no?%zz")
+        },
+        Route {
+            headers: &[("tus-resumable", "1.0.0")],
+            ..route(Method::DELETE, "/delenda/v1/uploads/no", "/delenda/v1/uploads/no?x=1")
+        },
+        Route {
+            body: "{\"path\":\"/new5\"}",
+            ..upload("/delenda/v1/folders", "/delenda/v1/folders?%zz")
         },
     ]
 }
@@ -86,6 +172,36 @@ fn routes_of_pages() -> Vec<Route> {
         Route {
             absent: None,
             ..route(Method::GET, "/delenda/v1/limits", "/delenda/v1/limits?%zz")
+        },
+    ]
+}
+
+/// Deletions as a resource.
+fn routes_of_deletions() -> Vec<Route> {
+    vec![
+        Route {
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/deletions", "/delenda/v1/deletions?limit=0")
+        },
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000?%zz",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/items",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/items?limit=0",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events?%zz",
+        ),
+        Route {
+            lesser: "read,delete",
+            absent: None,
+            ..route(Method::GET, "/delenda/v1/audit", "/delenda/v1/audit?order=up")
         },
     ]
 }
@@ -134,6 +250,10 @@ fn routes_of_the_deletes() -> Vec<Route> {
         route(Method::POST, "/v2/files/unlock?filename=/no", "/v2/files/unlock?filename=no"),
         Route { body: "[]", ..upload("/delenda/v1/commands", "/delenda/v1/commands?%zz") },
         Route { absent: None, ..route(Method::GET, "/delenda/v1/usage", "/delenda/v1/usage?%zz") },
+        Route {
+            body: "{\"paths\":[\"/no\"]}",
+            ..route(Method::POST, "/delenda/v1/deletions", "/delenda/v1/deletions?x=1")
+        },
         route(
             Method::PUT,
             "/delenda/v1/commands/01890000-0000-7000-8000-000000000000/outputs/a",
@@ -159,8 +279,8 @@ async fn what_is_wrong_is_told_in_one_order_on_every_route() {
             (&lesser, route.malformed, vec![kind], 400),
             (&lesser, route.target, vec![kind], route.forbidden),
         ] {
-            let headers: Vec<_> =
-                headers.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+            let headers = headers.into_iter().filter(|(_, text)| !text.is_empty());
+            let headers: Vec<_> = headers.chain(route.headers.iter().copied()).collect();
             let asked = (route.method.clone(), target);
             let answer = hostile.ask_as(pass, asked, &headers, route.body).await;
             let case = format!("{} {target} {headers:?}", route.method);
@@ -169,10 +289,10 @@ async fn what_is_wrong_is_told_in_one_order_on_every_route() {
         }
     }
     for route in routes() {
-        let kind = [("content-type", route.media_type)];
-        let headers = if route.media_type.is_empty() { &kind[..0] } else { &kind[..] };
+        let kind = Some(("content-type", route.media_type)).filter(|(_, text)| !text.is_empty());
+        let headers: Vec<_> = kind.into_iter().chain(route.headers.iter().copied()).collect();
         let asked = (route.method.clone(), route.target);
-        let answer = hostile.ask_as(&hostile.ours, asked, headers, route.body).await;
+        let answer = hostile.ask_as(&hostile.ours, asked, &headers, route.body).await;
         let case = format!("{} {}", route.method, route.target);
         match route.absent {
             Some(status) => assert_refused(&answer, status, &case),

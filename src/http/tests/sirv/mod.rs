@@ -101,6 +101,7 @@ impl Sirv {
             matched_files_max: MATCHED_FILES_MAX,
             guard: None,
             allowance: None,
+            once: None,
             fence: None,
             at: self.app.clock.now(),
         };

@@ -46,6 +46,7 @@ impl Side {
             key: like.key,
             door: like.door,
             guard: like.guard,
+            once: None,
             at: given.now(),
         });
         self.decide(request, given.lease()).await

@@ -24,7 +24,8 @@ use crate::ledger::conformance::fixture::{
     Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, report, written,
 };
 use crate::ledger::{
-    FileQuery, Lease, LeaseToken, MissedSubject, Page, Settlement, Standing, StepLimits,
+    DeletionQuery, FileQuery, Lease, LeaseToken, MissedSubject, NewCommand, Page, Settlement,
+    Standing, StepLimits,
 };
 
 pub(super) const THREE_A_MINUTE: Allowance =
@@ -87,7 +88,8 @@ impl Given {
 
     pub(super) fn lease(&self) -> Lease {
         let token = LeaseToken(u128::try_from(self.deletions.len()).unwrap().to_be_bytes());
-        Lease { token, expires_at: self.now().plus(LEASE_DURATION) }
+        let began_at = self.now();
+        Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
     /// The id of an earlier deletion.
@@ -125,7 +127,12 @@ impl Side {
         let (one, other) = (fixture.realm().await, fixture.realm().await);
         let narrow = beneath(&one, "/a");
         for id in given.commands {
-            fixture.ledger.create_command(&one, id, report(), given.now()).await.unwrap();
+            fixture
+                .ledger
+                .create_command(&one, NewCommand { id, report: report() }, None, given.now())
+                .await
+                .unwrap()
+                .unwrap();
         }
         let realms = [one, other, narrow];
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -140,7 +147,7 @@ impl Side {
         match operation {
             Operation::Upload { who, place, size, word, overwrite, late } => {
                 let mut version = self.version(PLACES[*place], *size, *late, given).await;
-                version.overwrite = *overwrite;
+                version.overwrite = (*overwrite).into();
                 version.origin = origin_of(*size).unwrap_or(version.origin);
                 version.attributes.tags = word.iter().map(|word| WORDS[*word].to_owned()).collect();
                 self.commit(*who, version, now).await
@@ -282,6 +289,7 @@ impl Side {
             }
             Err(Declined::Refused(refusal)) => format!("{refusal:?}"),
             Err(Declined::OverAllowance(state)) => format!("{state:?}"),
+            Err(Declined::Repeated(repeat)) => format!("{repeat:?}"),
             Err(Declined::PlanSpent) => "spent".to_owned(),
         }
     }
@@ -421,8 +429,10 @@ impl Side {
                 let is_settled = record.settled_at.take().is_some();
                 record.skipped.sort();
                 record.skipped.dedup();
-                writeln!(text, "{record:?} {is_settled}").unwrap();
+                let items = ledger.deletion_items(realm, *id).await.unwrap();
+                writeln!(text, "{record:?} {is_settled} {items:?}").unwrap();
             }
+            self.write_deletions(realm, &mut text).await;
         }
         writeln!(text, "{}", self.known_drafts(given).await).unwrap();
         self.write_inspection(&mut text).await;
@@ -437,6 +447,20 @@ impl Side {
         let commands = self.fixture.ledger.commands(realm, None, page).await.unwrap();
         let commands: Vec<CommandId> = commands.into_iter().map(|command| command.id).collect();
         writeln!(text, "{commands:?}").unwrap();
+    }
+
+    /// The list of deletions, in pages.
+    async fn write_deletions(&self, realm: &Realm, text: &mut String) {
+        let mut query = DeletionQuery { limit: 2, ..DeletionQuery::default() };
+        loop {
+            let page = self.fixture.ledger.deletions(realm, &query).await.unwrap();
+            let ids: Vec<_> = page.records.iter().map(|record| record.id).collect();
+            writeln!(text, "{ids:?}").unwrap();
+            query.after = page.next;
+            if page.next.is_none() {
+                return;
+            }
+        }
     }
 
     async fn write_inspection(&self, text: &mut String) {

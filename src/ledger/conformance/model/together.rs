@@ -38,7 +38,7 @@ impl Side {
         for (index, (place, size)) in bundle.parts.iter().enumerate() {
             let mut version = self.version(PLACES[*place], *size, bundle.late, given).await;
             version.entry = given.together(index);
-            version.overwrite = bundle.overwrite;
+            version.overwrite = bundle.overwrite.into();
             attach.files.push(Attachment { version, source: None });
         }
         if let Some((place, late)) = bundle.copied {

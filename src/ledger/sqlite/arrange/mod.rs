@@ -1,6 +1,7 @@
 //! Arranging the tree: folders made, entries moved, files tagged, folders listed.
 
 mod below;
+mod change;
 mod children;
 mod moving;
 

@@ -1,7 +1,9 @@
 //! The commit of a deletion, and its record.
 
 mod apply;
+mod outcomes;
 pub(super) mod record;
+mod records;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -14,7 +16,7 @@ use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
 use super::selections::{self, Finding, Purpose};
 use super::writer::WriteTx;
-use super::{SqliteLedger, expand, installation, sample, snapshot, stored_plans};
+use super::{SqliteLedger, expand, installation, once, sample, snapshot, stored_plans};
 use crate::deletion::fence::planned_items;
 use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
 use crate::deletion::request::{Allowance, DeleteRequest};
@@ -142,6 +144,9 @@ fn commit(
     (planner, lease): (Planner, Lease),
 ) -> Result<Result<Committed, Declined>, LedgerError> {
     let organization = request.realm.organization;
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), request.once.as_ref())? {
+        return Ok(Err(Declined::Repeated(repeat)));
+    }
     if let Some(asked) = request.allowance {
         let state = allowance::state(tx.connection, organization, asked, request.at)?;
         if state.remaining == 0 {
@@ -164,6 +169,7 @@ fn commit(
         selections::open(tx, request, finding, sequence)?;
     }
     record::write(tx, request, &plan, sequence, trees)?;
+    once::remember(tx, Some(organization), request.once.as_ref(), request.id)?;
     stored_plans::use_up(tx, request)?;
     let allowance = match request.allowance {
         None => None,

@@ -1,9 +1,11 @@
 //! The durable record of a deletion.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::rows::{corrupt, failed, read_json, signed, unsigned};
 use super::super::writer::WriteTx;
+use super::outcomes;
+use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{Counts, DeletionRecord, DeletionState, LOCKED_NAMES_MAX, Outcome};
 use crate::deletion::request::{DeleteRequest, Door};
@@ -16,7 +18,7 @@ use crate::domain::usage::Tally;
 use crate::ledger::LedgerError;
 
 /// Single files that a record names at most; more are counted only.
-const ITEMS_MAX: usize = 10_000;
+const FILES_MAX: usize = 10_000;
 
 /// Writes the record, which is the deletion's audit row too.
 pub(super) fn write(
@@ -29,13 +31,14 @@ pub(super) fn write(
     let selections = plan.selections.len() as u64;
     let is_settled = trees == 0 && selections == 0 && plan.files.is_empty();
     let settled_at = is_settled.then_some(request.at);
+    let items = items::of_outcomes(&request.selectors, &plan.outcomes);
     let skipped = skipped(plan);
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
     let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
-         bytes, folders, missing, items, skipped, pending_trees, settled_at, locked_files, \
+         bytes, folders, missing, outcomes, items, skipped, pending_trees, settled_at, locked_files, \
          pending_selections, changed_files, changed_bytes, changed_folders) values (?1, ?2, ?3, ?4, \
-         ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+         ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
     let context = "recording a deletion";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     statement
@@ -45,13 +48,14 @@ pub(super) fn write(
             sequence,
             request.key,
             request.realm.prefix,
-            door_word(request.door),
+            request.door.word(),
             request.at,
             signed(plan.counts.files),
             signed(plan.counts.bytes),
             signed(plan.counts.folders),
             signed(plan.missing),
-            items(plan),
+            outcomes::pack(&items),
+            files(plan, &items),
             skipped,
             signed(trees),
             settled_at,
@@ -65,8 +69,10 @@ pub(super) fn write(
         .map_err(failed(context))
 }
 
-fn items(plan: &Plan) -> Option<Vec<u8>> {
-    if plan.files.is_empty() || plan.files.len() > ITEMS_MAX {
+/// Identity and size of each single file, where the items do not tell of each of them already.
+fn files(plan: &Plan, items: &[Item]) -> Option<Vec<u8>> {
+    let told = items.iter().filter(|item| item.tells_its_file()).count();
+    if plan.files.len() == told || plan.files.len() > FILES_MAX {
         return None;
     }
     let mut packed = Vec::with_capacity(plan.files.len() * 24);
@@ -85,22 +91,48 @@ fn skipped(plan: &Plan) -> Vec<&str> {
     skipped
 }
 
-const fn door_word(door: Door) -> &'static str {
-    match door {
-        Door::Renderio => "renderio",
-        Door::Swiftia => "swiftia",
-        Door::Templated => "templated",
-        Door::Merple => "merple",
-        Door::Sirv => "sirv",
-        Door::Native => "native",
-    }
-}
+/// The columns that make a record and the prefix from which on it is seen.
+pub(super) const COLUMNS: &str = "id, key, prefix, door, at, files, bytes, folders, missing, \
+     skipped, purged_files, purged_bytes, settled_at, changed_files, changed_bytes, changed_folders, \
+     locked_files, pending_selections, cancelled_at";
 
-fn door_of(word: &str) -> Option<Door> {
-    use Door::{Merple, Native, Renderio, Sirv, Swiftia, Templated};
-    [Renderio, Swiftia, Templated, Merple, Sirv, Native]
-        .into_iter()
-        .find(|door| door_word(*door) == word)
+/// Reads [`COLUMNS`], which come first in the row.
+pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionRecord)> {
+    let door: String = row.get(3)?;
+    let skipped: Option<String> = row.get(9)?;
+    let skipped: Vec<String> =
+        skipped.map(|text| read_json(9, &text)).transpose()?.unwrap_or_default();
+    let settled_at: Option<Timestamp> = row.get(12)?;
+    let selections: i64 = row.get(17)?;
+    let state = match settled_at {
+        Some(_) => DeletionState::Settled,
+        None if selections > 0 => DeletionState::Selecting,
+        None => DeletionState::Purging,
+    };
+    let record = DeletionRecord {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        door: Door::parse(&door).unwrap_or(Door::Native),
+        at: row.get(4)?,
+        state,
+        doomed: Counts {
+            files: unsigned(row.get(5)?),
+            bytes: unsigned(row.get(6)?),
+            folders: unsigned(row.get(7)?),
+        },
+        purged: Tally { files: unsigned(row.get(10)?), bytes: unsigned(row.get(11)?) },
+        missing: unsigned(row.get(8)?),
+        changed: Counts {
+            files: unsigned(row.get(13)?),
+            bytes: unsigned(row.get(14)?),
+            folders: unsigned(row.get(15)?),
+        },
+        skipped: skipped.iter().filter_map(|path| EntryPath::parse(path).ok()).collect(),
+        locked_files: unsigned(row.get(16)?),
+        cancelled_at: row.get(18)?,
+        settled_at,
+    };
+    Ok((row.get(2)?, record))
 }
 
 /// Reads a record that the realm sees.
@@ -109,50 +141,10 @@ pub(in super::super) fn read(
     realm: &Realm,
     id: DeletionId,
 ) -> Result<Option<DeletionRecord>, LedgerError> {
-    let sql = "select key, prefix, door, at, files, bytes, folders, missing, skipped, \
-         purged_files, purged_bytes, settled_at, locked_files, pending_selections, cancelled_at, \
-         changed_files, changed_bytes, changed_folders \
-         from deletions where organization = ?1 and id = ?2";
+    let sql = format!("select {COLUMNS} from deletions where organization = ?1 and id = ?2");
     let context = "reading a deletion";
-    let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
-    let found = statement.query_row(params![realm.organization, id], |row| {
-        let prefix: EntryPath = row.get(1)?;
-        let door: String = row.get(2)?;
-        let skipped: Option<String> = row.get(8)?;
-        let skipped: Vec<String> =
-            skipped.map(|text| read_json(8, &text)).transpose()?.unwrap_or_default();
-        let settled_at: Option<Timestamp> = row.get(11)?;
-        let selections: i64 = row.get(13)?;
-        let state = match settled_at {
-            Some(_) => DeletionState::Settled,
-            None if selections > 0 => DeletionState::Selecting,
-            None => DeletionState::Purging,
-        };
-        let record = DeletionRecord {
-            id,
-            key: row.get(0)?,
-            door: door_of(&door).unwrap_or(Door::Native),
-            at: row.get(3)?,
-            state,
-            doomed: Counts {
-                files: unsigned(row.get(4)?),
-                bytes: unsigned(row.get(5)?),
-                folders: unsigned(row.get(6)?),
-            },
-            purged: Tally { files: unsigned(row.get(9)?), bytes: unsigned(row.get(10)?) },
-            missing: unsigned(row.get(7)?),
-            changed: Counts {
-                files: unsigned(row.get(15)?),
-                bytes: unsigned(row.get(16)?),
-                folders: unsigned(row.get(17)?),
-            },
-            skipped: skipped.iter().filter_map(|path| EntryPath::parse(path).ok()).collect(),
-            locked_files: unsigned(row.get(12)?),
-            cancelled_at: row.get(14)?,
-            settled_at,
-        };
-        Ok((prefix, record))
-    });
+    let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
+    let found = statement.query_row(params![realm.organization, id], record_of);
     let found = found.optional().map_err(failed(context))?;
     Ok(found.and_then(|(prefix, record)| realm.sees(&prefix).then_some(record)))
 }

@@ -1,9 +1,23 @@
 //! The native API: commands, outputs, usage, and its problem documents.
 
+mod commands;
+mod deletion_events;
+mod deletion_lists;
+mod deletions;
+mod entries;
+mod files;
+mod idempotency;
+mod keys;
+mod organizations;
+mod uploads;
+
+use std::sync::Arc;
+
+use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::app::{Answer, NOW, TestApp};
+use crate::http::tests::app::{Answer, NOW, TestApp};
 
 const COMMANDS: &str = "/delenda/v1/commands";
 
@@ -21,10 +35,89 @@ async fn put(app: &TestApp, target: &str, headers: &[(&str, &str)], body: &str) 
     app.call(Method::PUT, target, &all, body.to_owned()).await
 }
 
+/// Sends a request with this key.
+async fn ask(app: &TestApp, key: &str, (method, target): (Method, &str), body: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    app.call(method, target, &[("authorization", &bearer)], body.to_owned()).await
+}
+
 /// Status and document of an error.
 fn problem(answer: &Answer) -> (u16, Value) {
     assert_eq!(answer.header("content-type"), "application/problem+json");
-    (answer.status.as_u16(), answer.json())
+    let (status, document) = (answer.status.as_u16(), answer.json());
+    assert_eq!(document["status"], status, "{document}");
+    (status, document)
+}
+
+/// Status and type of an error.
+fn kind_of(answer: &Answer) -> (u16, String) {
+    let (status, document) = problem(answer);
+    (status, document["type"].as_str().unwrap().to_owned())
+}
+
+/// A key, and the application that it opens.
+struct Native {
+    app: Arc<TestApp>,
+    key: String,
+}
+
+impl Native {
+    /// With all scopes.
+    async fn new() -> Self {
+        Self::of(TestApp::new().await).await
+    }
+
+    async fn of(app: TestApp) -> Self {
+        let all = "read,write,delete,admin";
+        let key = app.new_key(Some(app.ours.id), all, "/").await.1;
+        Self { app: Arc::new(app), key }
+    }
+
+    /// With a key that sees this much of the same organization.
+    async fn beneath(&self, prefix: &str) -> Self {
+        self.keyed("read,write,delete,admin", prefix).await
+    }
+
+    async fn with_scopes(&self, scopes: &str) -> Self {
+        self.keyed(scopes, "/").await
+    }
+
+    async fn keyed(&self, scopes: &str, prefix: &str) -> Self {
+        let key = self.app.new_key(Some(self.app.ours.id), scopes, prefix).await.1;
+        Self { app: Arc::clone(&self.app), key }
+    }
+
+    /// With a key of the other organization.
+    async fn stranger(&self) -> Self {
+        let all = "read,write,delete,admin";
+        let key = self.app.new_key(Some(self.app.theirs.id), all, "/").await.1;
+        Self { app: Arc::clone(&self.app), key }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let bearer = format!("Bearer {}", self.key);
+        let mut all = vec![("authorization", bearer.as_str())];
+        all.extend_from_slice(headers);
+        self.app.call(method, target, &all, body).await
+    }
+
+    async fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+        self.ask(Method::GET, target, headers, "").await
+    }
+
+    async fn put(&self, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.ask(Method::PUT, target, headers, body.to_owned()).await
+    }
+
+    async fn post(&self, target: &str, body: &str) -> Answer {
+        self.ask(Method::POST, target, &[], body.to_owned()).await
+    }
 }
 
 #[tokio::test]
@@ -36,6 +129,7 @@ async fn a_command_is_made_of_a_report_or_of_nothing() {
         "command_id": command["command_id"], "status": "SUCCESS",
         "command_type": "FFMPEG_COMMAND", "output_files": {},
         "original_request": { "input_files": {}, "output_files": {} },
+        "created_at": NOW.iso8601(), "closed": false,
     });
     assert_eq!((answer.status.as_u16(), &command), (201, &expected));
     let report = json!({
@@ -48,6 +142,8 @@ async fn a_command_is_made_of_a_report_or_of_nothing() {
     let mut expected = report;
     expected["command_id"] = Value::Null;
     expected["output_files"] = json!({});
+    expected["created_at"] = json!(NOW.iso8601());
+    expected["closed"] = json!(false);
     assert_eq!((answer.status.as_u16(), command), (201, expected));
     let target = format!("/api/v1/commands/{}", id.as_str().unwrap());
     let shown = app.call(Method::GET, &target, &[("x-api-key", &app.key)], "").await;

@@ -1,88 +1,28 @@
-//! Commands: any worker reports its work and stores what came of it.
+//! What came of a command: stored one by one, deleted together.
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
-use serde_json::Value;
-use utoipa::ToSchema;
 
-use super::Native;
-use crate::domain::command::{Command, CommandReport, CommandStatus, CommandType, Output};
+use crate::deletion::request::{DeleteRequest, Door, Selector};
+use crate::domain::command::{Command, Output};
 use crate::domain::entry::{FileRecord, Origin, UploadRefusal};
 use crate::domain::id::CommandId;
 use crate::domain::organization::{Realm, Scope};
+use crate::domain::overwrite::Overwrite;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json::{self, BodyLimits, announced_length, check_encoding, check_length};
+use crate::http::json::{self, announced_length, check_encoding, check_length};
 use crate::http::media::media_type;
-use crate::http::outputs::{CommandAnswer, OutputAnswer};
+use crate::http::native::Native;
+use crate::http::native::deleting::DeletedEntry;
+use crate::http::outputs::OutputAnswer;
 use crate::http::placing::{attributes, output_path};
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::uploads::UploadRequest;
-
-/// Bytes of a report at most.
-const REPORT_BYTES_MAX: u64 = 1 << 20;
-
-/// A command as a worker reports it. Whatever is left out has its usual value.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewCommand {
-    /// `FFMPEG_COMMAND`, `CHAINED_COMMAND` or `MULTIPLE_COMMAND`.
-    #[schema(value_type = Option<String>)]
-    command_type: Option<CommandType>,
-    /// `QUEUED`, `PROCESSING`, `SUCCESS` or `FAILED`.
-    #[schema(value_type = Option<String>)]
-    status: Option<CommandStatus>,
-    metadata: Option<Value>,
-    original_request: Option<Value>,
-}
-
-/// Makes a command
-///
-/// Without a word about it, it is one that succeeded.
-#[utoipa::path(
-    post,
-    path = "/delenda/v1/commands",
-    tag = "commands",
-    request_body = Option<NewCommand>,
-    responses(
-        (status = 201, description = "The command", body = Object),
-        (status = 413, description = "The report is too large"),
-        (status = 415, description = "The body is not JSON"),
-    )
-)]
-pub(super) async fn create(
-    State(service): State<Service>,
-    authenticated: Authenticated<Native>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, DialectError<Native>> {
-    let limits =
-        BodyLimits { bytes_max: REPORT_BYTES_MAX, idle_max: service.settings.body_idle_max };
-    let new: Option<NewCommand> = json::read_optional(&headers, body, limits).await?;
-    authenticated.require(Scope::Write)?;
-    let NewCommand { command_type, status, metadata, original_request } = new.unwrap_or_default();
-    let report = CommandReport {
-        status: status.unwrap_or(CommandStatus::Success),
-        command_type: command_type.unwrap_or(CommandType::FfmpegCommand),
-        metadata,
-        original_request,
-        total_processing_seconds: None,
-        ffmpeg_command_run_seconds: None,
-        error_status: None,
-        error_message: None,
-    };
-    let (caller, id, created_at) = (&authenticated.caller, service.ids.next(), service.clock.now());
-    service.ledger.create_command(&caller.realm, id, report.clone(), created_at).await?;
-    let command = Command { id, created_at, report, closed: false, outputs: Vec::new() };
-    let answer = CommandAnswer::of(&service, &headers, caller.organization.id, command);
-    Ok(json::answer(StatusCode::CREATED, &answer))
-}
 
 /// Stores an output of a command
 ///
@@ -106,7 +46,7 @@ pub(super) async fn create(
         (status = 507, description = "No space is left"),
     )
 )]
-pub(super) async fn put_output(
+pub(in crate::http::native) async fn put(
     State(service): State<Service>,
     authenticated: Authenticated<Native>,
     (id, name): (Segment<3>, Segment<5>),
@@ -124,9 +64,48 @@ pub(super) async fn put_output(
     let stored = service.uploader.store_announced(realm, upload, bytes, body).await?;
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let organization = authenticated.caller.organization.id;
-    let answer =
-        OutputAnswer::of(&service, &headers, organization, &output_of(name, stored.file));
+    let answer = OutputAnswer::of(&service, &headers, organization, &output_of(name, stored.file));
     Ok(json::answer(status, &answer))
+}
+
+/// Deletes all outputs of a command
+///
+/// All of them or none; the command takes no more from then on. Answered when the deletion is
+/// durable: the bytes go behind the answer.
+#[utoipa::path(
+    delete,
+    path = "/delenda/v1/commands/{id}/outputs",
+    tag = "commands",
+    params(
+        ("id" = String, Path, description = "The command"),
+        ("confirm" = Option<u64>, Query, description = "How many files are meant to go, where that is more than the guard lets go unasked"),
+    ),
+    responses(
+        (status = 200, description = "The deletion, and what went", body = DeletedEntry),
+        (status = 404, description = "No such command"),
+        (status = 409, description = "More would go than the guard lets go unasked: nothing was changed"),
+        (status = 423, description = "An output is locked: nothing was changed"),
+    )
+)]
+pub(in crate::http::native) async fn delete(
+    State(service): State<Service>,
+    authenticated: Authenticated<Native>,
+    id: Segment<3>,
+) -> Result<Response, DialectError<Native>> {
+    let query = &authenticated.query;
+    query.only(&["organization", "confirm"])?;
+    let confirmed = query.single("confirm")?.map(|_| query.number("confirm", 0, 0..=u64::MAX));
+    let confirmed = confirmed.transpose()?;
+    authenticated.require(Scope::Delete)?;
+    let id = id.parse(CommandId::parse).ok_or(ApiError::NotFound)?;
+    let caller = &authenticated.caller;
+    let request = DeleteRequest {
+        guard: service.guard(caller, confirmed)?,
+        ..service.delete_request(caller, Door::Native, vec![Selector::Outputs(id)])
+    };
+    let decided = service.deleter.delete(request).await?;
+    let committed = decided.map_err(|declined| service.declined(declined))?;
+    Ok(json::answer(StatusCode::OK, &DeletedEntry::of(&committed)))
 }
 
 /// The command, if it takes outputs: known before any byte is read; the commit checks it again.
@@ -153,7 +132,7 @@ fn output_upload(
     Ok(UploadRequest {
         entry: service.ids.next(),
         path: output_path(&realm.prefix, command.created_at, command.id, name)?,
-        overwrite: true,
+        overwrite: Overwrite::Always,
         attributes: attributes(name.to_owned(), media_type(given, name)),
         output_of: Some((command.id, name.to_owned())),
         origin: Origin::CommandOutput,

@@ -1,0 +1,167 @@
+//! `delenda rm`: shows what would go, asks, commits just that, and follows it to its end.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::json;
+
+use super::arguments::{Rm, Written};
+use super::talk::{Talk, note};
+use super::{shown, watch};
+use crate::cli::Ending;
+use crate::client::{Client, ClientError, Committed, DryRun, Matching, NewDeletion};
+use crate::domain::random::{Random, SystemRandom};
+
+/// Paths of a sample that are shown.
+const SAMPLE_SHOWN_MAX: usize = 10;
+
+pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending, ClientError> {
+    talk.if_interrupted("interrupted: nothing was deleted");
+    let wanted = wanted(rm);
+    let names = names(rm);
+    let shown = match client.dry_run(&wanted).await {
+        Ok(shown) => shown,
+        Err(error) => return refused(error, &names, talk),
+    };
+    tell(&shown, &names, talk)?;
+    if rm.dry_run {
+        return Ok(Ending::Done);
+    }
+    let goes = shown.doomed;
+    if goes.files == 0 && goes.folders == 0 {
+        return Ok(Ending::Refused(Some("nothing would be deleted".to_owned())));
+    }
+    if !rm.yes && !is_wanted(&shown).await? {
+        return Ok(Ending::Refused(Some("nothing was deleted".to_owned())));
+    }
+    let Some(plan) = &shown.plan else {
+        let reason = "the organization has as many stored plans as it may have: try again later";
+        return Ok(Ending::Refused(Some(reason.to_owned())));
+    };
+    talk.if_interrupted(
+        "interrupted while it was committed: see `delenda deletions list` whether it was",
+    );
+    let committed = match client.commit(plan, goes.files, &once()).await {
+        Ok(committed) => committed,
+        Err(error) => return refused(error, &names, talk),
+    };
+    committed_and_followed(client, rm, &committed, talk).await
+}
+
+async fn committed_and_followed(
+    client: &Client,
+    rm: &Rm,
+    committed: &Committed,
+    talk: &Talk,
+) -> Result<Ending, ClientError> {
+    let deletion = &committed.deletion;
+    talk.object(committed)?;
+    talk.line(&format!("deleted {} as {}", shown::doomed(&deletion.doomed), deletion.id))?;
+    let (missing, locked) = (deletion.missing, deletion.locked);
+    let changed = deletion.changed.files + deletion.changed.folders;
+    let deletion = match rm.no_wait || deletion.is_settled() {
+        true => deletion.clone(),
+        false => watch::to_the_end(client, &deletion.id, talk).await?,
+    };
+    match deletion.is_settled() {
+        true => talk.line("all bytes are gone")?,
+        false => talk.line(&format!("bytes go: delenda deletions watch {}", deletion.id))?,
+    }
+    let stayed = [(missing, "not there"), (locked, "locked"), (changed, "changed since shown")];
+    let stayed: Vec<String> = stayed
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    Ok(match stayed.is_empty() {
+        true => Ending::Done,
+        false => Ending::Partly(Some(format!("not deleted: {}", stayed.join(", ")))),
+    })
+}
+
+fn wanted(rm: &Rm) -> NewDeletion {
+    let older_than = rm.older_than.map(|age| age.as_secs());
+    let prefix = rm.prefix.as_ref().map(|prefix| prefix.path.to_string());
+    let matching = Matching { prefix, tags: rm.tag.clone(), older_than };
+    NewDeletion {
+        ids: rm.id.clone(),
+        paths: rm.paths.iter().map(Written::as_selector).collect(),
+        commands: rm.command.clone(),
+        matching: (matching != Matching::default()).then_some(matching),
+        atomic: rm.atomic,
+        dry_run: false,
+    }
+}
+
+/// What the items of the answer are about, in their order.
+fn names(rm: &Rm) -> Vec<String> {
+    let paths = rm.paths.iter().map(Written::as_selector);
+    let commands = rm.command.iter().map(|id| format!("command {id}"));
+    let ids = rm.id.iter().map(|id| format!("id {id}"));
+    ids.chain(paths).chain(commands).chain(["what matches".to_owned()]).collect()
+}
+
+fn name(names: &[String], index: u32) -> &str {
+    let index = usize::try_from(index).ok();
+    index.and_then(|index| names.get(index)).map_or("?", String::as_str)
+}
+
+/// Tells what would go, and what would stay.
+fn tell(shown: &DryRun, names: &[String], talk: &Talk) -> Result<(), ClientError> {
+    talk.object(&json!({ "dry_run": true, "would_delete": shown.doomed, "missing": shown.missing,
+        "items": shown.items, "sample": shown.sample }))?;
+    for item in &shown.items {
+        if let Some(line) = shown::item(item, name(names, item.index)) {
+            talk.line(&line)?;
+        }
+    }
+    for path in shown.sample.iter().take(SAMPLE_SHOWN_MAX) {
+        talk.line(&format!("  {path}"))?;
+    }
+    let more = shown.doomed.files.saturating_sub(SAMPLE_SHOWN_MAX as u64);
+    if more > 0 && !shown.sample.is_empty() {
+        talk.line(&format!("  … and {more} more"))?;
+    }
+    talk.line(&format!("would delete {}", shown::doomed(&shown.doomed)))
+}
+
+/// A refused request, with what stood against it.
+fn refused(error: ClientError, names: &[String], talk: &Talk) -> Result<Ending, ClientError> {
+    if let ClientError::Refused(problem) = &error {
+        talk.object(&json!({ "refused": problem }))?;
+        for item in &problem.items {
+            if let Some(line) = shown::item(item, name(names, item.index)) {
+                note(&line);
+            }
+        }
+    }
+    Err(error)
+}
+
+/// Asks whoever sits before the terminal; where nobody does, nothing is deleted.
+async fn is_wanted(shown: &DryRun) -> Result<bool, ClientError> {
+    if !std::io::stdin().is_terminal() {
+        note("nobody can be asked here: give --yes to delete without a question");
+        return Ok(false);
+    }
+    let question = format!("delete {}? [y/N] ", shown::doomed(&shown.doomed));
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut output = std::io::stderr().lock();
+        write!(output, "{question}").and_then(|()| output.flush())?;
+        drop(output);
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = match answer.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return Err(ClientError::Local(error.to_string())),
+        Err(error) => return Err(ClientError::Local(error.to_string())),
+    };
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A name for one effect, which nothing else has.
+fn once() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom.fill(&mut bytes);
+    hex::encode(bytes)
+}

@@ -45,12 +45,12 @@ impl Fixture {
     }
 }
 
-fn name(text: &str) -> Option<EntryName> {
-    Some(EntryName::parse(text).unwrap())
+fn name(text: &str) -> EntryName {
+    EntryName::parse(text).unwrap()
 }
 
-fn add(tags: &[&str]) -> Option<TagChange> {
-    Some(TagChange::Add(tags.iter().map(|&tag| tag.to_owned()).collect()))
+fn add(tags: &[&str]) -> TagChange {
+    TagChange::Add(tags.iter().map(|&tag| tag.to_owned()).collect())
 }
 
 fn file_of(found: Walked) -> FileRecord {
@@ -116,7 +116,7 @@ pub(crate) async fn what_is_doomed_is_not_found_by_its_identity(fixture: Fixture
     for step in ["committed", "expanded", "gone"] {
         for id in &ids {
             assert_eq!(fixture.path_of(&realm, *id).await, None, "{step}");
-            let change = EntryChange { name: name("new"), ..fixture.change(*id) };
+            let change = EntryChange { name: Some(name("new")), ..fixture.change(*id) };
             assert_eq!(fixture.apply(&realm, change).await, Err(ChangeRefusal::Missing), "{step}");
         }
         match step {
@@ -132,8 +132,8 @@ pub(crate) async fn a_change_does_all_that_is_asked(fixture: Fixture) {
     let before = fixture.upload(&realm, "/a/file", 5).await;
     let change = EntryChange {
         parent: Some(at("/new/b")),
-        name: name("other"),
-        tags: add(&["x", "y"]),
+        name: Some(name("other")),
+        tags: Some(add(&["x", "y"])),
         locked: Some(true),
         versions: Some(vec![fixture.id(), before.blob.id]),
         ..fixture.change(before.id)
@@ -155,13 +155,16 @@ pub(crate) async fn a_change_leaves_what_it_does_not_name(fixture: Fixture) {
     let realm = fixture.realm().await;
     let file = fixture.upload(&realm, "/a/file", 5).await;
     let folder = fixture.id_at(&realm, "/a").await;
-    let renamed = EntryChange { name: name("b"), ..fixture.change(folder) };
+    let renamed = EntryChange { name: Some(name("b")), ..fixture.change(folder) };
     assert_eq!(fixture.apply(&realm, renamed).await.unwrap().path, at("/b"));
     let moved = EntryChange { parent: Some(at("/c")), ..fixture.change(folder) };
     assert_eq!(fixture.apply(&realm, moved).await.unwrap().path, at("/c/b"));
-    let same =
-        EntryChange { parent: Some(at("/c/b")), name: name("file"), ..fixture.change(file.id) };
-    let same = EntryChange { tags: add(&["t"]), ..same };
+    let same = EntryChange {
+        parent: Some(at("/c/b")),
+        name: Some(name("file")),
+        ..fixture.change(file.id)
+    };
+    let same = EntryChange { tags: Some(add(&["t"])), ..same };
     assert_eq!(fixture.apply(&realm, same).await.unwrap().path, at("/c/b/file"));
     let locked = EntryChange { locked: Some(true), ..fixture.change(folder) };
     assert_eq!(fixture.apply(&realm, locked).await.unwrap().path, at("/c/b"));
@@ -195,7 +198,11 @@ pub(crate) async fn a_refused_change_changes_nothing(fixture: Fixture) {
             EntryChange { tags: Some(TagChange::Set(many)), ..id(file).await },
             tree(TreeRefusal::TooManyTags),
         ),
-        (&realm, EntryChange { tags: add(&[]), ..id("/a").await }, tree(TreeRefusal::IsFolder)),
+        (
+            &realm,
+            EntryChange { tags: Some(add(&[])), ..id("/a").await },
+            tree(TreeRefusal::IsFolder),
+        ),
         (
             &realm,
             EntryChange { parent: Some(at("/a/c")), ..id("/a").await },
@@ -222,7 +229,7 @@ pub(crate) async fn a_refused_change_changes_nothing(fixture: Fixture) {
         ),
     ] {
         let change = EntryChange {
-            name: change.name.clone().or_else(|| change.parent.is_none().then(|| name("new"))?),
+            name: change.name.clone().or_else(|| change.parent.is_none().then(|| name("new"))),
             locked: change.locked.or(Some(true)),
             ..change
         };

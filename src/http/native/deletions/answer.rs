@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::deletion::items::{Fate, Item, Named};
 use crate::deletion::record::{Counts, DeletionRecord, DeletionState};
 use crate::deletion::request::Door;
+use crate::domain::clock::Timestamp;
 use crate::domain::usage::Tally;
 
 /// The record of a deletion, which is its audit row.
@@ -124,13 +125,16 @@ pub(super) struct CommittedAnswer {
 pub(super) struct DryRunAnswer {
     /// Always true.
     pub(super) dry_run: bool,
-    /// What would go.
+    /// What would go. Of filters that go on in steps all files are counted, locked ones among
+    /// them; the items count only what goes with the commit.
     pub(super) doomed: Doomed,
     /// How many selectors find nothing.
     pub(super) missing: u64,
-    /// The plan, which `plan` of another request commits as it is; `null` where the organization
-    /// has as many plans as it may have.
+    /// The plan, which `plan` of another request commits as it is; `null` where there is none.
     pub(super) plan: Option<String>,
+    /// Why there is no plan: `goes_in_steps` where filters go on behind the commit, with files
+    /// that no plan names; `too_many_plans` where the organization has as many as it may have.
+    pub(super) no_plan: Option<&'static str>,
     /// SHA-256 of what was asked and decided, in hexadecimal digits.
     pub(super) digest: Option<String>,
     /// From then on the plan is as if it had never been made.
@@ -149,8 +153,8 @@ impl From<&DeletionRecord> for DeletionAnswer {
             door: record.door,
             key: record.key.to_string(),
             committed_at: record.at.iso8601(),
-            settled_at: record.settled_at.map(|at| at.iso8601()),
-            cancelled_at: record.cancelled_at.map(|at| at.iso8601()),
+            settled_at: record.settled_at.map(Timestamp::iso8601),
+            cancelled_at: record.cancelled_at.map(Timestamp::iso8601),
             doomed: record.doomed.into(),
             purged: record.purged.into(),
             percent: record.percent(),

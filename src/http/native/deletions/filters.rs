@@ -30,7 +30,7 @@ pub(super) fn read(given: &[(&'static str, &str)]) -> Result<DeletionQuery, ApiE
     for (name, value) in given {
         match *name {
             "state" => {
-                query.state = Some(one_of(name, state(value), "selecting, purging, settled")?)
+                query.state = Some(one_of(name, state(value), "selecting, purging, settled")?);
             }
             "door" => {
                 let words = Door::ALL.map(Door::word).join(", ");

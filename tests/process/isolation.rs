@@ -158,12 +158,32 @@ fn reads(names: &Names) -> Vec<Probe> {
     ]
 }
 
+/// Deletions as a resource: asked for, and cancelled.
+fn deletions(names: &Names) -> Vec<Probe> {
+    let Names { file, remembered, path, folder, command, deletion, organization, .. } = names;
+    let asked = |body| probe_with("POST", Proof::Bearer, DELETIONS, body);
+    vec![
+        asked(json!({ "ids": [file, remembered] })),
+        asked(json!({ "ids": [file], "dry_run": true })),
+        asked(json!({ "commands": [command] })),
+        asked(json!({ "paths": [path, folder] })),
+        asked(json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] })),
+        // What is missing beside them refuses all, so that no answer names a fresh deletion.
+        asked(json!({ "ids": [file], "matching": [{ "prefix": folder }, { "larger_than": 0 }] })),
+        probe_with(
+            "POST",
+            Proof::Bearer,
+            format!("{DELETIONS}?organization={organization}"),
+            json!({ "ids": [file] }),
+        ),
+        probe("POST", Proof::Bearer, format!("{DELETIONS}/{deletion}/cancel")),
+    ]
+}
+
 /// Changes, and routes that a later version may have, through every way that takes a name.
 fn changes(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
+    let Names { file, remembered, path, folder, command, organization, key, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
-    let bare_paths = json!({ "paths": [path, folder] });
-    let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
     let (by_path, by_folder) =
         (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
@@ -202,17 +222,6 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe_with("DELETE", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
-        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file, remembered] })),
-        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file], "dry_run": true })),
-        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "commands": [command] })),
-        probe_with("POST", Proof::Bearer, DELETIONS, bare_paths),
-        probe_with("POST", Proof::Bearer, DELETIONS, versions),
-        probe_with(
-            "POST",
-            Proof::Bearer,
-            format!("{DELETIONS}?organization={organization}"),
-            json!({ "ids": [file] }),
-        ),
         probe_with("PATCH", Proof::Bearer, format!("/delenda/v1/commands/{command}"), ended()),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs")),
         probe("POST", Proof::Bearer, format!("/delenda/v1/keys?organization={organization}")),
@@ -226,7 +235,6 @@ fn changes(names: &Names) -> Vec<Probe> {
             format!("/delenda/v1/organizations/{organization}"),
             json!({ "disabled": true }),
         ),
-        probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe_with(
             "PATCH",
@@ -370,7 +378,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
         (Names::made(&other.client, &other.organization).await, Names::absent());
     other.client.settled_usage().await;
     let before = state_of(&other.client).await;
-    for sets in [reads, changes] {
+    for sets in [reads, changes, deletions] {
         for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {
             let (theirs_seen, none_seen) =
                 (ask(&own.client, theirs).await, ask(&own.client, none).await);

@@ -211,6 +211,7 @@ impl Settings {
             bytes_gone_wait: Duration::from_secs(self.bytes_gone_wait_seconds),
             signed_url_lifetime: Duration::from_secs(self.signed_url_lifetime_seconds),
             plan_lifetime: Duration::from_secs(self.plan_lifetime_seconds),
+            matched_files_max: HttpSettings::default().matched_files_max,
             upload_bytes_max: self.upload_bytes_max,
             archives: ArchiveLimits {
                 entries_max: self.archive_entries_max,

@@ -216,6 +216,23 @@ create table marks (
     primary key (organization, through, root, folder)
 ) strict, without rowid;
 
+-- Filters of committed deletions whose files go in steps: what they take at or below `fence`, in
+-- the order of the identities of folders and of the names in each, from behind `done_name` in
+-- `done_folder` on. A row is there for as long as that goes on.
+create table selections (
+    organization integer not null,
+    sequence integer not null,
+    selector integer not null,
+    deletion blob not null,
+    prefix text not null,
+    filter text not null,
+    at integer not null,
+    fence integer not null,
+    done_folder blob not null,
+    done_name text not null,
+    primary key (organization, sequence, selector)
+) strict, without rowid;
+
 -- The record of each deletion, and its audit row. No names but those of what stayed, locked.
 create table deletions (
     organization integer not null,
@@ -239,7 +256,11 @@ create table deletions (
     items blob,
     -- A JSON list of paths.
     skipped text,
+    -- Files that filters found and that stayed, locked.
+    locked_files integer not null default 0,
     pending_trees integer not null,
+    pending_selections integer not null default 0,
+    cancelled_at integer,
     purged_files integer not null default 0,
     purged_bytes integer not null default 0,
     settled_at integer,

@@ -39,8 +39,8 @@ pub struct NewDeletion {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
     /// Single files, by what they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub matching: Option<Matching>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matching: Vec<Matching>,
     /// All or nothing.
     pub atomic: bool,
     /// Tell only.
@@ -96,8 +96,10 @@ pub struct DryRun {
     pub items: Vec<Item>,
     /// Paths of some of what would go.
     pub sample: Vec<String>,
-    /// The plan that was stored of it, which a commit names; `None` where too many are stored.
+    /// The plan that was stored of it, which a commit names; `None` where there is none.
     pub plan: Option<String>,
+    /// Why there is no plan: `goes_in_steps` or `too_many_plans`.
+    pub no_plan: Option<String>,
     /// Until when that can be committed.
     pub expires_at: Option<String>,
 }
@@ -107,7 +109,7 @@ pub struct DryRun {
 pub struct Deletion {
     /// Its identity.
     pub id: String,
-    /// `purging`, then `settled`; a filter's deletion is `dooming` before that.
+    /// `purging`, then `settled`; a filter's deletion may be `selecting` before that.
     pub state: String,
     /// The API through which it was asked for.
     pub door: String,

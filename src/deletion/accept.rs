@@ -49,6 +49,8 @@ pub struct Awaited {
 pub enum Unplanned {
     /// It would be refused.
     Refused(Refusal),
+    /// Its filters would go on in steps behind the commit, and what goes then was not shown.
+    GoesInSteps,
     /// The organization has as many stored plans as it may have.
     TooMany,
 }
@@ -104,7 +106,9 @@ impl Deleter {
             Ok(preview) => preview,
             Err(refusal) => return Ok(Err(Unplanned::Refused(refusal))),
         };
-        let stored = StoredPlan::new(id, &request, &preview, lifetime);
+        let Some(stored) = StoredPlan::new(id, &request, &preview, lifetime) else {
+            return Ok(Err(Unplanned::GoesInSteps));
+        };
         match self.ledger.store_plan(request.realm.organization, stored.clone()).await? {
             true => Ok(Ok((stored, preview))),
             false => Ok(Err(Unplanned::TooMany)),
@@ -197,6 +201,7 @@ fn answer_of(committed: &Committed) -> MissedAnswer {
         Outcome::Deleted { .. }
         | Outcome::Partly { .. }
         | Outcome::Changed { .. }
+        | Outcome::Selecting { .. }
         | Outcome::Locked(_)
         | Outcome::Missing
         | Outcome::Forbidden

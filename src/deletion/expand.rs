@@ -1,5 +1,6 @@
 //! Expanding: the files of doomed folders become condemned blobs, in bounded steps, one
-//! organization after the other.
+//! organization after the other. And selecting, by the same loop: filters that find more than one
+//! commit takes go on in steps.
 //!
 //! The ledger does each step in one short transaction; this loop only keeps the purger fed and
 //! never runs ahead of it by more than the purger has room for.
@@ -11,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::purge::Purger;
 use crate::domain::clock::Clock;
+use crate::domain::organization::OrganizationNumber;
 use crate::jobs::wake::Wake;
-use crate::ledger::{Ledger, StepLimits};
+use crate::ledger::{ExpandStep, Lease, Ledger, LedgerError, StepLimits};
 
 /// What one step may do. Larger steps write each page of the database less often; but nobody who
 /// asks for something meanwhile shall wait for more than a small one, and not for one each time:
@@ -29,7 +31,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a step that failed.
 const FAILURE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Expands doomed folders.
+/// Expands doomed folders, and goes on with filters.
 pub struct Expander {
     ledger: Arc<dyn Ledger>,
     purger: Arc<Purger>,
@@ -50,33 +52,70 @@ impl Expander {
 
     /// Works until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut served = None;
+        let mut turn = Turn::default();
         while !stop.is_cancelled() {
             self.purger.room().await;
-            let lease = self.purger.fresh_lease();
             let began = Instant::now();
-            match self.ledger.expand_step(served, lease, STEP, self.clock.now()).await {
-                Ok(step) => {
-                    served = step.served;
-                    let blobs: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
-                    tracing::debug!(blobs, "a step of expanding");
-                    self.purger.enqueue_bulk(step.batches, lease.token);
-                    if served.is_none() {
-                        tokio::select! {
-                            () = self.doomed.woken_or_after(LOOK_INTERVAL) => {}
-                            () = stop.cancelled() => {}
-                        }
-                    } else if step.beside_others {
-                        pause(began.elapsed().min(POLITE_PAUSE_MAX), &stop).await;
+            match self.step(&mut turn).await {
+                Ok(_) if turn.is_idle() => {
+                    tokio::select! {
+                        () = self.doomed.woken_or_after(LOOK_INTERVAL) => {}
+                        () = stop.cancelled() => {}
                     }
                 }
+                Ok(Beside::Nobody) => {}
+                Ok(Beside::Others) => pause(began.elapsed().min(POLITE_PAUSE_MAX), &stop).await,
                 Err(error) => {
-                    tracing::warn!(%error, "a step of expanding failed and is repeated");
+                    tracing::warn!(%error, "a step behind a commit failed and is repeated");
                     pause(FAILURE_PAUSE, &stop).await;
                 }
             }
         }
     }
+
+    /// A step of expanding, and one of selecting.
+    async fn step(&self, turn: &mut Turn) -> Result<Beside, LedgerError> {
+        let lease = self.purger.fresh_lease();
+        let expanded =
+            self.ledger.expand_step(turn.expanded, lease, STEP, self.clock.now()).await?;
+        turn.expanded = expanded.served;
+        let others = self.feed(expanded, lease);
+        let lease = self.purger.fresh_lease();
+        let selected =
+            self.ledger.select_step(turn.selected, lease, STEP, self.clock.now()).await?;
+        turn.selected = selected.served;
+        let others = self.feed(selected, lease) || others;
+        Ok(if others { Beside::Others } else { Beside::Nobody })
+    }
+
+    /// Hands on what a step condemned; whether it was done beside others.
+    fn feed(&self, step: ExpandStep, lease: Lease) -> bool {
+        let blobs: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
+        if step.served.is_some() {
+            tracing::debug!(blobs, "a step behind a commit");
+        }
+        self.purger.enqueue_bulk(step.batches, lease.token);
+        step.beside_others
+    }
+}
+
+/// Who was served last, by each kind of step.
+#[derive(Default)]
+struct Turn {
+    expanded: Option<OrganizationNumber>,
+    selected: Option<OrganizationNumber>,
+}
+
+impl Turn {
+    fn is_idle(&self) -> bool {
+        self.expanded.is_none() && self.selected.is_none()
+    }
+}
+
+/// Beside whom a step was done.
+enum Beside {
+    Nobody,
+    Others,
 }
 
 /// Waits, but not beyond `stop`.

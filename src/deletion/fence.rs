@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::Plan;
 use super::record::{Counts, Outcome};
 use super::snapshot::{Found, Snapshot};
+use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::id::{CommandId, EntryId, PlanId};
 use crate::domain::path::EntryPath;
@@ -26,6 +27,8 @@ pub struct Fence {
     pub plan: PlanId,
     /// The last sequence that its snapshot could see.
     pub sequence: Sequence,
+    /// When it was made.
+    pub made_at: Timestamp,
     /// What each selector of the request found then, in order.
     pub items: Vec<PlannedItem>,
     /// Files that may be looked at in folders that hold changed ones; usually
@@ -54,6 +57,8 @@ pub enum PlannedFound {
     Entry(EntryId),
     /// The outputs of this command.
     Outputs(CommandId),
+    /// What a filter took.
+    Matching,
 }
 
 impl PlannedFound {
@@ -67,6 +72,7 @@ impl PlannedFound {
             Found::File(file) => Self::Entry(file.id),
             Found::Folder(folder) => Self::Entry(folder.id),
             Found::Outputs(outputs) => Self::Outputs(outputs.command),
+            Found::Matching(_) => Self::Matching,
         }
     }
 }

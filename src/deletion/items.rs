@@ -21,6 +21,8 @@ pub enum Named {
     Path(Option<EntryId>),
     /// The outputs of a command.
     Command(CommandId),
+    /// The files that a filter takes.
+    Filter,
     /// Nothing that could exist, such as a malformed id.
     Nothing,
 }
@@ -32,6 +34,8 @@ pub enum Fate {
     Deleted,
     /// Some of it went; what is locked stayed, and what has changed since the plan.
     Partly,
+    /// The first of it went with the commit, and the rest goes in steps.
+    Selecting,
     /// None of it went: it has changed since the plan.
     Changed,
     /// All of it is locked, and stayed.
@@ -82,6 +86,7 @@ pub fn of_outcomes(selectors: &[Selector], outcomes: &[Outcome]) -> Vec<Item> {
             }
             Outcome::Partly { .. }
             | Outcome::Changed { .. }
+            | Outcome::Selecting { .. }
             | Outcome::Locked(_)
             | Outcome::Missing
             | Outcome::Forbidden
@@ -130,6 +135,7 @@ impl Item {
             Selector::File(id) | Selector::Entry(id) => Named::Id(*id),
             Selector::Path(_) => Named::Path(None),
             Selector::Outputs(id) => Named::Command(*id),
+            Selector::Matching(_) => Named::Filter,
             Selector::Unmatchable => Named::Nothing,
         };
         let index = u32::try_from(index).unwrap_or(u32::MAX);
@@ -143,7 +149,7 @@ impl Item {
         let is_single = self.counts.files == 1 && self.counts.folders == 0;
         let names_it = match self.named {
             Named::Id(_) | Named::Path(Some(_)) => true,
-            Named::Path(None) | Named::Command(_) | Named::Nothing => false,
+            Named::Path(None) | Named::Command(_) | Named::Filter | Named::Nothing => false,
         };
         self.fate == Fate::Deleted && is_single && names_it
     }
@@ -163,6 +169,7 @@ fn fate_of(outcome: &Outcome) -> Fate {
     match outcome {
         Outcome::Deleted { .. } => Fate::Deleted,
         Outcome::Partly { .. } => Fate::Partly,
+        Outcome::Selecting { .. } => Fate::Selecting,
         Outcome::Changed { .. } => Fate::Changed,
         Outcome::Locked(_) => Fate::Locked,
         Outcome::Missing => Fate::Missing,

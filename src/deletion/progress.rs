@@ -165,7 +165,8 @@ impl Looker {
         let left = record.doomed.files.saturating_sub(record.purged.files);
         self.pace.note(self.clock.now(), record.purged.files);
         let seconds_left = match record.state {
-            DeletionState::Settled => None,
+            // What is left is not known before the filters are done.
+            DeletionState::Selecting | DeletionState::Settled => None,
             DeletionState::Purging => self.pace.seconds_for(left),
         };
         if let Some(sender) = lock(&self.followed).get(&self.key) {

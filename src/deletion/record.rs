@@ -83,6 +83,15 @@ pub enum Outcome {
     },
     /// All of it is locked, and stayed.
     Locked(Vec<EntryPath>),
+    /// The first files that a filter took went, and the rest goes in steps.
+    Selecting {
+        /// What went.
+        counts: Counts,
+        /// The first locked entries.
+        locked: Vec<EntryPath>,
+        /// As much of the rest as was counted, locked files among it.
+        beyond: Tally,
+    },
     /// It was not there.
     Missing,
     /// It is not the key's to see.
@@ -99,7 +108,9 @@ impl Outcome {
     /// What went.
     pub const fn counts(&self) -> Counts {
         match self {
-            Self::Deleted { counts, .. } | Self::Partly { counts, .. } => *counts,
+            Self::Deleted { counts, .. }
+            | Self::Partly { counts, .. }
+            | Self::Selecting { counts, .. } => *counts,
             Self::Changed { .. }
             | Self::Locked(_)
             | Self::Missing
@@ -115,6 +126,7 @@ impl Outcome {
         match self {
             Self::Partly { changed, .. } | Self::Changed { changed, .. } => *changed,
             Self::Deleted { .. }
+            | Self::Selecting { .. }
             | Self::Locked(_)
             | Self::Missing
             | Self::Forbidden
@@ -127,9 +139,10 @@ impl Outcome {
     /// The topmost locked entries that stayed.
     pub fn locked(&self) -> &[EntryPath] {
         match self {
-            Self::Partly { locked, .. } | Self::Changed { locked, .. } | Self::Locked(locked) => {
-                locked
-            }
+            Self::Partly { locked, .. }
+            | Self::Changed { locked, .. }
+            | Self::Selecting { locked, .. }
+            | Self::Locked(locked) => locked,
             Self::Deleted { .. }
             | Self::Missing
             | Self::Forbidden
@@ -146,6 +159,7 @@ impl Outcome {
             Self::Deleted { .. }
             | Self::Partly { .. }
             | Self::Changed { .. }
+            | Self::Selecting { .. }
             | Self::Locked(_)
             | Self::PreconditionFailed
             | Self::Within(_)
@@ -170,6 +184,8 @@ pub struct Refusal {
     pub locked: Vec<(usize, EntryPath)>,
     /// More has changed since the stored plan was made than its commit may look at: plan again.
     pub too_much_changed: bool,
+    /// So many files were found by filters, which is more than an atomic request takes.
+    pub too_many_matching: Option<u64>,
     /// So many files would go, which is more than the guard lets go unasked. Judged where nothing
     /// else refuses the request, so that the number is exact.
     pub unconfirmed: Option<u64>,
@@ -216,16 +232,21 @@ pub struct Committed {
     pub changed: Counts,
     /// The batches of the single files' blobs, leased under the grant of the commit.
     pub batches: Vec<CondemnedBatch>,
-    /// Whether doomed folders wait to be expanded.
+    /// Whether doomed folders wait to be expanded, or filters go on in steps.
     pub expanding: bool,
     /// The allowance after this request, where it was counted.
     pub allowance: Option<AllowanceState>,
 }
 
+/// Names of locked files that a record keeps on account of filters at most; more are counted only.
+pub const LOCKED_NAMES_MAX: usize = 1000;
+
 /// How far a deletion is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeletionState {
+    /// Filters go on in steps: more may be doomed yet.
+    Selecting,
     /// Doomed, and not all bytes are durably gone.
     Purging,
     /// Nothing left to expand or purge.
@@ -246,7 +267,7 @@ pub struct DeletionRecord {
     pub at: Timestamp,
     /// How far it is.
     pub state: DeletionState,
-    /// What it doomed: exact from the commit on.
+    /// What it doomed: exact from the commit on, or from the end of its steps.
     pub doomed: Counts,
     /// What of it is durably gone.
     pub purged: Tally,
@@ -254,17 +275,24 @@ pub struct DeletionRecord {
     pub missing: u64,
     /// What was planned and stayed, or had gone otherwise, where it committed a stored plan.
     pub changed: Counts,
-    /// The topmost locked entries that stayed.
+    /// The topmost locked entries that stayed; of those that filters found, the first
+    /// [`LOCKED_NAMES_MAX`].
     pub skipped: Vec<EntryPath>,
+    /// Files that filters found and that stayed, locked.
+    pub locked_files: u64,
+    /// When somebody ended its steps before they were done.
+    pub cancelled_at: Option<Timestamp>,
     /// When the last of it was durably gone.
     pub settled_at: Option<Timestamp>,
 }
 
 impl DeletionRecord {
     /// Whole percent of the doomed files that are durably gone: never goes back, and is 100 only
-    /// when the deletion has settled (I14).
+    /// when the deletion has settled (I14). It is 0 for as long as filters go on in steps: what a
+    /// part is of is not known before.
     pub fn percent(&self) -> u8 {
         match self.state {
+            DeletionState::Selecting => 0,
             DeletionState::Settled => 100,
             DeletionState::Purging => {
                 let part = self.purged.files.saturating_mul(100) / self.doomed.files.max(1);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fence::Fence;
 use crate::domain::clock::Timestamp;
+use crate::domain::filter::FileFilter;
 use crate::domain::guard::Guard;
 use crate::domain::id::{BlobId, CommandId, DeletionId, EntryId, KeyId};
 use crate::domain::once::Once;
@@ -14,6 +15,9 @@ use crate::domain::path::WrittenPath;
 
 /// Selectors of one request at most.
 pub const SELECTORS_MAX: usize = 1000;
+
+/// Files that the filters of one request take in its commit, where nothing less is said.
+pub const MATCHED_FILES_MAX: usize = 10_000;
 
 /// One thing that is asked to go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,9 @@ pub enum Selector {
     Path(WrittenPath),
     /// Every live output of a command, which takes no more from then on.
     Outputs(CommandId),
+    /// Every live file in sight that a filter takes, each by itself: the folders stay. That there
+    /// is none is no fault. A file that another selector names is that one's.
+    Matching(FileFilter),
     /// A text that cannot name anything, such as a malformed id.
     Unmatchable,
 }
@@ -160,6 +167,9 @@ pub struct DeleteRequest {
     pub folders: FoldersPolicy,
     /// Whether a selector that finds nothing joins an earlier deletion whose answer was missed.
     pub joins_missed: bool,
+    /// Files that filters take in the commit at most, all together: an atomic request that finds
+    /// more is refused, a best effort goes on with them in steps.
+    pub matched_files_max: usize,
     /// How much may go without a confirmation.
     pub guard: Option<Guard>,
     /// What the request is counted against.
@@ -173,6 +183,24 @@ pub struct DeleteRequest {
 }
 
 impl DeleteRequest {
+    /// Whether everything that filters find has to be counted before it can be decided.
+    pub const fn counts_all_matching(&self) -> bool {
+        self.guard.is_some()
+            || self.fence.is_some()
+            || matches!(self.atomicity, Atomicity::AllOrNone)
+    }
+
+    /// From when on ages are counted back: a plan's do not grow until its commit.
+    pub fn planned_at(&self) -> Timestamp {
+        self.fence.as_ref().map_or(self.at, |fence| fence.made_at)
+    }
+
+    /// Whether a filter asks for what the caller cannot see.
+    pub fn reaches_out(&self, filter: &FileFilter) -> bool {
+        let prefix = filter.prefix.as_ref().filter(|prefix| !prefix.is_root());
+        prefix.is_some_and(|prefix| !self.realm.sees(prefix))
+    }
+
     /// Whether the selector at `index` may take what it found: a file's version, or what has none.
     pub fn admits(&self, index: usize, version: Option<BlobId>) -> bool {
         let precondition = self.preconditions.iter().find(|one| one.selector == index);

@@ -42,6 +42,8 @@ pub enum Found {
     Folder(FoundFolder),
     /// A command with its live outputs.
     Outputs(FoundOutputs),
+    /// The files that a filter takes.
+    Matching(FoundMatching),
 }
 
 /// An answer of success that somebody waited for and did not get in time.
@@ -78,6 +80,18 @@ pub struct FoundOutputs {
     /// The files, each of which the caller can see. What another selector takes, by id or by
     /// path or with a folder, is left out, so that it is counted once.
     pub files: Vec<FoundFile>,
+}
+
+/// The live files that a filter takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundMatching {
+    /// The files, each of which the caller can see, as many as the commit takes. What another
+    /// selector takes is left out, so that it is counted once.
+    pub files: Vec<FoundFile>,
+    /// Where that is not all, or was not looked through: as much of the rest as was counted. All of
+    /// it where the request [counts it](super::request::DeleteRequest::counts_all_matching), and
+    /// for a preview.
+    pub beyond: Option<Tally>,
 }
 
 /// A live folder with all below it. Where the request takes empty folders only, the look into it

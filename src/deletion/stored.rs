@@ -87,6 +87,8 @@ pub struct PlannedRequest {
     pub locked: LockedPolicy,
     /// Folders that hold something.
     pub folders: FoldersPolicy,
+    /// Files that filters take at most.
+    pub matched_files_max: usize,
 }
 
 /// Who commits a stored plan, as which deletion, through which door, when.
@@ -123,6 +125,7 @@ impl PlannedRequest {
             locked,
             folders,
             joins_missed: _,
+            matched_files_max,
             guard: _,
             allowance: _,
             once: _,
@@ -136,15 +139,25 @@ impl PlannedRequest {
             missing: *missing,
             locked: *locked,
             folders: *folders,
+            matched_files_max: *matched_files_max,
         }
     }
 }
 
 impl StoredPlan {
-    /// What is kept of a preview of `request`, for `lifetime` from the time of the request.
-    pub fn new(id: PlanId, request: &DeleteRequest, preview: &Preview, lifetime: Duration) -> Self {
+    /// What is kept of a preview of `request`, for `lifetime` from the time of the request. `None`
+    /// where its filters would go on in steps behind the commit: what goes then is not shown.
+    pub fn new(
+        id: PlanId,
+        request: &DeleteRequest,
+        preview: &Preview,
+        lifetime: Duration,
+    ) -> Option<Self> {
+        if !preview.plan.selections.is_empty() {
+            return None;
+        }
         let planned = PlannedRequest::of(request);
-        Self {
+        Some(Self {
             id,
             prefix: request.realm.prefix.clone(),
             key: request.key,
@@ -156,17 +169,25 @@ impl StoredPlan {
             made_at: request.at,
             expires_at: request.at.plus(lifetime),
             used_by: None,
-        }
+        })
     }
 
     /// The request that commits it: it sees what the plan saw, and takes nothing beyond it.
     pub fn commitment(self, commitment: Commitment) -> DeleteRequest {
         let Commitment { id, organization, key, door, guard, once, at } = commitment;
-        let PlannedRequest { selectors, preconditions, atomicity, missing, locked, folders } =
-            self.request;
+        let PlannedRequest {
+            selectors,
+            preconditions,
+            atomicity,
+            missing,
+            locked,
+            folders,
+            matched_files_max,
+        } = self.request;
         let fence = Fence {
             plan: self.id,
             sequence: self.sequence,
+            made_at: self.made_at,
             items: self.items,
             look_files_max: LOOK_FILES_MAX,
         };
@@ -182,6 +203,7 @@ impl StoredPlan {
             locked,
             folders,
             joins_missed: false,
+            matched_files_max,
             guard,
             allowance: None,
             once,
@@ -222,6 +244,7 @@ const fn word(outcome: &Outcome) -> &'static str {
         Outcome::Deleted { .. } => "deleted",
         Outcome::Partly { .. } => "partly",
         Outcome::Changed { .. } => "changed",
+        Outcome::Selecting { .. } => "selecting",
         Outcome::Locked(_) => "locked",
         Outcome::Missing => "missing",
         Outcome::Forbidden => "forbidden",
@@ -251,6 +274,7 @@ mod tests {
             missing: MissingPolicy::Count,
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,
+            matched_files_max: 10,
         }
     }
 

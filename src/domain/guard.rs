@@ -84,6 +84,7 @@ mod tests {
         let third = limits(None, Some(33));
         assert_eq!([33, 34].map(|doomed| admits(third, None, doomed, 100)), [true, false]);
         assert_eq!([0, 1].map(|doomed| admits(third, None, doomed, 3)), [true, false]);
+        assert!(admits(third, None, 1, 4));
         assert!(!admits(third, None, 1, 2));
         assert!(admits(limits(None, Some(100)), None, u64::MAX, u64::MAX));
         assert!(!admits(limits(None, Some(99)), None, u64::MAX, u64::MAX));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{NewVersion, UploadRefusal};
 use super::guard::{GuardLimits, SHARE_PERCENT_MAX};
+use super::media::{is_media_range, media_range_takes};
 use super::organization::DEFAULT_PLAN;
 use super::path::EntryPath;
 use super::usage::Usage;
@@ -234,20 +235,9 @@ impl PlanLimits {
     }
 
     fn takes(&self, content_type: &str) -> bool {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        let kind = essence.split('/').next().unwrap_or_default();
         self.media_types.is_empty()
-            || self.media_types.iter().any(|taken| match taken.strip_suffix("/*") {
-                Some(taken) => taken.eq_ignore_ascii_case(kind),
-                None => taken.eq_ignore_ascii_case(essence),
-            })
+            || self.media_types.iter().any(|range| media_range_takes(range, content_type))
     }
-}
-
-/// `image/png` or `image/*`, without parameters.
-fn is_media_range(text: &str) -> bool {
-    let word = |text: &str| !text.is_empty() && !text.contains(['/', ' ', ';', '*']);
-    text.split_once('/').is_some_and(|(kind, rest)| word(kind) && (rest == "*" || word(rest)))
 }
 
 /// How large a version may be, with `live` bytes of `quota` in use.

@@ -17,7 +17,8 @@ use crate::deletion::accept::{Awaited, Deleter};
 use crate::deletion::progress::ProgressBoard;
 use crate::deletion::record::{AllowanceState, Declined};
 use crate::deletion::request::{
-    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Allowance, Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MATCHED_FILES_MAX,
+    MissingPolicy, Selector,
 };
 use crate::domain::clock::Clock;
 use crate::domain::guard::Guard;
@@ -145,6 +146,7 @@ impl Service {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            matched_files_max: self.settings.matched_files_max,
             guard: None,
             allowance: None,
             once: None,
@@ -233,6 +235,8 @@ pub struct HttpSettings {
     pub signed_url_lifetime: Duration,
     /// How long the plan of a dry run can be committed.
     pub plan_lifetime: Duration,
+    /// Files that the filters of one request take in its commit.
+    pub matched_files_max: usize,
     /// The largest upload, in bytes.
     pub upload_bytes_max: u64,
     /// Bounds of archives that are unpacked.
@@ -270,6 +274,7 @@ impl Default for HttpSettings {
             bytes_gone_wait: Duration::from_secs(10),
             signed_url_lifetime: Duration::from_secs(3600),
             plan_lifetime: Duration::from_secs(3600),
+            matched_files_max: MATCHED_FILES_MAX,
             upload_bytes_max: 5 << 40,
             archives: ArchiveLimits::default(),
             cors_origins: Origins::None,

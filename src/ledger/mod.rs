@@ -22,6 +22,7 @@ pub mod plans;
 pub mod registry;
 pub mod reports;
 pub mod resumable;
+pub mod selections;
 pub mod sqlite;
 pub mod stored_plans;
 pub mod tree;
@@ -51,6 +52,7 @@ pub use self::plans::PlanLedger;
 pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
+pub use self::selections::{Cancellation, SelectionLedger};
 pub use self::stored_plans::StoredPlanLedger;
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
@@ -118,7 +120,7 @@ pub struct StepLimits {
     pub blobs: usize,
 }
 
-/// What a step of expanding did.
+/// What a step of expanding, or of selecting, did.
 #[derive(Clone, Debug, Default)]
 pub struct ExpandStep {
     /// The organization that was served; `None` where nothing waits.
@@ -380,6 +382,7 @@ pub trait Ledger:
     + ReportLedger
     + RegistryLedger
     + GaugesLedger
+    + SelectionLedger
 {
 }
 
@@ -404,5 +407,6 @@ impl<L> Ledger for L where
         + ReportLedger
         + RegistryLedger
         + GaugesLedger
+        + SelectionLedger
 {
 }

@@ -158,13 +158,38 @@ fn reads(names: &Names) -> Vec<Probe> {
     ]
 }
 
-/// Changes through every way of the dialects that takes a name.
+/// Deletions as a resource: asked for, and cancelled.
+fn deletions(names: &Names) -> Vec<Probe> {
+    let Names { file, remembered, path, folder, command, deletion, organization, .. } = names;
+    let asked = |body| probe_with("POST", Proof::Bearer, DELETIONS, body);
+    vec![
+        asked(json!({ "ids": [file, remembered] })),
+        asked(json!({ "ids": [file], "dry_run": true })),
+        asked(json!({ "commands": [command] })),
+        asked(json!({ "paths": [path, folder] })),
+        asked(json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] })),
+        // What is missing beside them refuses all, so that no answer names a fresh deletion.
+        asked(json!({ "ids": [file], "matching": [{ "prefix": folder }, { "larger_than": 0 }] })),
+        probe_with(
+            "POST",
+            Proof::Bearer,
+            format!("{DELETIONS}?organization={organization}"),
+            json!({ "ids": [file] }),
+        ),
+        probe("POST", Proof::Bearer, format!("{DELETIONS}/{deletion}/cancel")),
+    ]
+}
+
+/// Changes, and routes that a later version may have, through every way that takes a name.
 fn changes(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, organization, .. } = names;
+    let Names { file, remembered, path, folder, command, organization, key, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
+    let (by_path, by_folder) =
+        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
+    let ended = || json!({ "status": "FAILED" });
     vec![
         probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
         probe("DELETE", Proof::Renderio, format!("/api/v1/files/{file}")),
@@ -196,30 +221,7 @@ fn changes(names: &Names) -> Vec<Probe> {
         probe_with("POST", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("DELETE", Proof::Sirv, format!("/v2/files/meta/tags?filename={path}"), tags()),
         probe_with("POST", Proof::Sirv, "/v2/files/batch/delete", paths),
-    ]
-}
-
-/// Changes through the native API.
-fn native_changes(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, deletion, organization, key, .. } = names;
-    let bare_paths = json!({ "paths": [path, folder] });
-    let versions = json!({ "ids": [{ "id": file, "if_match": format!("\"{file}\"") }] });
-    let (by_path, by_folder) =
-        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
-    let ended = || json!({ "status": "FAILED" });
-    vec![
         probe("PUT", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs/new")),
-        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file, remembered] })),
-        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "ids": [file], "dry_run": true })),
-        probe_with("POST", Proof::Bearer, DELETIONS, json!({ "commands": [command] })),
-        probe_with("POST", Proof::Bearer, DELETIONS, bare_paths),
-        probe_with("POST", Proof::Bearer, DELETIONS, versions),
-        probe_with(
-            "POST",
-            Proof::Bearer,
-            format!("{DELETIONS}?organization={organization}"),
-            json!({ "ids": [file] }),
-        ),
         probe_with("PATCH", Proof::Bearer, format!("/delenda/v1/commands/{command}"), ended()),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/commands/{command}/outputs")),
         probe("POST", Proof::Bearer, format!("/delenda/v1/keys?organization={organization}")),
@@ -233,7 +235,6 @@ fn native_changes(names: &Names) -> Vec<Probe> {
             format!("/delenda/v1/organizations/{organization}"),
             json!({ "disabled": true }),
         ),
-        probe("POST", Proof::Bearer, format!("/delenda/v1/deletions/{deletion}/cancel")),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe_with(
             "PATCH",
@@ -302,9 +303,7 @@ fn is_of(target: &str, path: &str) -> bool {
 #[test]
 fn every_call_of_a_dialect_that_takes_a_name_is_probed() {
     let names = Names::absent();
-    let mut probes = reads(&names);
-    probes.extend(changes(&names));
-    probes.extend(native_changes(&names));
+    let probes: Vec<Probe> = reads(&names).into_iter().chain(changes(&names)).collect();
     for dialect in ["renderio", "swiftia", "templated", "merple", "sirv"] {
         let calls = documented(dialect);
         assert!(!calls.is_empty(), "{dialect} has no calls");
@@ -379,7 +378,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
         (Names::made(&other.client, &other.organization).await, Names::absent());
     other.client.settled_usage().await;
     let before = state_of(&other.client).await;
-    for sets in [reads, changes, native_changes] {
+    for sets in [reads, changes, deletions] {
         for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {
             let (theirs_seen, none_seen) =
                 (ask(&own.client, theirs).await, ask(&own.client, none).await);

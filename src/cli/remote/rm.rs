@@ -34,7 +34,10 @@ pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending,
         return Ok(Ending::Refused(Some("nothing was deleted".to_owned())));
     }
     let Some(plan) = &shown.plan else {
-        let reason = "the organization has as many stored plans as it may have: try again later";
+        let reason = match shown.no_plan.as_deref() {
+            Some("goes_in_steps") => "so many files match that no plan names them all: say more",
+            _ => "the organization has as many stored plans as it may have: try again later",
+        };
         return Ok(Ending::Refused(Some(reason.to_owned())));
     };
     talk.if_interrupted(
@@ -86,7 +89,10 @@ fn wanted(rm: &Rm) -> NewDeletion {
         ids: rm.id.clone(),
         paths: rm.paths.iter().map(Written::as_selector).collect(),
         commands: rm.command.clone(),
-        matching: (matching != Matching::default()).then_some(matching),
+        matching: Some(matching)
+            .filter(|given| *given != Matching::default())
+            .into_iter()
+            .collect(),
         atomic: rm.atomic,
         dry_run: false,
     }

@@ -10,9 +10,12 @@
 //! child folder that does not survive, whole. What is locked may refuse the request; what has
 //! changed never does, and is counted.
 
+mod matching;
+
 use std::collections::HashSet;
 
-use super::fence::{self, Fence, PlannedItem, Taken};
+use self::matching::{plan_matching, too_many};
+use super::fence::{self, PlannedItem, Taken};
 use super::record::{Counts, Outcome, Refusal};
 use super::request::{Atomicity, DeleteRequest, FoldersPolicy, LockedPolicy, MissingPolicy};
 use super::snapshot::{Found, FoundFile, FoundFolder, FoundOutputs, Kept, Snapshot};
@@ -39,10 +42,16 @@ pub struct Plan {
     pub survivors: Vec<Survivor>,
     /// Commands that take no more outputs.
     pub closed: Vec<CommandId>,
+    /// Selectors whose filters go on in steps behind the commit, by index.
+    pub selections: Vec<usize>,
+    /// Files that filters found and that stay, locked.
+    pub locked_files: u64,
     /// All outcomes together.
     pub counts: Counts,
     /// What was planned before and does not go: of all outcomes together.
     pub changed: Counts,
+    /// What the steps of filters will take beside that, as far as it was counted.
+    pub beyond: Tally,
     /// Selectors that found nothing that the key may see.
     pub missing: u64,
 }
@@ -107,6 +116,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
             Found::Within(other) => Outcome::Within(last_taker(&snapshot.found, *other)),
             Found::File(file) => plan_files(std::slice::from_ref(file), planned, &mut plan),
             Found::Outputs(outputs) => plan_outputs(outputs, planned, &mut plan),
+            Found::Matching(matching) => plan_matching((index, planned), matching, &mut plan),
             Found::Folder(folder) if planned.is_some() && must_stay_whole(request, folder) => {
                 fence::outcome(planned, Taken::default(), true)
             }
@@ -131,6 +141,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         refusal.locked.clear();
     }
     refusal.too_much_changed = snapshot.too_much_changed;
+    too_many(request, snapshot, &mut refusal);
     let may_go = refusal == Refusal::default();
     refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
     match refusal == Refusal::default() {
@@ -153,8 +164,9 @@ fn last_taker(found: &[Found], index: usize) -> usize {
 /// How many files would go, where the guard wants that confirmed: of a stored plan those that it
 /// told, since they are what can have been confirmed.
 fn unconfirmed(request: &DeleteRequest, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
-    let told = request.fence.as_ref().map(Fence::planned);
-    let (doomed, live) = (told.unwrap_or(plan.counts).files, snapshot.live.files);
+    let told = request.fence.as_ref().map(|fence| fence.planned().files);
+    let doomed = told.unwrap_or(plan.counts.files + plan.beyond.files);
+    let live = snapshot.live.files;
     let stops = |guard: Guard| !guard.admits(doomed, live);
     request.guard.is_some_and(stops).then_some(doomed)
 }

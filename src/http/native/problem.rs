@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::deletions::ItemAnswer;
+use crate::deletion::request::MATCHED_FILES_MAX;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::usual::Usual;
@@ -32,7 +33,7 @@ pub(super) struct ProblemSchema {
     failing: Option<Vec<String>>,
     /// The items that stood against a deletion. What is not among them would have gone.
     items: Option<Vec<ItemAnswer>>,
-    /// How many files a deletion would take that has to be confirmed.
+    /// How many files a deletion would take that has to be confirmed, or that is too large.
     files: Option<u64>,
 }
 
@@ -94,6 +95,16 @@ pub(super) fn confirmation_required(files: u64) -> Response {
     let (kind, title) = ("/problems/confirmation-required", "Nothing was deleted");
     let problem = Problem::new(kind, title, StatusCode::CONFLICT);
     let detail = format!("{files} files would go: send 'confirm' with this number");
+    Problem { files: Some(files), ..problem }.saying(detail).into_answer()
+}
+
+/// The problem document of an atomic deletion whose filters find more files than it may take.
+pub(super) fn too_many_files(files: u64) -> Response {
+    let (kind, title) = ("/problems/too-many-files", "Nothing was deleted");
+    let problem = Problem::new(kind, title, StatusCode::CONFLICT);
+    let detail = format!(
+        "filters find {files} files, and an atomic request takes {MATCHED_FILES_MAX} at most"
+    );
     Problem { files: Some(files), ..problem }.saying(detail).into_answer()
 }
 

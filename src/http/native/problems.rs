@@ -188,6 +188,13 @@ pub const KINDS: &[Kind] = &[
         "Send less, or in parts where the route takes parts.",
     ),
     kind(
+        "too-many-files",
+        &[409],
+        "The filters of an atomic request find more than 10,000 files, `files` in all. Nothing was \
+         deleted.",
+        "Say more conditions, or ask with `atomic` false, which goes on in steps.",
+    ),
+    kind(
         "too-many-streams",
         &[429],
         "As many streams of events are open as an organization may have.",

@@ -238,8 +238,8 @@ pub(crate) async fn a_refused_change_changes_nothing(fixture: Fixture) {
         assert_eq!(fixture.ledger.entry(who, change.id).await.unwrap(), before, "{change:?}");
     }
     assert_eq!(fixture.present(&realm, &["/new", "/a/new", "/c"]).await, [""; 0]);
-    let held = fixture.ledger.entry_at(&realm, &written(held)).await.unwrap();
-    assert!(held.is_some_and(|entry| matches!(entry, Entry::File(file) if file.locked)));
+    let still = fixture.ledger.entry_at(&realm, &written(held)).await.unwrap();
+    assert!(matches!(still, Some(Entry::File(file)) if file.locked));
 }
 
 /// Of requests under one idempotency key one makes the folder, and the others learn which.

@@ -8,6 +8,7 @@ use crate::deletion::record::{Committed, Counts, Declined, DeletionState, Outcom
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::stored::{Commitment, Preview, STORED_PLANS_MAX, StoredPlan};
 use crate::domain::entry::TagChange;
+use crate::domain::filter::FileFilter;
 use crate::domain::id::PlanId;
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
@@ -23,7 +24,7 @@ impl Fixture {
     /// Stores the plan of a request, which is not refused.
     pub(crate) async fn stored(&self, request: &DeleteRequest) -> StoredPlan {
         let preview = self.preview(request).await;
-        let stored = StoredPlan::new(self.id(), request, &preview, PLAN_LIFETIME);
+        let stored = StoredPlan::new(self.id(), request, &preview, PLAN_LIFETIME).unwrap();
         let organization = request.realm.organization;
         assert!(self.ledger.store_plan(organization, stored.clone()).await.unwrap());
         stored
@@ -299,6 +300,35 @@ pub(crate) async fn an_output_stored_after_a_plan_stays(fixture: Fixture) {
     }
     fixture.drain().await;
     let left = ["/commands/b", "/commands/d", "/commands/e"];
+    assert_eq!(fixture.present(&realm, &left).await, left);
+    assert_eq!(fixture.usage(&realm).await.live.files, 3);
+}
+
+/// A filter takes what it took when the plan was made: ages do not grow, what came with a folder
+/// does not count, and what goes on in steps is not stored.
+pub(crate) async fn a_filter_takes_what_its_plan_showed(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let old = ["/t/a", "/t/b", "/t/tagged", "/in/x"];
+    fixture.upload_each(&realm, &old).await;
+    fixture.clock.advance(Duration::from_secs(100));
+    fixture.upload_each(&realm, &["/t/young"]).await;
+    let (prefix, older_than) = (Some(at("/t")), Some(Duration::from_mins(1)));
+    let filter = FileFilter { prefix, older_than, ..FileFilter::default() };
+    let request = fixture.lenient(&realm, vec![Selector::Matching(filter)]);
+    let stored = fixture.stored(&request).await;
+    assert_eq!(stored.counts, counts(3, 3, 0));
+    let stepping = DeleteRequest { matched_files_max: 2, ..request };
+    let preview = fixture.preview(&stepping).await;
+    assert_eq!(StoredPlan::new(fixture.id(), &stepping, &preview, PLAN_LIFETIME), None);
+    fixture.clock.advance(Duration::from_secs(100));
+    fixture.move_entry(&realm, "/in", "/t/in").await.unwrap();
+    let tags = TagChange::Add(vec!["new".to_owned()]);
+    let tagged = fixture.ledger.change_tags(&realm, &written("/t/tagged"), &tags).await;
+    tagged.unwrap().unwrap();
+    let committed = fixture.commit_plan(&realm, &stored).await;
+    assert_eq!(committed.outcomes, [partly(counts(2, 2, 0), counts(1, 1, 0))]);
+    fixture.drain().await;
+    let left = ["/t/tagged", "/t/young", "/t/in/x"];
     assert_eq!(fixture.present(&realm, &left).await, left);
     assert_eq!(fixture.usage(&realm).await.live.files, 3);
 }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Committed, CondemnedBatch, Declined, DeletionRecord};
 use crate::deletion::request::{
-    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MATCHED_FILES_MAX, MissingPolicy,
+    Selector,
 };
 use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
@@ -38,7 +39,7 @@ pub(crate) const INTENT_LIFETIME: Duration = Duration::from_hours(1);
 /// How long what could not be purged waits for the next try.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Steps after which expanding must have ended: a ledger that needs more goes round in circles.
-const STEPS_MAX: usize = 10_000;
+pub(crate) const STEPS_MAX: usize = 10_000;
 /// More blobs than any check puts on the queue.
 const DUE_BLOBS_MAX: usize = 1_000_000;
 /// What a step may do unless a check says otherwise.
@@ -279,6 +280,7 @@ impl Fixture {
             locked: LockedPolicy::Refuse,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            matched_files_max: MATCHED_FILES_MAX,
             guard: None,
             allowance: None,
             once: None,
@@ -372,8 +374,9 @@ impl Fixture {
         batches.into_iter().flat_map(|batch| batch.blobs).collect()
     }
 
-    /// Expands and purges until nothing is left; the blobs that are gone, in order.
+    /// Selects, expands and purges until nothing is left; the blobs that are gone, in order.
     pub(crate) async fn drain(&self) -> Vec<BlobKey> {
+        self.select(STEP.blobs).await;
         self.expand(STEP.blobs).await;
         let mut gone: Vec<BlobKey> = self.purge().await.iter().map(|blob| blob.key).collect();
         gone.sort();

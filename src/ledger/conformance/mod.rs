@@ -35,6 +35,7 @@ pub(crate) mod purge;
 pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod resumable;
+pub(crate) mod selections;
 pub(crate) mod trees;
 pub(crate) mod walk;
 
@@ -143,6 +144,7 @@ macro_rules! every_check {
                 what_is_locked_after_a_plan_is_locked,
                 a_folder_that_was_not_planned_stays,
                 an_output_stored_after_a_plan_stays,
+                a_filter_takes_what_its_plan_showed,
                 a_commit_changes_nothing_of_what_it_leaves,
                 a_plan_is_used_once,
                 a_plan_is_seen_by_whom_it_concerns_until_it_expires,
@@ -176,6 +178,29 @@ macro_rules! every_check {
                 a_share_is_of_the_files_that_live,
                 a_guard_counts_what_would_go,
                 a_guard_speaks_last,
+            }
+            selections {
+                files_are_selected_by_what_they_are,
+                a_filters_prefix_ends_with_a_segment,
+                a_filter_ends_at_the_realm,
+                an_atomic_request_takes_a_bounded_number,
+                a_filter_opens_no_lock,
+                what_others_name_a_filter_leaves_to_them,
+                no_precondition_holds_for_a_filter,
+                a_best_effort_goes_on_in_steps,
+                no_step_touches_what_is_newer,
+                what_comes_with_a_folder_is_not_selected,
+                moved_folders_are_met_once,
+                what_goes_between_two_steps_is_not_counted,
+                a_step_opens_no_lock,
+                a_cancelled_deletion_takes_no_more,
+                a_deletion_is_cancelled_where_it_goes_on,
+                a_deletion_out_of_sight_cannot_be_cancelled,
+                selections_are_served_in_turn,
+                a_preview_counts_what_steps_would_take,
+                a_guard_counts_what_steps_would_take,
+                a_selection_of_nothing_ends,
+                a_selecting_step_without_time_does_something,
             }
             trees {
                 a_deleted_folder_takes_all_below_it,

@@ -16,6 +16,7 @@ use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::stored::StoredPlan;
 use crate::domain::blob::BlobKey;
 use crate::domain::entry::{Entry, RESERVED_FOLDERS, TagChange};
+use crate::domain::filter::FileFilter;
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
@@ -63,6 +64,8 @@ enum Pick {
     Path(usize),
     Id(usize),
     Outputs,
+    /// Files of more than so many bytes at or beneath a place.
+    Larger(usize, u64),
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +97,7 @@ fn picks() -> impl Strategy<Value = Vec<Pick>> {
         6 => (0..PLACES.len()).prop_map(Pick::Path),
         3 => (0..PLACES.len()).prop_map(Pick::Id),
         1 => Just(Pick::Outputs),
+        2 => (0..PLACES.len(), 0..6_u64).prop_map(|(place, size)| Pick::Larger(place, size)),
     ];
     vec(pick, 1..4)
 }
@@ -215,7 +219,7 @@ impl Scene {
             let path = one.path;
             match one.entry {
                 Entry::Folder(folder) => {
-                    drop(seen.folders.insert(folder.id, (path, folder.locked)));
+                    seen.folders.insert(folder.id, (path, folder.locked));
                 }
                 Entry::File(file) => {
                     let (size, blob) = (file.content.size, file.blob);
@@ -296,6 +300,11 @@ impl Scene {
                 seen.at(&at(PLACES[*place])).map_or(Selector::Unmatchable, Selector::Entry)
             }
             Pick::Outputs => Selector::Outputs(self.command),
+            Pick::Larger(place, size) => Selector::Matching(FileFilter {
+                prefix: Some(at(PLACES[*place])),
+                larger_than: Some(*size),
+                ..FileFilter::default()
+            }),
         };
         let selectors = picks.iter().map(selector).collect();
         match strict {
@@ -317,6 +326,12 @@ impl Scene {
                     if seen.at(&path).is_some() && !is_reserved(&path) {
                         planned.extend(seen.beneath(&path));
                     }
+                }
+                Pick::Larger(place, size) => {
+                    let top = at(PLACES[*place]);
+                    let is_meant = |file: &SeenFile| top.contains(&file.path) && file.size > *size;
+                    let files = seen.files.iter().filter(|(_, file)| is_meant(file));
+                    planned.extend(files.map(|(id, _)| *id));
                 }
                 Pick::Outputs => planned.extend(
                     seen.files

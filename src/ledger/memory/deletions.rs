@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::selections::OpenSelection;
 use super::tree::sized;
 use super::{Holdings, MemoryLedger, State};
 use crate::deletion::fence::planned_items;
@@ -40,6 +41,8 @@ pub(super) struct Deletion {
     in_survivors: BTreeMap<(FolderNumber, EntryName), BlobKey>,
     /// Whether a step of expanding has still to come, be it for empty folders only.
     pub(super) expanding: bool,
+    /// Filters that go on in steps.
+    pub(super) selections: Vec<OpenSelection>,
 }
 
 impl Deletion {
@@ -56,7 +59,7 @@ impl Holdings {
     }
 
     /// Takes one file out of the tree.
-    fn take_file(&mut self, path: &EntryPath) -> SizedBlob {
+    pub(super) fn take_file(&mut self, path: &EntryPath) -> SizedBlob {
         let file = self.files.remove(path).expect("the path was read in this transaction");
         sized(&file)
     }
@@ -122,13 +125,27 @@ impl Holdings {
             let subject = match selector {
                 Selector::File(id) => MissedSubject::File(*id),
                 Selector::Outputs(id) => MissedSubject::Outputs(*id),
-                Selector::Entry(_) | Selector::Path(_) | Selector::Unmatchable => continue,
+                Selector::Entry(_)
+                | Selector::Path(_)
+                | Selector::Matching(_)
+                | Selector::Unmatchable => {
+                    continue;
+                }
             };
             if matches!(outcome, Outcome::Joined(_)) {
                 self.missed.retain(|(about, _)| *about != subject);
             }
         }
     }
+}
+
+/// What is left to steps of the filter at an index.
+fn selection(request: &DeleteRequest, index: usize, fence: Sequence) -> OpenSelection {
+    let Some(Selector::Matching(filter)) = request.selectors.get(index) else {
+        unreachable!("a plan leaves only filters to steps");
+    };
+    let (realm, filter) = (request.realm.clone(), filter.clone());
+    OpenSelection { realm, filter, at: request.at, fence }
 }
 
 /// The locked entries that stay, each once.
@@ -173,7 +190,7 @@ impl State {
         if !holdings.has_plan_for(request) {
             return Err(Declined::PlanSpent);
         }
-        let snapshot = holdings.snapshot(request);
+        let snapshot = holdings.snapshot(request, request.counts_all_matching());
         let plan = planner(request, &snapshot).map_err(Declined::Refused)?;
         if let Some(allowance) = request.allowance {
             let accepted = holdings.accepted.entry(allowance.bucket).or_default();
@@ -189,13 +206,16 @@ impl State {
         }
         let allowance =
             request.allowance.map(|allowance| holdings.allowance_state(allowance, request.at));
+        let fence = Sequence(self.last_number);
         self.remember(Some(organization), request.once.as_ref(), request.id);
         let sequence = Sequence(self.next_number());
-        let batches = self.doom(request, &plan, sequence, lease);
+        let batches = self.doom(request, &plan, (fence, sequence), lease);
         Ok(Committed {
             id: request.id,
             sequence,
-            expanding: !plan.trees.is_empty() || !plan.survivors.is_empty(),
+            expanding: !plan.trees.is_empty()
+                || !plan.survivors.is_empty()
+                || !plan.selections.is_empty(),
             outcomes: plan.outcomes,
             counts: plan.counts,
             changed: plan.changed,
@@ -209,7 +229,7 @@ impl State {
         &mut self,
         request: &DeleteRequest,
         plan: &Plan,
-        sequence: Sequence,
+        (fence, sequence): (Sequence, Sequence),
         lease: Lease,
     ) -> Vec<CondemnedBatch> {
         let organization = request.realm.organization;
@@ -234,24 +254,41 @@ impl State {
         }
         doomed.sort_by_key(|blob| blob.key);
         let expanding = !plan.trees.is_empty() || !plan.survivors.is_empty();
-        let is_done = singles.is_empty() && !expanding;
+        let selections: Vec<OpenSelection> =
+            plan.selections.iter().map(|index| selection(request, *index, fence)).collect();
+        let is_done = singles.is_empty() && !expanding && selections.is_empty();
+        let state = match (is_done, selections.is_empty()) {
+            (true, _) => DeletionState::Settled,
+            (false, true) => DeletionState::Purging,
+            (false, false) => DeletionState::Selecting,
+        };
         let record = DeletionRecord {
             id: request.id,
             key: request.key,
             door: request.door,
             at: request.at,
-            state: if is_done { DeletionState::Settled } else { DeletionState::Purging },
+            state,
             doomed: plan.counts,
             purged: Tally::default(),
             missing: plan.missing,
             changed: plan.changed,
             skipped: skipped(&plan.outcomes),
+            locked_files: plan.locked_files,
+            cancelled_at: None,
             settled_at: is_done.then_some(request.at),
         };
         let prefix = request.realm.prefix.clone();
         let items = items::of_outcomes(&request.selectors, &plan.outcomes);
-        let deletion =
-            Deletion { record, items, sequence, prefix, doomed, in_survivors, expanding };
+        let deletion = Deletion {
+            record,
+            items,
+            sequence,
+            prefix,
+            doomed,
+            in_survivors,
+            expanding,
+            selections,
+        };
         holdings.deletions.insert(request.id, deletion);
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)
@@ -272,7 +309,7 @@ impl State {
     }
 
     /// Puts blobs on the queue, born leased, and gives the batches.
-    fn condemn_leased(
+    pub(super) fn condemn_leased(
         &mut self,
         organization: OrganizationNumber,
         deletion: DeletionId,
@@ -346,7 +383,7 @@ impl DeletionLedger for MemoryLedger {
     ) -> Result<Result<Preview, Refusal>, LedgerError> {
         let state = self.state();
         let holdings = state.holdings(request.realm.organization);
-        let snapshot = holdings.snapshot(&request);
+        let snapshot = holdings.snapshot(&request, true);
         Ok(planner(&request, &snapshot).map(|plan| Preview {
             items: planned_items(&snapshot, &plan),
             sequence: Sequence(state.last_number),

@@ -37,7 +37,7 @@ impl Holdings {
         self.files[path].sequence > fence.sequence || self.way_changed(path, fence.sequence)
     }
 
-    fn way_changed(&self, path: &EntryPath, fence: Sequence) -> bool {
+    pub(super) fn way_changed(&self, path: &EntryPath, fence: Sequence) -> bool {
         paths_above(path).iter().any(|above| self.folders[above].sequence > fence)
     }
 

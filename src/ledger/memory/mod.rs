@@ -33,6 +33,7 @@ mod purge;
 mod registry;
 mod reports;
 mod resumable;
+mod selections;
 mod snapshot;
 mod stored_plans;
 mod tree;

@@ -6,9 +6,11 @@ use super::Holdings;
 use super::tree::sized;
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::deletion::snapshot::{
-    Found, FoundFile, FoundFolder, FoundOutputs, Kept, MissedAnswer, Snapshot, TreeFolder,
+    Found, FoundFile, FoundFolder, FoundMatching, FoundOutputs, Kept, MissedAnswer, Snapshot,
+    TreeFolder,
 };
 use crate::domain::entry::{FolderNumber, RESERVED_FOLDERS};
+use crate::domain::filter::FileFilter;
 use crate::domain::id::{CommandId, EntryId};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
@@ -23,16 +25,29 @@ enum Named {
     File(EntryPath),
     Folder(EntryPath),
     Outputs(CommandId),
+    Matching(Vec<EntryPath>, Option<Tally>),
 }
 
 impl Holdings {
-    pub(super) fn snapshot(&self, request: &DeleteRequest) -> Snapshot {
+    /// What the selectors find; what filters find beyond their bound is counted if that is asked
+    /// for.
+    pub(super) fn snapshot(&self, request: &DeleteRequest, counts: bool) -> Snapshot {
         let selectors = request.selectors.iter().enumerate();
+        let mut files_left = request.matched_files_max;
         let named: Vec<Named> = selectors
-            .map(|(index, selector)| self.admitted(request, index, self.named(request, selector)))
+            .map(|(index, selector)| {
+                let named = match selector {
+                    Selector::Matching(filter) if !request.reaches_out(filter) => {
+                        self.matching_named(request, filter, (&mut files_left, counts))
+                    }
+                    selector => self.named(request, selector),
+                };
+                self.admitted(request, index, named)
+            })
             .collect();
         let found = named.iter().enumerate().map(|(index, name)| {
-            taken_by(&named, index).map_or_else(|| self.found(request, name, &named), Found::Within)
+            taken_by(&named, index)
+                .map_or_else(|| self.found(request, (index, name), &named), Found::Within)
         });
         let found: Vec<Found> = found.collect();
         let too_much_changed = self.looks_too_far(request, &found);
@@ -47,7 +62,7 @@ impl Holdings {
                 return named;
             }
             Named::File(path) => Some(self.files[path].blob.id),
-            Named::Folder(_) | Named::Outputs(_) => None,
+            Named::Folder(_) | Named::Outputs(_) | Named::Matching(..) => None,
         };
         if request.admits(index, version) { named } else { Named::OtherVersion }
     }
@@ -63,6 +78,8 @@ impl Holdings {
         };
         match selector {
             Selector::Unmatchable => Named::Nothing,
+            // One that does not is looked for with all others.
+            Selector::Matching(_) => Named::OutsidePrefix,
             Selector::File(id) => match self.file_by_id(*id) {
                 None => nothing_or_missed(MissedSubject::File(*id)),
                 Some((path, _)) if request.realm.sees(path) => Named::File(path.clone()),
@@ -97,6 +114,25 @@ impl Holdings {
         }
     }
 
+    fn matching_named(
+        &self,
+        request: &DeleteRequest,
+        filter: &FileFilter,
+        (files_left, counts): (&mut usize, bool),
+    ) -> Named {
+        let mut first = self.matching(&request.realm, filter, request.planned_at());
+        first.retain(|path| !self.file_changed(path, request));
+        let had_room = *files_left > 0;
+        let rest = first.split_off(first.len().min(*files_left));
+        *files_left -= first.len();
+        let beyond = match counts {
+            true => (!rest.is_empty())
+                .then(|| rest.iter().map(|path| Tally::one(self.files[path].content.size)).sum()),
+            false => (!rest.is_empty() || !had_room).then(Tally::default),
+        };
+        Named::Matching(first, beyond)
+    }
+
     fn entry_named(&self, request: &DeleteRequest, id: EntryId) -> Named {
         let folder = self.folders.iter().find(|(path, row)| row.id == id && !path.is_root());
         let (path, named) = match (self.file_by_id(id), folder) {
@@ -111,7 +147,12 @@ impl Holdings {
         self.missed.iter().find(|(about, _)| *about == subject).map(|(_, answer)| *answer)
     }
 
-    fn found(&self, request: &DeleteRequest, name: &Named, all: &[Named]) -> Found {
+    fn found(
+        &self,
+        request: &DeleteRequest,
+        (index, name): (usize, &Named),
+        all: &[Named],
+    ) -> Found {
         match name {
             Named::Nothing => Found::Nothing,
             Named::Missed(answer) => Found::Missed(*answer),
@@ -124,6 +165,19 @@ impl Holdings {
                 let paths = self.live_outputs(*command).into_iter().filter(by_itself);
                 let files = paths.map(|path| self.found_file(request, &path)).collect();
                 Found::Outputs(FoundOutputs { command: *command, files })
+            }
+            Named::Matching(paths, beyond) => {
+                let by_itself = |path: &&EntryPath| {
+                    let mut others = all.iter().enumerate();
+                    !others.any(|(other, named)| match named {
+                        Named::Outputs(command) => self.live_outputs(*command).contains(path),
+                        Named::Matching(earlier, _) => other < index && earlier.contains(path),
+                        named => named.takes(path),
+                    })
+                };
+                let files =
+                    paths.iter().filter(by_itself).map(|path| self.found_file(request, path));
+                Found::Matching(FoundMatching { files: files.collect(), beyond: *beyond })
             }
         }
     }
@@ -197,7 +251,8 @@ impl Named {
             | Self::Missed(_)
             | Self::OutsidePrefix
             | Self::OtherVersion
-            | Self::Outputs(_) => false,
+            | Self::Outputs(_)
+            | Self::Matching(..) => false,
         }
     }
 }

@@ -263,7 +263,7 @@ fn deletion_rules() -> Vec<(&'static str, String)> {
         (
             "deletions that are settled and not done, or done and not settled",
             "select count(*) from deletions where (settled_at is not null) <> \
-             (pending_trees = 0 and purged_files = files)"
+             (pending_trees = 0 and pending_selections = 0 and purged_files = files)"
                 .to_owned(),
         ),
         (
@@ -279,6 +279,20 @@ fn deletion_rules() -> Vec<(&'static str, String)> {
             "select count(*) from stored_plans p where p.used_by is not null and not exists \
              (select 1 from deletions n where n.organization = p.organization \
              and n.id = p.used_by)"
+                .to_owned(),
+        ),
+        (
+            "deletions whose open selections are miscounted",
+            "select count(*) from deletions n where pending_selections <> \
+             (select count(*) from selections s where s.organization = n.organization \
+             and s.deletion = n.id)"
+                .to_owned(),
+        ),
+        (
+            "selections that belong to no deletion",
+            "select count(*) from selections s where not exists (select 1 from deletions n where \
+             n.organization = s.organization and n.id = s.deletion \
+             and n.sequence = s.sequence and n.at = s.at and s.fence < s.sequence)"
                 .to_owned(),
         ),
         (

@@ -35,6 +35,7 @@ mod reports;
 mod resumable;
 mod rows;
 mod sample;
+mod selections;
 mod snapshot;
 mod stored_plans;
 mod tree;

@@ -1,6 +1,6 @@
 //! Reading what a deletion's selectors find: the snapshot that its plan is made of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -10,12 +10,14 @@ use super::entries::live_row;
 use super::fences::Watch;
 use super::organizations::{UsageMoves, read_usage};
 use super::rows::{FileRow, corrupt, failed, unsigned};
+use super::selections::{Finding, Judged, judge};
 use super::tree::{
     Chains, FolderRow, Grounds, Way, first_folder, folder_by_id, live_child, walk_down,
 };
 use crate::deletion::request::{DeleteRequest, FoldersPolicy, Selector};
 use crate::deletion::snapshot::{
-    Found, FoundFile, FoundFolder, FoundOutputs, Kept, MissedAnswer, Snapshot, TreeFolder,
+    Found, FoundFile, FoundFolder, FoundMatching, FoundOutputs, Kept, MissedAnswer, Snapshot,
+    TreeFolder,
 };
 use crate::domain::entry::{FolderNumber, FolderRecord};
 use crate::domain::id::{CommandId, EntryId};
@@ -29,18 +31,21 @@ use crate::ledger::{LedgerError, MissedSubject};
 pub(super) fn read(
     (connection, moves): (&Connection, &UsageMoves),
     request: &DeleteRequest,
+    findings: &[Finding],
 ) -> Result<Snapshot, LedgerError> {
     let grounds = Grounds::of(connection, request.realm.organization)?;
     let mut reading = Reading {
         connection,
         request,
+        findings,
         grounds,
         chains: Chains::default(),
+        matched: HashSet::new(),
         watch: Watch::of(request),
     };
     let mut located = Vec::with_capacity(request.selectors.len());
     for (index, one) in request.selectors.iter().enumerate() {
-        located.push(reading.locate(one)?.admitted(request, index));
+        located.push(reading.locate(index, one)?.admitted(request, index));
     }
     let takers = Takers::of(&located);
     let mut found = Vec::with_capacity(located.len());
@@ -61,6 +66,7 @@ enum Located {
     File(LocatedFile),
     Folder { row: FolderRow, path: EntryPath, lock_above: bool, above: Vec<FolderNumber> },
     Outputs(CommandId, Vec<LocatedFile>),
+    Matching(Vec<LocatedFile>, Option<Tally>),
 }
 
 impl Located {
@@ -69,7 +75,7 @@ impl Located {
         let version = match &self {
             Self::Found(_) => return self,
             Self::File(one) => Some(one.file.blob.key.id),
-            Self::Folder { .. } | Self::Outputs(..) => None,
+            Self::Folder { .. } | Self::Outputs(..) | Self::Matching(..) => None,
         };
         match request.admits(index, version) {
             true => self,
@@ -95,6 +101,8 @@ struct Takers {
     folders: HashMap<FolderNumber, usize>,
     files: HashMap<(FolderNumber, EntryName), usize>,
     commands: HashMap<CommandId, usize>,
+    /// Outputs of commands, which no filter takes from those.
+    outputs: HashSet<(FolderNumber, EntryName)>,
 }
 
 impl Takers {
@@ -102,9 +110,10 @@ impl Takers {
         let mut takers = Self::default();
         for (index, one) in located.iter().enumerate() {
             match one {
-                Located::Found(_) => {}
-                Located::Outputs(command, _) => {
+                Located::Found(_) | Located::Matching(..) => {}
+                Located::Outputs(command, outputs) => {
                     takers.commands.entry(*command).or_insert(index);
+                    takers.outputs.extend(outputs.iter().map(|one| place_of(&one.file)));
                 }
                 Located::Folder { row, .. } => {
                     takers.folders.entry(row.record.number).or_insert(index);
@@ -130,19 +139,31 @@ impl Takers {
 struct Reading<'c> {
     connection: &'c Connection,
     request: &'c DeleteRequest,
+    /// What its filters found beforehand.
+    findings: &'c [Finding],
     grounds: Grounds,
     chains: Chains,
+    /// What filters took so far.
+    matched: HashSet<(FolderNumber, EntryName)>,
     watch: Watch,
 }
 
+fn place_of(file: &FileRow) -> (FolderNumber, EntryName) {
+    (file.folder, file.name.clone())
+}
+
 impl Reading<'_> {
-    fn locate(&mut self, selector: &Selector) -> Result<Located, LedgerError> {
+    fn locate(&mut self, index: usize, selector: &Selector) -> Result<Located, LedgerError> {
         match selector {
             Selector::Unmatchable => Ok(Located::Found(Found::Nothing)),
             Selector::File(id) => self.locate_id(*id),
             Selector::Entry(id) => self.locate_entry(*id),
             Selector::Path(path) => self.locate_path(path),
             Selector::Outputs(command) => self.locate_outputs(*command),
+            Selector::Matching(filter) if self.request.reaches_out(filter) => {
+                Ok(Located::Found(Found::OutsidePrefix))
+            }
+            Selector::Matching(_) => self.locate_matching(index),
         }
     }
 
@@ -245,6 +266,37 @@ impl Reading<'_> {
         Ok(Located::Outputs(command, outputs))
     }
 
+    /// What a filter found, as far as it is so still.
+    fn locate_matching(&mut self, index: usize) -> Result<Located, LedgerError> {
+        let finding = self.findings.iter().find(|finding| finding.selector == index);
+        let finding = finding.ok_or(corrupt("nobody looked for what a filter takes"))?;
+        let mut files = Vec::with_capacity(finding.files.len());
+        for id in &finding.files {
+            let ground = (&self.grounds, &mut self.chains);
+            let judged = judge(self.connection, ground, &finding.search, *id)?;
+            files.extend(judged.map(|Judged { file, lock }| LocatedFile { file, lock }));
+        }
+        Ok(Located::Matching(files, finding.rest.as_ref().map(|rest| rest.counted)))
+    }
+
+    /// What of that no other selector takes.
+    fn find_matching(
+        &mut self,
+        located: Vec<LocatedFile>,
+        takers: &Takers,
+    ) -> Result<Vec<FoundFile>, LedgerError> {
+        let mut files = Vec::with_capacity(located.len());
+        for one in located {
+            let place = place_of(&one.file);
+            let is_taken =
+                takers.outputs.contains(&place) || self.taker_of(&one.file, takers)?.is_some();
+            if !is_taken && self.matched.insert(place) {
+                files.push(self.found_file(one)?);
+            }
+        }
+        Ok(files)
+    }
+
     fn nothing_or_missed(&self, subject: MissedSubject) -> Result<Found, LedgerError> {
         if !self.request.joins_missed {
             return Ok(Found::Nothing);
@@ -285,6 +337,10 @@ impl Reading<'_> {
                     }
                 }
                 Ok(Found::Outputs(FoundOutputs { command, files }))
+            }
+            Located::Matching(files, beyond) => {
+                let files = self.find_matching(files, takers)?;
+                Ok(Found::Matching(FoundMatching { files, beyond }))
             }
             Located::Folder { row, path, lock_above, above } => {
                 let same = takers.folders.get(&row.record.number).copied();

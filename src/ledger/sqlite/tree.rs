@@ -16,7 +16,7 @@ use crate::domain::usage::Tally;
 use crate::ledger::LedgerError;
 
 /// Folders that lie one in another at most: every segment of a path has a byte and a slash.
-const DEPTH_MAX: usize = crate::domain::path::PATH_BYTES_MAX;
+pub(super) const DEPTH_MAX: usize = crate::domain::path::PATH_BYTES_MAX;
 
 /// What of an organization decides how much has to be looked at.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,8 @@ use crate::domain::id::PlanId;
 
 fn fenced(items: Vec<PlannedItem>, request: DeleteRequest) -> DeleteRequest {
     let (plan, sequence) = (PlanId::from_bytes([3; 16]), Sequence(1));
-    let fence = Some(Fence { plan, sequence, items, look_files_max: LOOK_FILES_MAX });
+    let (made_at, look_files_max) = (Timestamp::from_millis(0), LOOK_FILES_MAX);
+    let fence = Some(Fence { plan, sequence, made_at, items, look_files_max });
     DeleteRequest { fence, ..request }
 }
 
@@ -181,7 +182,8 @@ fn since(found: &Found, (is_marked, index, how): &(bool, prop::sample::Index, u8
         | Found::Missed(_)
         | Found::OutsidePrefix
         | Found::OtherVersion
-        | Found::Within(_) => {}
+        | Found::Within(_)
+        | Found::Matching(_) => {}
     }
     now
 }

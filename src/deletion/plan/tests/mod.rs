@@ -5,8 +5,9 @@ mod fenced;
 use proptest::prelude::*;
 
 use super::*;
-use crate::deletion::request::{Atomicity, Door, Selector};
-use crate::deletion::snapshot::{MissedAnswer, TreeFolder};
+use crate::deletion::record::LOCKED_NAMES_MAX;
+use crate::deletion::request::{Atomicity, Door, MATCHED_FILES_MAX, Selector};
+use crate::deletion::snapshot::{FoundMatching, MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::guard::{Guard, GuardLimits};
@@ -31,6 +32,7 @@ fn request(missing: MissingPolicy, locked: LockedPolicy) -> DeleteRequest {
         locked,
         folders: FoldersPolicy::Whole,
         joins_missed: false,
+        matched_files_max: MATCHED_FILES_MAX,
         guard: None,
         allowance: None,
         once: None,
@@ -436,6 +438,71 @@ fn trees_of_one_commit_share_its_bound() {
     assert_eq!(marked, [true, false, true, false]);
 }
 
+fn matching(files: Vec<FoundFile>, beyond: Option<u64>) -> Found {
+    let beyond = beyond.map(|files| Tally { files, bytes: files });
+    Found::Matching(FoundMatching { files, beyond })
+}
+
+fn some_files(count: u8) -> Vec<FoundFile> {
+    (0..count).map(|number| file(number, 1, None)).collect()
+}
+
+/// I6: the bound is one for all filters of an atomic request, and the refusal has the whole count.
+#[test]
+fn an_atomic_request_takes_a_bounded_number_of_matching_files() {
+    let found = || vec![matching(some_files(2), None), matching(some_files(1), None)];
+    let bounded = |matched_files_max, found: Vec<Found>| {
+        let strict = request(MissingPolicy::Refuse, LockedPolicy::Refuse);
+        plan(&DeleteRequest { matched_files_max, ..strict }, &snapshot_of(found))
+    };
+    assert_eq!(bounded(3, found()).unwrap().counts, files(3, 3));
+    let too_many = |count| Refusal { too_many_matching: Some(count), ..Refusal::default() };
+    assert_eq!(bounded(2, found()), Err(too_many(3)));
+    let beyond = vec![matching(some_files(2), Some(7)), matching(vec![], None)];
+    assert_eq!(bounded(2, beyond), Err(too_many(9)));
+}
+
+#[test]
+fn a_best_effort_leaves_to_steps_what_does_not_fit() {
+    let found =
+        vec![matching(some_files(1), None), Found::Nothing, matching(some_files(2), Some(5))];
+    let plan = lenient(found);
+    let beyond = Tally { files: 5, bytes: 5 };
+    let (counts, locked) = (files(2, 2), vec![]);
+    assert_eq!(plan.outcomes[2], Outcome::Selecting { counts, locked, beyond });
+    assert_eq!((plan.selections, plan.beyond), (vec![2], beyond));
+    assert_eq!((plan.files.len(), plan.counts), (3, files(3, 3)));
+}
+
+/// A filter that finds nothing has found what it asked for.
+#[test]
+fn a_filter_that_finds_nothing_is_not_missing() {
+    let plan = strict(vec![matching(vec![], None)]).unwrap();
+    let nothing = Outcome::Deleted { counts: Counts::default(), files: vec![] };
+    assert_eq!((plan.outcomes, plan.missing), (vec![nothing], 0));
+}
+
+#[test]
+fn of_the_locked_files_that_filters_find_the_first_are_named() {
+    let locked = |number: usize| file(1, 1, Some(&format!("/l/{number:05}")));
+    let all = (0..=LOCKED_NAMES_MAX).map(locked).collect();
+    let plan = lenient(vec![matching(all, None)]);
+    assert_eq!(plan.locked_files, LOCKED_NAMES_MAX as u64 + 1);
+    assert_eq!(locked_of(&plan).len(), LOCKED_NAMES_MAX);
+}
+
+#[test]
+fn a_guard_counts_what_is_left_to_steps() {
+    let limits = GuardLimits { files_max: Some(6), share_percent_max: None };
+    let guarded = |confirmed| {
+        let request = DeleteRequest { guard: Some(Guard { limits, confirmed }), ..taking() };
+        plan(&request, &snapshot_of(vec![matching(some_files(2), Some(5))]))
+    };
+    let refused = Refusal { unconfirmed: Some(7), ..Refusal::default() };
+    assert_eq!(guarded(Some(2)), Err(refused));
+    assert!(guarded(Some(7)).is_ok());
+}
+
 prop_compose! {
     /// Any tree: each folder below an earlier one, each locked or not, each with some files.
     fn any_tree()(
@@ -474,6 +541,8 @@ fn any_found() -> impl Strategy<Value = Found> {
         1 => Just(Found::OtherVersion),
         1 => Just(Found::Within(0)),
         3 => some_file.clone().prop_map(Found::File),
+        2 => (prop::collection::vec(some_file.clone(), 0..4), prop::option::weighted(0.2, 0..9_u64))
+            .prop_map(|(files, beyond)| matching(files, beyond)),
         2 => prop::collection::vec(some_file, 0..4)
             .prop_map(move |files| Found::Outputs(FoundOutputs { command, files })),
         4 => any_tree().prop_map(Found::Folder),
@@ -543,10 +612,19 @@ proptest! {
         let missing = indexes(Found::Nothing);
         let outside_prefix = indexes(Found::OutsidePrefix);
         let precondition_failed = indexes(Found::OtherVersion);
+        let matching: Vec<&FoundMatching> = found.iter().filter_map(|found| match found {
+            Found::Matching(matching) => Some(matching),
+            _ => None,
+        }).collect();
+        let beyond = || matching.iter().filter_map(|matching| matching.beyond);
+        let all = matching.iter().map(|matching| matching.files.len() as u64).sum::<u64>()
+            + beyond().map(|beyond| beyond.files).sum::<u64>();
+        let too_many_matching = beyond().next().map(|_| all);
         let refusal = Refusal {
             missing,
             outside_prefix,
             precondition_failed,
+            too_many_matching,
             locked: left,
             ..Refusal::default()
         };

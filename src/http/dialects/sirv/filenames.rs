@@ -77,7 +77,10 @@ mod tests {
             Selector::Path(path) if path.says_folder => format!("{}/", path.path),
             Selector::Path(path) => path.path.to_string(),
             Selector::Unmatchable => "?".to_owned(),
-            Selector::File(_) | Selector::Entry(_) | Selector::Outputs(_) => {
+            Selector::File(_)
+            | Selector::Entry(_)
+            | Selector::Outputs(_)
+            | Selector::Matching(_) => {
                 panic!("a batch names paths")
             }
         };

@@ -11,9 +11,9 @@ use super::refusal;
 use super::wire::{Asked, NewDeletion, Wanted};
 use crate::deletion::accept::Unplanned;
 use crate::deletion::items;
-use crate::deletion::record::Declined;
+use crate::deletion::record::{Counts, Declined, Refusal};
 use crate::deletion::request::{DeleteRequest, Door};
-use crate::deletion::stored::Commitment;
+use crate::deletion::stored::{Commitment, Preview, StoredPlan};
 use crate::domain::id::{DeletionId, PlanId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Caller, Realm, Scope};
@@ -59,7 +59,7 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
             status = 404, description = "Nothing was deleted: something is missing, or there is no such plan",
         ),
         (
-            status = 409, description = "Nothing was deleted, for several reasons, or it has to be confirmed, or the plan is used up",
+            status = 409, description = "Nothing was deleted, for several reasons, or it has to be confirmed, or filters find more than an atomic request takes, or the plan is used up",
         ),
         (
             status = 412, description = "Nothing was deleted: a version is another",
@@ -144,27 +144,41 @@ async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Res
     let request = request_of(service, caller, asked, None)?;
     let selectors = request.selectors.clone();
     let lifetime = service.settings.plan_lifetime;
-    let (stored, preview) =
-        match service.deleter.plan(request.clone(), service.ids.next(), lifetime).await? {
-            Ok((stored, preview)) => (Some(stored), preview),
-            Err(Unplanned::Refused(refused)) => return Ok(refusal::render(&selectors, &refused)),
-            Err(Unplanned::TooMany) => match service.deleter.preview(request).await? {
-                Ok(preview) => (None, preview),
-                Err(refused) => return Ok(refusal::render(&selectors, &refused)),
-            },
-        };
+    let planned = service.deleter.plan(request.clone(), service.ids.next(), lifetime).await?;
+    let (planned, no_plan) = match planned {
+        Ok((stored, preview)) => (Ok((Some(stored), preview)), None),
+        Err(Unplanned::Refused(refused)) => (Err(refused), None),
+        Err(Unplanned::GoesInSteps) => (unstored(service, request).await?, Some("goes_in_steps")),
+        Err(Unplanned::TooMany) => (unstored(service, request).await?, Some("too_many_plans")),
+    };
+    let (stored, preview) = match planned {
+        Ok(planned) => planned,
+        Err(refused) => return Ok(refusal::render(&selectors, &refused)),
+    };
+    let mut doomed = preview.plan.counts;
+    doomed += Counts::files(preview.plan.beyond);
     let items = items::of_outcomes(&selectors, &preview.plan.outcomes);
     let answer = DryRunAnswer {
         dry_run: true,
-        doomed: preview.plan.counts.into(),
+        doomed: doomed.into(),
         missing: preview.plan.missing,
         plan: stored.as_ref().map(|stored| stored.id.to_string()),
+        no_plan,
         digest: stored.as_ref().map(|stored| hex::encode(stored.digest)),
         expires_at: stored.as_ref().map(|stored| stored.expires_at.iso8601()),
         sample: preview.sample.iter().map(ToString::to_string).collect(),
         items: items.iter().map(ItemAnswer::from).collect(),
     };
     Ok(json::answer(StatusCode::OK, &answer))
+}
+
+/// What a request would do, of which no plan is kept.
+async fn unstored(
+    service: &Service,
+    request: DeleteRequest,
+) -> Result<Result<(Option<StoredPlan>, Preview), Refusal>, ApiError> {
+    let preview = service.deleter.preview(request).await?;
+    Ok(preview.map(|preview| (None, preview)))
 }
 
 /// The answer to a request that is committed, after the wait that the client prefers.

@@ -14,7 +14,8 @@ use crate::domain::usage::Tally;
 #[schema(as = Deletion)]
 pub(super) struct DeletionAnswer {
     id: String,
-    /// `purging` until the last byte is durably gone, then `settled`.
+    /// `selecting` while filters go on in steps, `purging` until the last byte is durably gone,
+    /// then `settled`.
     #[schema(value_type = String)]
     state: DeletionState,
     /// The API through which it was asked for: `native`, or one of the dialects.
@@ -26,11 +27,14 @@ pub(super) struct DeletionAnswer {
     committed_at: String,
     /// When the last byte was gone; `null` before that.
     settled_at: Option<String>,
-    /// What it took, exact from the commit on.
+    /// When somebody ended its steps before they were done; `null` where nobody did.
+    cancelled_at: Option<String>,
+    /// What it took: exact from the commit on, or from the end of its steps.
     doomed: Doomed,
     /// What of that is durably gone.
     purged: Purged,
-    /// Whole percent of the files that are gone; 100 when it has settled, and not before.
+    /// Whole percent of the files that are gone; 0 while it is selecting, 100 when it has settled,
+    /// and not before.
     percent: u8,
     /// How many selectors found nothing.
     missing: u64,
@@ -39,6 +43,9 @@ pub(super) struct DeletionAnswer {
     /// How many entries stayed because they are locked, each with all below it counted once. Their
     /// paths are with the items.
     locked: u64,
+    /// How many of the files that filters found stayed because they are locked: all of them, of
+    /// which `locked` counts those that are named.
+    locked_files: u64,
 }
 
 /// Entries that a deletion took.
@@ -61,9 +68,9 @@ pub(super) struct Purged {
 #[schema(as = DeletionItem)]
 pub(in crate::http::native) struct ItemAnswer {
     /// Its place among the selectors of the request, from 0: first `ids`, then `paths`, then
-    /// `commands`.
+    /// `commands`, then `matching`.
     index: u32,
-    /// `id`, `path` or `command`; `nothing` for a text that is no id.
+    /// `id`, `path`, `command` or `filter`; `nothing` for a text that is no id.
     selector: &'static str,
     /// The id that was selected, or the id of the one file that went from a path.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +78,8 @@ pub(in crate::http::native) struct ItemAnswer {
     id: Option<String>,
     /// `deleted`, `partly` (something locked or changed stayed), `locked`, `missing`, `forbidden`
     /// (not the key's to see), `precondition_failed`, `changed` (since the plan), `within` (another
-    /// item took it) or `joined` (an earlier deletion took it).
+    /// item took it), `joined` (an earlier deletion took it) or `selecting` (the first files of a
+    /// filter went with the commit, the rest goes in steps, which the deletion counts).
     outcome: &'static str,
     /// Files that went.
     files: u64,
@@ -117,13 +125,16 @@ pub(super) struct CommittedAnswer {
 pub(super) struct DryRunAnswer {
     /// Always true.
     pub(super) dry_run: bool,
-    /// What would go.
+    /// What would go. Of filters that go on in steps all files are counted, locked ones among
+    /// them; the items count only what goes with the commit.
     pub(super) doomed: Doomed,
     /// How many selectors find nothing.
     pub(super) missing: u64,
-    /// The plan, which `plan` of another request commits as it is; `null` where the organization
-    /// has as many plans as it may have.
+    /// The plan, which `plan` of another request commits as it is; `null` where there is none.
     pub(super) plan: Option<String>,
+    /// Why there is no plan: `goes_in_steps` where filters go on behind the commit, with files
+    /// that no plan names; `too_many_plans` where the organization has as many as it may have.
+    pub(super) no_plan: Option<&'static str>,
     /// SHA-256 of what was asked and decided, in hexadecimal digits.
     pub(super) digest: Option<String>,
     /// From then on the plan is as if it had never been made.
@@ -143,12 +154,14 @@ impl From<&DeletionRecord> for DeletionAnswer {
             key: record.key.to_string(),
             committed_at: record.at.iso8601(),
             settled_at: record.settled_at.map(Timestamp::iso8601),
+            cancelled_at: record.cancelled_at.map(Timestamp::iso8601),
             doomed: record.doomed.into(),
             purged: record.purged.into(),
             percent: record.percent(),
             missing: record.missing,
             changed: record.changed.into(),
             locked: record.skipped.len() as u64,
+            locked_files: record.locked_files,
         }
     }
 }
@@ -171,6 +184,7 @@ impl From<&Item> for ItemAnswer {
             Named::Id(id) => ("id", Some(id.to_string())),
             Named::Path(id) => ("path", id.map(|id| id.to_string())),
             Named::Command(id) => ("command", Some(id.to_string())),
+            Named::Filter => ("filter", None),
             Named::Nothing => ("nothing", None),
         };
         let (mut within, mut deletion) = (None, None);
@@ -179,6 +193,7 @@ impl From<&Item> for ItemAnswer {
             Fate::Joined(earlier) => deletion = Some(earlier.to_string()),
             Fate::Deleted
             | Fate::Partly
+            | Fate::Selecting
             | Fate::Changed
             | Fate::Locked
             | Fate::Missing
@@ -203,7 +218,7 @@ impl From<&Item> for ItemAnswer {
 }
 
 /// The words for outcomes, as a query may ask for them.
-pub(super) const OUTCOMES: [&str; 9] = [
+pub(super) const OUTCOMES: [&str; 10] = [
     "deleted",
     "partly",
     "locked",
@@ -213,6 +228,7 @@ pub(super) const OUTCOMES: [&str; 9] = [
     "within",
     "joined",
     "changed",
+    "selecting",
 ];
 
 /// The word for what became of an item.
@@ -227,5 +243,6 @@ pub(super) const fn outcome_word(fate: Fate) -> &'static str {
         Fate::Within(_) => OUTCOMES[6],
         Fate::Joined(_) => OUTCOMES[7],
         Fate::Changed => OUTCOMES[8],
+        Fate::Selecting => OUTCOMES[9],
     }
 }

@@ -41,20 +41,24 @@ struct Entry {
     /// The API through which it asked.
     #[schema(value_type = String)]
     door: Door,
-    /// `complete`; `partial` where something was missing, locked or changed and the rest went; `nothing`
-    /// where nothing went.
+    /// `complete`; `partial` where something was missing, locked or changed and the rest went, or
+    /// where it was cancelled; `nothing` where nothing went. It may change while it is `selecting`.
     outcome: &'static str,
     /// What went.
     doomed: Doomed,
     /// How many selectors found nothing.
     missing: u64,
-    /// How many locked entries stayed.
+    /// How many locked entries stayed and are named.
     locked: u64,
-    /// `purging` until the last byte is durably gone, then `settled`.
+    /// How many of the files that filters found stayed because they are locked.
+    locked_files: u64,
+    /// `selecting` while filters go on in steps, `purging` until the last byte is durably gone, then `settled`.
     #[schema(value_type = String)]
     state: DeletionState,
     /// When the last byte was gone; `null` before that.
     settled_at: Option<String>,
+    /// When somebody ended its steps before they were done; `null` where nobody did.
+    cancelled_at: Option<String>,
 }
 
 /// The trail of all deletions
@@ -67,7 +71,7 @@ struct Entry {
     tag = "audit",
     params(
         ("order" = Option<String>, Query, description = "`newest` (usual) or `oldest`, which come first"),
-        ("state" = Option<String>, Query, description = "`purging` or `settled`"),
+        ("state" = Option<String>, Query, description = "`selecting`, `purging` or `settled`"),
         ("door" = Option<String>, Query, description = "The API through which it was asked for"),
         ("key" = Option<String>, Query, description = "The id of the key that asked"),
         ("since" = Option<String>, Query, description = "Committed at or after this time"),
@@ -99,8 +103,10 @@ impl From<&DeletionRecord> for Entry {
             doomed: record.doomed.into(),
             missing: record.missing,
             locked: record.skipped.len() as u64,
+            locked_files: record.locked_files,
             state: record.state,
             settled_at: record.settled_at.map(Timestamp::iso8601),
+            cancelled_at: record.cancelled_at.map(Timestamp::iso8601),
         }
     }
 }
@@ -110,6 +116,8 @@ fn outcome_of(record: &DeletionRecord) -> &'static str {
         "nothing"
     } else if record.missing == 0
         && record.skipped.is_empty()
+        && record.locked_files == 0
+        && record.cancelled_at.is_none()
         && record.changed == Counts::default()
     {
         "complete"

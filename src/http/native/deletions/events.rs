@@ -114,8 +114,9 @@ fn last_event(headers: &HeaderMap) -> Option<u64> {
 /// its parts only ever grows.
 fn event_id(record: &DeletionRecord) -> u64 {
     let stage = match record.state {
-        DeletionState::Purging => 0,
-        DeletionState::Settled => 1,
+        DeletionState::Selecting => 0,
+        DeletionState::Purging => 1,
+        DeletionState::Settled => 2,
     };
     record.doomed.files + record.doomed.folders + record.purged.files + stage
 }
@@ -264,6 +265,8 @@ mod tests {
             missing: 0,
             changed: Counts::default(),
             skipped: Vec::new(),
+            locked_files: 0,
+            cancelled_at: None,
             settled_at: None,
         }
     }
@@ -271,9 +274,13 @@ mod tests {
     #[test]
     fn the_id_of_an_event_grows_with_every_change() {
         let course = [
-            record(10, 0, DeletionState::Purging),
-            record(10, 1, DeletionState::Purging),
-            record(11, 1, DeletionState::Purging),
+            record(8, 0, DeletionState::Selecting),
+            record(9, 0, DeletionState::Selecting),
+            record(9, 9, DeletionState::Selecting),
+            record(10, 9, DeletionState::Selecting),
+            record(10, 9, DeletionState::Purging),
+            record(10, 10, DeletionState::Purging),
+            record(11, 10, DeletionState::Purging),
             record(11, 11, DeletionState::Purging),
             record(11, 11, DeletionState::Settled),
         ];

@@ -29,7 +29,9 @@ pub(super) fn read(given: &[(&'static str, &str)]) -> Result<DeletionQuery, ApiE
     let mut query = DeletionQuery::default();
     for (name, value) in given {
         match *name {
-            "state" => query.state = Some(one_of(name, state(value), "purging, settled")?),
+            "state" => {
+                query.state = Some(one_of(name, state(value), "selecting, purging, settled")?);
+            }
             "door" => {
                 let words = Door::ALL.map(Door::word).join(", ");
                 query.door = Some(one_of(name, Door::parse(value), &words)?);
@@ -45,6 +47,7 @@ pub(super) fn read(given: &[(&'static str, &str)]) -> Result<DeletionQuery, ApiE
 
 fn state(word: &str) -> Option<DeletionState> {
     match word {
+        "selecting" => Some(DeletionState::Selecting),
         "purging" => Some(DeletionState::Purging),
         "settled" => Some(DeletionState::Settled),
         _ => None,

@@ -47,7 +47,7 @@ pub(super) struct Items {
     path = "/delenda/v1/deletions",
     tag = "deletions",
     params(
-        ("state" = Option<String>, Query, description = "`purging` or `settled`"),
+        ("state" = Option<String>, Query, description = "`selecting`, `purging` or `settled`"),
         ("door" = Option<String>, Query, description = "The API through which it was asked for"),
         ("key" = Option<String>, Query, description = "The id of the key that asked"),
         ("since" = Option<String>, Query, description = "Committed at or after this time"),

@@ -7,17 +7,20 @@
 //! | `GET /delenda/v1/deletions/{id}` | 200, the record |
 //! | `GET /delenda/v1/deletions/{id}/items` | 200, what became of each selector |
 //! | `GET /delenda/v1/deletions/{id}/events` | 200, its progress as server-sent events, to the end |
+//! | `POST /delenda/v1/deletions/{id}/cancel` | 200, the record of a deletion that takes nothing more |
 //! | `GET /delenda/v1/audit` | 200, a page of the same records as a trail of who did what |
 //!
-//! A request is parsed (`wire`), committed (`accept`) and rendered (`answer`, or `refusal`). The
+//! A request is parsed (`wire`, `matching`), committed (`accept`) and rendered (`answer`, or `refusal`). The
 //! record is the ledger's: nothing here remembers a deletion.
 
 mod accept;
 mod answer;
 mod audit;
+mod cancel;
 mod events;
 mod filters;
 mod list;
+mod matching;
 mod prefer;
 mod refusal;
 mod wire;
@@ -42,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(list::deletion))
         .routes(routes!(list::items))
         .routes(routes!(events::events))
+        .routes(routes!(cancel::cancel))
         .routes(routes!(audit::audit))
 }
 

@@ -17,6 +17,9 @@ pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
     if refusal.too_much_changed {
         return problem::plan_again();
     }
+    if let Some(files) = refusal.too_many_matching {
+        return problem::too_many_files(files);
+    }
     let items = items::of_refusal(selectors, refusal);
     let status = status_of(&items);
     problem::deletion_refused(status, items.iter().map(ItemAnswer::from).collect())

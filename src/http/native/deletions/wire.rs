@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::matching::{FILTERS_MAX, Matching};
 use crate::deletion::request::{
     Atomicity, LockedPolicy, MissingPolicy, Precondition, SELECTORS_MAX, Selector,
 };
@@ -11,7 +12,7 @@ use crate::domain::path::EntryPath;
 use crate::http::error::ApiError;
 
 /// What is to go, and under which policies. At least one selector; 1,000 at most, in all. The
-/// items of the answer are numbered through: first `ids`, then `paths`, then `commands`.
+/// items of the answer are numbered through: first `ids`, then `paths`, then `commands`, then `matching`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewDeletion)]
@@ -28,6 +29,11 @@ pub(super) struct NewDeletion {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
     commands: Option<Vec<String>>,
+    /// Files that are found by what they are. An atomic request takes 10,000 of them at most; else
+    /// what is more goes in steps behind the commit, and nothing that is newer than the request.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_items = 1, max_items = 10)]
+    matching: Option<Vec<Matching>>,
     /// Whether all of it goes or nothing. Else what can go goes, and the items tell of the rest.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, default = true)]
@@ -95,7 +101,9 @@ struct VersionByPath {
 }
 
 /// A member that may be left out; where it is there, it is no `null`.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
@@ -148,6 +156,7 @@ impl NewDeletion {
             let is_alone = self.ids.is_none()
                 && self.paths.is_none()
                 && self.commands.is_none()
+                && self.matching.is_none()
                 && (self.atomic, self.dry_run) == (None, None)
                 && self.missing.is_none()
                 && self.locked.is_none();
@@ -199,12 +208,18 @@ impl NewDeletion {
             ("ids", self.ids.as_ref().map(Vec::len)),
             ("paths", self.paths.as_ref().map(Vec::len)),
             ("commands", self.commands.as_ref().map(Vec::len)),
+            ("matching", self.matching.as_ref().map(Vec::len)),
         ];
         if let Some((name, _)) = lists.iter().find(|(_, length)| *length == Some(0)) {
             return Err(invalid(&format!("'{name}' must not be empty")));
         }
+        if self.matching.as_ref().is_some_and(|filters| filters.len() > FILTERS_MAX) {
+            return Err(invalid(&format!("'matching' has at most {FILTERS_MAX} filters")));
+        }
         match lists.iter().filter_map(|(_, length)| *length).sum() {
-            0 => Err(invalid("nothing is selected: 'ids', 'paths' or 'commands' is needed")),
+            0 => Err(invalid(
+                "nothing is selected: 'ids', 'paths', 'commands' or 'matching' is needed",
+            )),
             1..=SELECTORS_MAX => Ok(()),
             _more => Err(invalid(&format!("at most {SELECTORS_MAX} things can be selected"))),
         }
@@ -232,6 +247,9 @@ impl NewDeletion {
         let outputs =
             |id: String| CommandId::parse(&id).map_or(Selector::Unmatchable, Selector::Outputs);
         selectors.extend(commands.map(outputs));
+        for (index, matching) in self.matching.into_iter().flatten().enumerate() {
+            selectors.push(Selector::Matching(matching.read(index)?));
+        }
         Ok((selectors, preconditions))
     }
 }
@@ -271,6 +289,7 @@ mod tests {
             Selector::Path(path) if path.says_folder => format!("{}/", path.path),
             Selector::Path(path) => path.path.to_string(),
             Selector::Outputs(id) => format!("command {id}"),
+            Selector::Matching(filter) => format!("filter {}", filter.tags.join("+")),
             Selector::Unmatchable => "?".to_owned(),
         };
         let selectors: Vec<String> = asked.selectors.iter().map(shown).collect();
@@ -283,9 +302,11 @@ mod tests {
     #[test]
     fn selectors_come_in_the_order_of_their_lists() {
         let body = format!(
-            "{{\"commands\":[\"{ID}\",\"x\"],\"paths\":[\"/a\",\"/b/\"],\"ids\":[\"{ID}\",\"x\"]}}"
+            "{{\"matching\":[{{\"tags\":[\"a\",\"b\"]}},{{\"tags\":[\"c\"]}}],\
+             \"commands\":[\"{ID}\",\"x\"],\"paths\":[\"/a\",\"/b/\"],\"ids\":[\"{ID}\",\"x\"]}}"
         );
-        let expected = format!("id {ID} ? /a /b/ command {ID} ? (Refuse, Refuse, false)");
+        let expected =
+            format!("id {ID} ? /a /b/ command {ID} ? filter a+b filter c (Refuse, Refuse, false)");
         assert_eq!(check(&body), Ok(expected));
     }
 
@@ -387,6 +408,7 @@ mod tests {
         assert_eq!(planned("{\"plan\":\"x\"}"), Some((None, None)));
         for beside in [
             "\"ids\":[\"x\"]",
+            "\"matching\":[{\"tags\":[\"x\"]}]",
             "\"atomic\":true",
             "\"dry_run\":false",
             "\"missing\":\"count\"",

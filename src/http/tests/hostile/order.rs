@@ -198,6 +198,11 @@ fn routes_of_deletions() -> Vec<Route> {
             "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events",
             "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/events?%zz",
         ),
+        route(
+            Method::POST,
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/cancel",
+            "/delenda/v1/deletions/01890000-0000-7000-8000-000000000000/cancel?x=1",
+        ),
         Route {
             lesser: "read,delete",
             absent: None,

@@ -100,7 +100,7 @@ async fn a_stream_tells_of_progress_and_ends_with_the_deletion() {
         [Stream::of(&app, &target, None).await, Stream::of(&app, &target, None).await];
     for stream in &mut streams {
         let (id, event, data) = stream.event().await.unwrap();
-        assert_eq!((id, event.as_str()), (4, "progress"));
+        assert_eq!((id, event.as_str()), (5, "progress"));
         let doomed = json!({ "files": 3, "bytes": 33, "folders": 1 });
         let expected = json!({ "state": "purging", "doomed": doomed, "percent": 0,
                                "purged": { "files": 0, "bytes": 0 } });
@@ -113,14 +113,14 @@ async fn a_stream_tells_of_progress_and_ends_with_the_deletion() {
     };
     let watched = async {
         for stream in &mut streams {
-            let mut last = (4, 0);
+            let mut last = (5, 0);
             loop {
                 let (id, event, data) = stream.event().await.expect("the end is told");
                 let purged = data["purged"]["files"].as_u64().unwrap();
                 assert!(id > last.0 && purged >= last.1, "{id} {data} after {last:?}");
                 last = (id, purged);
                 if event == "settled" {
-                    assert_eq!((id, purged, &data["percent"]), (8, 3, &json!(100)));
+                    assert_eq!((id, purged, &data["percent"]), (9, 3, &json!(100)));
                     assert_eq!(data["state"], "settled");
                     break;
                 }

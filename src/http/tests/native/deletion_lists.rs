@@ -154,7 +154,8 @@ async fn the_trail_says_who_did_what_and_is_for_administrators() {
     let expected = json!({
         "deletion": partial["id"], "at": at, "key": partial["key"], "door": "native",
         "outcome": "partial", "doomed": { "files": 1, "bytes": 11, "folders": 0 },
-        "missing": 0, "locked": 1, "state": "settled", "settled_at": at,
+        "missing": 0, "locked": 1, "locked_files": 0, "state": "settled", "settled_at": at,
+        "cancelled_at": null,
     });
     assert_eq!(first["entries"][0], expected);
     assert_eq!(first["entries"][1]["deletion"], complete["id"]);

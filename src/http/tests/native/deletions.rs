@@ -56,9 +56,9 @@ async fn a_deletion_is_a_resource_from_its_commit_to_its_end() {
     assert_eq!(answer.header("preference-applied"), "");
     let expected = json!({
         "id": made["id"], "state": "purging", "door": "native", "key": made["key"],
-        "committed_at": "2023-11-14T22:13:20.000Z", "settled_at": null,
+        "committed_at": "2023-11-14T22:13:20.000Z", "settled_at": null, "cancelled_at": null,
         "doomed": { "files": 3, "bytes": 33, "folders": 2 }, "purged": { "files": 0, "bytes": 0 },
-        "percent": 0, "missing": 0, "locked": 0,
+        "percent": 0, "missing": 0, "locked": 0, "locked_files": 0,
         "changed": { "files": 0, "bytes": 0, "folders": 0 },
         "items": [
             { "index": 0, "selector": "id", "id": file, "outcome": "deleted",

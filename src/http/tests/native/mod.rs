@@ -2,6 +2,7 @@
 
 mod commands;
 mod deletion_events;
+mod deletion_filters;
 mod deletion_lists;
 mod deletions;
 mod entries;

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use super::app::{Answer, Part, TestApp};
 use crate::blobs::faulty::{Call, Failing};
 use crate::deletion::request::{
-    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MissingPolicy, Selector,
+    Atomicity, DeleteRequest, Door, FoldersPolicy, LockedPolicy, MATCHED_FILES_MAX, MissingPolicy,
+    Selector,
 };
 use crate::domain::attach::Attach;
 use crate::domain::clock::Clock;
@@ -97,6 +98,7 @@ impl Sirv {
             locked: LockedPolicy::Skip,
             folders: FoldersPolicy::Whole,
             joins_missed: false,
+            matched_files_max: MATCHED_FILES_MAX,
             guard: None,
             allowance: None,
             once: None,

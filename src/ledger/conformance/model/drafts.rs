@@ -26,7 +26,9 @@ impl Side {
             Err(refusal) => return format!("{refusal:?}"),
         };
         let id = PlanId::from_bytes(*request.id.as_bytes());
-        let stored = StoredPlan::new(id, &request, &preview, PLAN_LIFETIME);
+        let Some(stored) = StoredPlan::new(id, &request, &preview, PLAN_LIFETIME) else {
+            return shown(preview);
+        };
         let organization = request.realm.organization;
         assert!(ledger.store_plan(organization, stored.clone()).await.unwrap());
         self.drafts.push((wish.who, stored));

@@ -1,12 +1,18 @@
 //! What a run consists of: small choices, which the sides turn into requests.
 
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use super::together::{Bundle, PARTS_MAX};
-use crate::deletion::request::{Atomicity, FoldersPolicy, LockedPolicy, MissingPolicy};
+use crate::deletion::request::{
+    Atomicity, FoldersPolicy, LockedPolicy, MATCHED_FILES_MAX, MissingPolicy,
+};
 use crate::domain::entry::TagChange;
+use crate::domain::filter::FileFilter;
 use crate::domain::guard::{Guard, GuardLimits};
+use crate::domain::path::EntryPath;
 
 /// Where things are stored, deleted and locked: few places, close together.
 pub(super) const PLACES: [&str; 16] = [
@@ -57,6 +63,8 @@ pub(super) enum Pick {
     Entry(usize),
     /// A command's outputs.
     Outputs(usize),
+    /// What a filter takes.
+    Matching(FileFilter),
     /// Nothing.
     Unmatchable,
 }
@@ -69,6 +77,8 @@ pub(super) struct Wish {
     /// Which picks want the version that lies at which place.
     pub(super) conditions: Vec<(usize, usize)>,
     pub(super) atomicity: Atomicity,
+    /// Files that filters take in the commit at most.
+    pub(super) matched_files_max: usize,
     pub(super) guard: Option<Guard>,
     pub(super) missing: MissingPolicy,
     pub(super) locked: LockedPolicy,
@@ -124,6 +134,8 @@ pub(super) enum Operation {
     List { who: Who, tag: Option<usize>, text: Option<usize>, offset: u64, limit: u64 },
     /// Expands until nothing waits, in steps of this many blobs.
     Expand(usize),
+    /// Cancels a deletion, counted from the newest.
+    Cancel { who: Who, back: usize },
     /// Leases whatever is due.
     Lease,
     /// Settles what was leased, counted from the latest lease; blobs of one residue are kept.
@@ -144,8 +156,28 @@ fn pick() -> impl Strategy<Value = Pick> {
         4 => (0..12_usize).prop_map(Pick::Id),
         3 => (0..PLACES.len()).prop_map(Pick::Entry),
         1 => (0..2_usize).prop_map(Pick::Outputs),
+        3 => filter().prop_map(Pick::Matching),
         1 => Just(Pick::Unmatchable),
     ]
+}
+
+/// Sizes, ages and tags that occur, and places that may be a folder, a file or nothing.
+fn filter() -> impl Strategy<Value = FileFilter> {
+    let some = |weight| proptest::option::weighted(weight, 0..9_u64);
+    let prefix = proptest::option::weighted(0.4, (0..PLACES.len()).prop_map(|at| PLACES[at]));
+    let tag = proptest::option::weighted(0.4, (0..WORDS.len()).prop_map(|word| WORDS[word]));
+    let age = proptest::option::weighted(0.2, 0..PAUSES_SECONDS.len());
+    (prefix, tag, age, some(0.4), some(0.2)).prop_map(|(prefix, tag, age, larger, smaller)| {
+        let seconds = age.map(|pause| PAUSES_SECONDS[pause]);
+        FileFilter {
+            prefix: prefix.map(|path| EntryPath::parse(path).expect("places are paths")),
+            tags: tag.into_iter().map(str::to_owned).collect(),
+            older_than: seconds.map(Duration::from_secs),
+            larger_than: larger,
+            smaller_than: smaller,
+            media_type: None,
+        }
+    })
 }
 
 fn guard() -> impl Strategy<Value = Option<Guard>> {
@@ -165,8 +197,11 @@ fn wish() -> impl Strategy<Value = Wish> {
     let atomicity = prop_oneof![Just(Atomicity::AllOrNone), Just(Atomicity::BestEffort)];
     let condition = proptest::option::weighted(0.1, 0..PLACES.len());
     let picks = vec((pick(), condition), 1..4);
-    (who(), picks, (atomicity, guard()), policies).prop_map(|(who, picks, all, policies)| {
-        let (atomicity, guard) = all;
+    // Which files come first is a ledger's own affair: all of them go in the commit, or none.
+    let matched_files_max = prop_oneof![Just(0), Just(MATCHED_FILES_MAX)];
+    let all = (atomicity, guard(), matched_files_max);
+    (who(), picks, all, policies).prop_map(|(who, picks, all, policies)| {
+        let (atomicity, guard, matched_files_max) = all;
         let (missing, locked, folders, joins_missed, has_allowance) = policies;
         let (picks, conditions): (Vec<_>, Vec<_>) = picks.into_iter().unzip();
         let conditions = conditions.into_iter().enumerate();
@@ -176,6 +211,7 @@ fn wish() -> impl Strategy<Value = Wish> {
             picks,
             conditions,
             atomicity,
+            matched_files_max,
             guard,
             missing,
             locked,
@@ -269,6 +305,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(who, tag, text, offset, limit)| Operation::List { who, tag, text, offset, limit }
         ),
         3 => (1..4_usize).prop_map(Operation::Expand),
+        1 => (who(), 0..4_usize).prop_map(|(who, back)| Operation::Cancel { who, back }),
         5 => Just(Operation::Lease),
         6 => (0..3_usize, 0..4_usize)
             .prop_map(|(back, kept)| Operation::Settle { back, kept }),

@@ -92,6 +92,11 @@ impl Given {
         Lease { token, began_at, expires_at: began_at.plus(LEASE_DURATION) }
     }
 
+    /// The id of an earlier deletion.
+    fn deleted(&self, back: usize) -> DeletionId {
+        self.deletions[(self.deletions.len() - 1).saturating_sub(back)]
+    }
+
     /// An id that was offered earlier.
     pub(super) fn offered(&self, back: usize) -> EntryId {
         self.entries[(self.entries.len() - 1).saturating_sub(back)]
@@ -190,6 +195,7 @@ impl Side {
                 self.list(*who, &query).await
             }
             Operation::Expand(blobs) => self.expand(*blobs, given.lease()).await,
+            Operation::Cancel { who, back } => self.cancel(*who, given.deleted(*back), now).await,
             Operation::Lease => {
                 let lease = given.lease();
                 let batches = ledger.lease_condemned(now, lease, 1_000_000).await.unwrap();
@@ -199,11 +205,7 @@ impl Side {
             Operation::Plan(plan) => self.limit(PLANS[*plan]),
             Operation::Room { who, place, size } => self.room(*who, PLACES[*place], *size).await,
             Operation::Wait(_) => String::new(),
-            Operation::Sweep => {
-                let condemned = ledger.condemn_expired_intents(now, 1_000_000).await.unwrap();
-                let forgotten = ledger.forget_plans(now, 1_000_000).await.unwrap();
-                format!("{condemned} {forgotten}")
-            }
+            Operation::Sweep => self.sweep(now).await,
         }
     }
 
@@ -211,6 +213,13 @@ impl Side {
         let path = written(place);
         let found = self.fixture.ledger.set_lock(&self.realms[who], &path, locked).await.unwrap();
         format!("{found}")
+    }
+
+    async fn sweep(&self, now: Timestamp) -> String {
+        let ledger = &self.fixture.ledger;
+        let condemned = ledger.condemn_expired_intents(now, 1_000_000).await.unwrap();
+        let forgotten = ledger.forget_plans(now, 1_000_000).await.unwrap();
+        format!("{condemned} {forgotten}")
     }
 
     async fn list(&self, who: usize, query: &FileQuery) -> String {
@@ -293,7 +302,9 @@ impl Side {
         let subject = match pick {
             Pick::Id(back) => MissedSubject::File(given.offered(*back)),
             Pick::Outputs(command) => MissedSubject::Outputs(given.commands[*command]),
-            Pick::Place(..) | Pick::Entry(_) | Pick::Unmatchable => return String::new(),
+            Pick::Place(..) | Pick::Entry(_) | Pick::Matching(_) | Pick::Unmatchable => {
+                return String::new();
+            }
         };
         let answer = MissedAnswer { deletion: given.deletions[0], files };
         let realm = &self.realms[0];
@@ -302,7 +313,7 @@ impl Side {
     }
 
     async fn expand(&mut self, blobs: usize, lease: Lease) -> String {
-        let mut batches = Vec::new();
+        let mut batches = self.select(blobs, lease).await;
         let mut served = None;
         for _ in 0..STEPS_MAX {
             let limits = StepLimits { blobs, ..STEP };
@@ -317,6 +328,30 @@ impl Side {
             }
         }
         panic!("expanding does not end");
+    }
+
+    async fn cancel(&self, who: Who, deletion: DeletionId, now: Timestamp) -> String {
+        let realm = &self.realms[who];
+        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, now).await;
+        format!("{:?}", cancelled.unwrap())
+    }
+
+    /// Selects until nothing waits.
+    async fn select(&self, blobs: usize, lease: Lease) -> Vec<CondemnedBatch> {
+        let mut batches = Vec::new();
+        let mut served = None;
+        for _ in 0..STEPS_MAX {
+            let (limits, now) = (StepLimits { blobs, ..STEP }, self.fixture.now());
+            let step = self.fixture.ledger.select_step(served, lease, limits, now).await.unwrap();
+            let condemned: usize = step.batches.iter().map(|batch| batch.blobs.len()).sum();
+            assert!(condemned <= blobs, "a step condemned {condemned} blobs of {blobs}");
+            batches.extend(step.batches);
+            served = step.served;
+            if served.is_none() {
+                return batches;
+            }
+        }
+        panic!("selecting does not end");
     }
 
     async fn settle(&mut self, back: usize, kept: usize, now: Timestamp) -> String {

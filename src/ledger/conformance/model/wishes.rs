@@ -24,6 +24,7 @@ impl Side {
             id: given.deletion(),
             preconditions,
             atomicity: wish.atomicity,
+            matched_files_max: wish.matched_files_max,
             guard: wish.guard,
             missing: wish.missing,
             locked: wish.locked,
@@ -46,6 +47,7 @@ impl Side {
                 None => Selector::Unmatchable,
             },
             Pick::Outputs(command) => Selector::Outputs(given.commands[*command]),
+            Pick::Matching(filter) => Selector::Matching(filter.clone()),
             Pick::Unmatchable => Selector::Unmatchable,
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn apply(
     due: Due,
 ) -> Result<Applied, LedgerError> {
     let organization = request.realm.organization;
-    let batches = take_files(tx, request, &plan.files, due)?;
+    let batches = take_files(tx, (organization, request.id), &plan.files, due)?;
     for tree in &plan.trees {
         doom_tree(tx, request, tree, sequence)?;
     }
@@ -58,13 +58,13 @@ pub(super) fn apply(
     Ok(Applied { batches, trees: (plan.trees.len() + plan.survivors.len()) as u64 })
 }
 
-fn take_files(
+/// Takes single live files away on account of a deletion, and condemns their blobs.
+pub(in super::super) fn take_files(
     tx: &mut WriteTx<'_>,
-    request: &DeleteRequest,
+    (organization, deletion): (OrganizationNumber, DeletionId),
     files: &[FoundFile],
     due: Due,
 ) -> Result<Vec<CondemnedBatch>, LedgerError> {
-    let organization = request.realm.organization;
     let mut taken: HashMap<FolderNumber, Tally> = HashMap::new();
     {
         let sql = "delete from files where folder = ?1 and name = ?2";
@@ -83,7 +83,7 @@ fn take_files(
     tx.usage.moved(organization, Part::Live, Part::Condemned, taken.values().copied().sum());
     let mut blobs: Vec<SizedBlob> = files.iter().map(|file| file.blob).collect();
     blobs.sort_by_key(|blob| blob.key);
-    condemn(tx, &Owner::Deletion(organization, request.id), &blobs, due)
+    condemn(tx, &Owner::Deletion(organization, deletion), &blobs, due)
 }
 
 fn take_from_folder(

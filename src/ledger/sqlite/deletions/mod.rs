@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use self::apply::Applied;
-pub(super) use self::apply::doomer_of;
-pub(super) use self::record::{add_purged, tree_done};
+pub(super) use self::apply::{doomer_of, take_files};
+pub(super) use self::record::{Selected, add_purged, add_selected, cancelled, tree_done};
 use super::condemned::Due;
 use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
+use super::selections::{self, Finding, Purpose};
 use super::writer::WriteTx;
 use super::{SqliteLedger, expand, installation, once, sample, snapshot, stored_plans};
 use crate::deletion::fence::planned_items;
@@ -38,7 +39,8 @@ impl DeletionLedger for SqliteLedger {
         planner: Planner,
         lease: Lease,
     ) -> Result<Result<Committed, Declined>, LedgerError> {
-        self.writer()?.run(move |tx| commit(tx, &request, planner, lease)).await
+        let findings = selections::find(self, &request, Purpose::Commit).await?;
+        self.writer()?.run(move |tx| commit(tx, &request, &findings, (planner, lease))).await
     }
 
     async fn preview_deletion(
@@ -46,7 +48,10 @@ impl DeletionLedger for SqliteLedger {
         request: DeleteRequest,
         planner: Planner,
     ) -> Result<Result<Preview, Refusal>, LedgerError> {
-        self.readers.run(move |connection| preview(connection, &request, planner)).await
+        let findings = selections::find(self, &request, Purpose::Preview).await?;
+        self.readers
+            .run(move |connection| preview(connection, (&request, &findings), planner))
+            .await
     }
 
     async fn deletion(
@@ -111,18 +116,21 @@ impl DeletionLedger for SqliteLedger {
 
 fn preview(
     connection: &Connection,
-    request: &DeleteRequest,
+    (request, findings): (&DeleteRequest, &[Finding]),
     planner: Planner,
 ) -> Result<Result<Preview, Refusal>, LedgerError> {
     let nothing_moved = UsageMoves::default();
-    let snapshot = snapshot::read((connection, &nothing_moved), request)?;
+    let snapshot = snapshot::read((connection, &nothing_moved), request, findings)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    // What came since the filters looked was not found by them.
+    let looked = findings.iter().map(|finding| finding.search.fence).min();
+    let sequence = looked.map_or_else(|| installation::last_sequence(connection), Ok)?;
     Ok(Ok(Preview {
         items: planned_items(&snapshot, &plan),
-        sequence: installation::last_sequence(connection)?,
+        sequence,
         sample: sample::read(connection, request, &plan)?,
         plan,
     }))
@@ -132,8 +140,8 @@ fn preview(
 fn commit(
     tx: &mut WriteTx<'_>,
     request: &DeleteRequest,
-    planner: Planner,
-    lease: Lease,
+    findings: &[Finding],
+    (planner, lease): (Planner, Lease),
 ) -> Result<Result<Committed, Declined>, LedgerError> {
     let organization = request.realm.organization;
     if let Some(repeat) = once::repeat(tx.connection, Some(organization), request.once.as_ref())? {
@@ -148,7 +156,7 @@ fn commit(
     if !stored_plans::is_unused(tx.connection, request)? {
         return Ok(Err(Declined::PlanSpent));
     }
-    let snapshot = snapshot::read((tx.connection, &tx.usage), request)?;
+    let snapshot = snapshot::read((tx.connection, &tx.usage), request, findings)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(Declined::Refused(refusal))),
@@ -157,6 +165,9 @@ fn commit(
     let sequence = tx.next_sequence();
     let Applied { batches, trees } =
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
+    for finding in findings.iter().filter(|one| plan.selections.contains(&one.selector)) {
+        selections::open(tx, request, finding, sequence)?;
+    }
     record::write(tx, request, &plan, sequence, trees)?;
     once::remember(tx, Some(organization), request.once.as_ref(), request.id)?;
     stored_plans::use_up(tx, request)?;
@@ -171,7 +182,7 @@ fn commit(
         counts: plan.counts,
         changed: plan.changed,
         batches,
-        expanding: trees > 0,
+        expanding: trees > 0 || !plan.selections.is_empty(),
         allowance,
     }))
 }

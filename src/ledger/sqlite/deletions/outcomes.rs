@@ -25,6 +25,7 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
         Named::Path(None) => packed.push(2),
         Named::Path(Some(id)) => push_identity(3, id.as_bytes(), packed),
         Named::Command(id) => push_identity(4, id.as_bytes(), packed),
+        Named::Filter => packed.push(5),
     }
     match item.fate {
         Fate::Deleted => push_counts(0, item.counts, packed),
@@ -39,6 +40,7 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
         Fate::Joined(deletion) => push_identity(6, deletion.as_bytes(), packed),
         Fate::PreconditionFailed => packed.push(7),
         Fate::Changed => packed.push(8),
+        Fate::Selecting => push_counts(9, item.counts, packed),
     }
     if may_keep(item.fate) {
         push_numbers(item.changed, packed);
@@ -53,7 +55,7 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
 
 const fn may_keep(fate: Fate) -> bool {
     match fate {
-        Fate::Partly | Fate::Changed | Fate::Locked => true,
+        Fate::Partly | Fate::Changed | Fate::Selecting | Fate::Locked => true,
         Fate::Deleted
         | Fate::Missing
         | Fate::Forbidden
@@ -107,13 +109,18 @@ impl Rest<'_> {
             2 => Named::Path(None),
             3 => Named::Path(Some(EntryId::from_bytes(self.identity()?))),
             4 => Named::Command(CommandId::from_bytes(self.identity()?)),
+            5 => Named::Filter,
             _ => return None,
         };
         let mut counts = Counts::default();
         let fate = match self.byte()? {
-            tag @ (0 | 1) => {
+            tag @ (0 | 1 | 9) => {
                 counts = self.counts()?;
-                if tag == 0 { Fate::Deleted } else { Fate::Partly }
+                match tag {
+                    0 => Fate::Deleted,
+                    1 => Fate::Partly,
+                    _ => Fate::Selecting,
+                }
             }
             2 => Fate::Locked,
             3 => Fate::Missing,
@@ -184,6 +191,7 @@ mod tests {
             Just(Named::Path(None)),
             any::<[u8; 16]>().prop_map(|id| Named::Path(Some(EntryId::from_bytes(id)))),
             any::<[u8; 16]>().prop_map(|id| Named::Command(CommandId::from_bytes(id))),
+            Just(Named::Filter),
         ]
     }
 
@@ -192,6 +200,7 @@ mod tests {
             Just(Fate::Deleted),
             Just(Fate::Partly),
             Just(Fate::Changed),
+            Just(Fate::Selecting),
             Just(Fate::Locked),
             Just(Fate::Missing),
             Just(Fate::Forbidden),
@@ -205,7 +214,7 @@ mod tests {
         let paths = prop::collection::vec("/[a-zä]{1,200}", 0..4);
         (named(), fate(), any::<[u64; 3]>(), paths, any::<u64>()).prop_map(
             |(named, fate, [files, bytes, folders], paths, locked_count)| {
-                let has_counts = matches!(fate, Fate::Deleted | Fate::Partly);
+                let has_counts = matches!(fate, Fate::Deleted | Fate::Partly | Fate::Selecting);
                 let counts = Counts { files, bytes, folders };
                 let counts = if has_counts { counts } else { Counts::default() };
                 let paths = paths.iter().filter_map(|path| EntryPath::parse(path).ok());
@@ -245,6 +254,6 @@ mod tests {
         let changed = Counts::default();
         let item = Item { index: 0, named, fate, counts, changed, locked, locked_count: 0 };
         assert_eq!(pack(&[item]).len(), 23);
-        assert_eq!(unpack(&[9]), None);
+        assert_eq!(unpack(&[10]), None);
     }
 }

@@ -7,7 +7,7 @@ use super::super::writer::WriteTx;
 use super::outcomes;
 use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
-use crate::deletion::record::{Counts, DeletionRecord, DeletionState, Outcome};
+use crate::deletion::record::{Counts, DeletionRecord, DeletionState, LOCKED_NAMES_MAX, Outcome};
 use crate::deletion::request::{DeleteRequest, Door};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
@@ -28,16 +28,17 @@ pub(super) fn write(
     sequence: Sequence,
     trees: u64,
 ) -> Result<(), LedgerError> {
-    let settled_at = (trees == 0 && plan.files.is_empty()).then_some(request.at);
+    let selections = plan.selections.len() as u64;
+    let is_settled = trees == 0 && selections == 0 && plan.files.is_empty();
+    let settled_at = is_settled.then_some(request.at);
     let items = items::of_outcomes(&request.selectors, &plan.outcomes);
     let skipped = skipped(plan);
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
     let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
-         bytes, folders, missing, outcomes, items, skipped, pending_trees, settled_at, \
-         changed_files, changed_bytes, changed_folders) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-         ?18, ?19)";
+         bytes, folders, missing, outcomes, items, skipped, pending_trees, settled_at, locked_files, \
+         pending_selections, changed_files, changed_bytes, changed_folders) values (?1, ?2, ?3, ?4, \
+         ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
     let context = "recording a deletion";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     statement
@@ -58,6 +59,8 @@ pub(super) fn write(
             skipped,
             signed(trees),
             settled_at,
+            signed(plan.locked_files),
+            signed(selections),
             signed(plan.changed.files),
             signed(plan.changed.bytes),
             signed(plan.changed.folders)
@@ -90,7 +93,8 @@ fn skipped(plan: &Plan) -> Vec<&str> {
 
 /// The columns that make a record and the prefix from which on it is seen.
 pub(super) const COLUMNS: &str = "id, key, prefix, door, at, files, bytes, folders, missing, \
-     skipped, purged_files, purged_bytes, settled_at, changed_files, changed_bytes, changed_folders";
+     skipped, purged_files, purged_bytes, settled_at, changed_files, changed_bytes, changed_folders, \
+     locked_files, pending_selections, cancelled_at";
 
 /// Reads [`COLUMNS`], which come first in the row.
 pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionRecord)> {
@@ -99,8 +103,10 @@ pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionR
     let skipped: Vec<String> =
         skipped.map(|text| read_json(9, &text)).transpose()?.unwrap_or_default();
     let settled_at: Option<Timestamp> = row.get(12)?;
+    let selections: i64 = row.get(17)?;
     let state = match settled_at {
         Some(_) => DeletionState::Settled,
+        None if selections > 0 => DeletionState::Selecting,
         None => DeletionState::Purging,
     };
     let record = DeletionRecord {
@@ -122,6 +128,8 @@ pub(super) fn record_of(row: &Row<'_>) -> rusqlite::Result<(EntryPath, DeletionR
             folders: unsigned(row.get(15)?),
         },
         skipped: skipped.iter().filter_map(|path| EntryPath::parse(path).ok()).collect(),
+        locked_files: unsigned(row.get(16)?),
+        cancelled_at: row.get(18)?,
         settled_at,
     };
     Ok((row.get(2)?, record))
@@ -149,7 +157,7 @@ pub(in super::super) fn add_purged(
     gone: Tally,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    change(tx, organization, id, Change { gone, trees_done: 0, now })
+    change(tx, (organization, id), Change { gone, ..Change::at(now) })
 }
 
 /// One of a deletion's trees is wholly expanded.
@@ -159,26 +167,95 @@ pub(in super::super) fn tree_done(
     id: DeletionId,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    change(tx, organization, id, Change { gone: Tally::default(), trees_done: 1, now })
+    change(tx, (organization, id), Change { trees_done: 1, ..Change::at(now) })
+}
+
+/// What a step of a deletion's selections came to.
+pub(in super::super) struct Selected {
+    /// Files that went.
+    pub(in super::super) doomed: Tally,
+    /// Files that stayed, locked.
+    pub(in super::super) locked: Vec<EntryPath>,
+    /// Selections that are done with it.
+    pub(in super::super) ended: i64,
+    pub(in super::super) now: Timestamp,
+}
+
+/// A deletion has taken more.
+pub(in super::super) fn add_selected(
+    tx: &WriteTx<'_>,
+    of: (OrganizationNumber, DeletionId),
+    selected: &Selected,
+) -> Result<(), LedgerError> {
+    if !selected.locked.is_empty() {
+        add_locked(tx, of, &selected.locked)?;
+    }
+    let Selected { doomed, ended, now, .. } = *selected;
+    change(tx, of, Change { doomed, selections_done: ended, ..Change::at(now) })
+}
+
+fn add_locked(
+    tx: &WriteTx<'_>,
+    (organization, id): (OrganizationNumber, DeletionId),
+    locked: &[EntryPath],
+) -> Result<(), LedgerError> {
+    let context = "naming what stayed";
+    let sql = "select skipped from deletions where organization = ?1 and id = ?2";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    let named = statement.query_row(params![organization, id], |row| {
+        let text: Option<String> = row.get(0)?;
+        text.map(|text| read_json(0, &text)).transpose()
+    });
+    let mut named: Vec<String> = named.map_err(failed(context))?.unwrap_or_default();
+    let room = LOCKED_NAMES_MAX.saturating_sub(named.len());
+    named.extend(locked.iter().take(room).map(|path| path.as_str().to_owned()));
+    let text = serde_json::to_string(&named).expect("paths are texts");
+    let sql = "update deletions set skipped = ?3, locked_files = locked_files + ?4 \
+               where organization = ?1 and id = ?2";
+    let values = params![organization, id, text, signed(locked.len() as u64)];
+    tx.connection.execute(sql, values).map(|_| ()).map_err(failed(context))
+}
+
+/// A deletion takes no more: its selections are closed.
+pub(in super::super) fn cancelled(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    id: DeletionId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    let sql = "update deletions set cancelled_at = ?3, pending_selections = 0, settled_at = \
+         case when pending_trees = 0 and purged_files = files then ?3 else settled_at end \
+         where organization = ?1 and id = ?2";
+    let changed = tx.connection.execute(sql, params![organization, id, now]);
+    changed.map(|_| ()).map_err(failed("cancelling a deletion"))
 }
 
 #[derive(Clone, Copy)]
 struct Change {
+    doomed: Tally,
     gone: Tally,
     trees_done: i64,
+    selections_done: i64,
     now: Timestamp,
+}
+
+impl Change {
+    fn at(now: Timestamp) -> Self {
+        let (doomed, gone) = (Tally::default(), Tally::default());
+        Self { doomed, gone, trees_done: 0, selections_done: 0, now }
+    }
 }
 
 fn change(
     tx: &WriteTx<'_>,
-    organization: OrganizationNumber,
-    id: DeletionId,
+    (organization, id): (OrganizationNumber, DeletionId),
     change: Change,
 ) -> Result<(), LedgerError> {
     let sql = "update deletions set purged_files = purged_files + ?3, \
          purged_bytes = purged_bytes + ?4, pending_trees = pending_trees - ?5, \
-         settled_at = case when pending_trees = ?5 and purged_files + ?3 = files \
-         then coalesce(settled_at, ?6) else settled_at end \
+         files = files + ?7, bytes = bytes + ?8, pending_selections = pending_selections - ?9, \
+         settled_at = case when pending_trees = ?5 and pending_selections = ?9 \
+         and purged_files + ?3 = files + ?7 then coalesce(settled_at, ?6) else settled_at end \
          where organization = ?1 and id = ?2";
     let context = "counting a purge";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
@@ -189,7 +266,10 @@ fn change(
             signed(change.gone.files),
             signed(change.gone.bytes),
             change.trees_done,
-            change.now
+            change.now,
+            signed(change.doomed.files),
+            signed(change.doomed.bytes),
+            change.selections_done
         ])
         .map_err(failed(context))?;
     if changed == 1 { Ok(()) } else { Err(corrupt("a condemned blob belongs to no deletion")) }

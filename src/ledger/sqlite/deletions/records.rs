@@ -44,7 +44,7 @@ impl DeletionRecordLedger for SqliteLedger {
 fn sql_of(query: &DeletionQuery) -> String {
     let columns = record::COLUMNS;
     let unsettled = match query.state {
-        Some(DeletionState::Purging) => "and settled_at is null",
+        Some(DeletionState::Selecting | DeletionState::Purging) => "and settled_at is null",
         Some(DeletionState::Settled) | None => "",
     };
     let (behind, direction) = match query.order {

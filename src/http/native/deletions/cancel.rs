@@ -1,0 +1,72 @@
+//! `POST /delenda/v1/deletions/{id}/cancel`.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::answer::DeletionAnswer;
+use super::{named, record_of};
+use crate::domain::organization::Scope;
+use crate::http::auth::Authenticated;
+use crate::http::dialect::DialectError;
+use crate::http::error::ApiError;
+use crate::http::idempotency::Posted;
+use crate::http::json;
+use crate::http::native::Native;
+use crate::http::segment::Segment;
+use crate::http::state::Service;
+use crate::ledger::Cancellation;
+
+/// Bytes of a body at most: there is nothing to say in it.
+const BODY_BYTES_MAX: u64 = 1024;
+
+/// What a body may be, beside nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NothingMore {}
+
+/// Ends a deletion whose filters go on in steps
+///
+/// No further file goes on its account from the answer on. What it took before stays deleted, and
+/// its bytes go. A repeat is harmless: it is answered with the same deletion again.
+#[utoipa::path(
+    post,
+    path = "/delenda/v1/deletions/{id}/cancel",
+    tag = "deletions",
+    params(
+        ("id" = String, Path, description = "The deletion"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Taken, and not needed"),
+    ),
+    responses(
+        (status = 200, description = "The deletion, which takes nothing more", body = DeletionAnswer),
+        (status = 404, description = "No such deletion"),
+        (status = 409, description = "It has taken all that it ever will: nothing is left to cancel"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(super) async fn cancel(
+    State(service): State<Service>,
+    authenticated: Authenticated<Native>,
+    id: Segment<3>,
+    request: Request,
+) -> Result<Response, DialectError<Native>> {
+    authenticated.query.only(&["organization"])?;
+    let key = authenticated.caller.key;
+    Posted::<NothingMore>::read(&service, key, request, BODY_BYTES_MAX).await?;
+    authenticated.require(Scope::Delete)?;
+    let (id, realm) = (named(&id)?, &authenticated.caller.realm);
+    let cancelled = service.ledger.cancel_deletion(realm, id, service.clock.now()).await?;
+    let cancelled = cancelled.ok_or(ApiError::NotFound)?;
+    let record = record_of(&service, &authenticated, id).await?;
+    match cancelled {
+        Cancellation::NothingToCancel if record.cancelled_at.is_none() => {
+            let text = "the deletion has taken all that it ever will";
+            Err(ApiError::Conflict(text.to_owned()).into())
+        }
+        Cancellation::Cancelled | Cancellation::NothingToCancel => {
+            Ok(json::answer(StatusCode::OK, &DeletionAnswer::from(&record)))
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! Uploads that come in pieces.
 
-use super::blob::BlobKey;
+use super::blob::{BlobFacts, BlobKey};
 use super::clock::Timestamp;
-use super::entry::Attributes;
+use super::entry::{Attributes, NewVersion, Origin};
 use super::id::{EntryId, UploadId};
+use super::overwrite::Overwrite;
 use super::path::EntryPath;
 
 /// An upload that was announced, and of which perhaps not all bytes are there.
@@ -33,4 +34,20 @@ pub struct PartialUpload {
     pub expires_at: Timestamp,
     /// The file that it has become.
     pub file: Option<EntryId>,
+}
+
+impl PartialUpload {
+    /// The version that it becomes with these bytes.
+    pub fn version(self, content: BlobFacts) -> NewVersion {
+        NewVersion {
+            entry: self.entry,
+            path: self.path,
+            overwrite: if self.only_new { Overwrite::IfNone } else { Overwrite::Always },
+            blob: self.blob,
+            content,
+            attributes: self.attributes,
+            output_of: None,
+            origin: Origin::Ordinary,
+        }
+    }
 }

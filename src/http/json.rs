@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::ApiError;
 use super::pace::is_too_slow;
@@ -75,6 +75,14 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
     }
     serde_json::from_str(text)
         .map_err(|error| ApiError::Invalid(format!("the body is not acceptable: {error}")))
+}
+
+/// Reads a member that may be left out (by its `default`) and is no `null` where it stands: for
+/// `deserialize_with`.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// Refuses a body whose announced length is already too much, before any of it is read.

@@ -5,11 +5,10 @@ use async_trait::async_trait;
 use super::{MemoryLedger, State};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{NewVersion, Origin, Stored, UploadRefusal};
+use crate::domain::entry::{Stored, UploadRefusal};
 use crate::domain::id::UploadId;
 use crate::domain::once::Once;
 use crate::domain::organization::Realm;
-use crate::domain::overwrite::Overwrite;
 use crate::domain::plans::Incoming;
 use crate::domain::upload::PartialUpload;
 use crate::ledger::LedgerError;
@@ -65,16 +64,7 @@ impl State {
     ) -> Result<Stored, FinishRefusal> {
         let upload = self.partial_upload(realm, id, now).filter(|upload| upload.file.is_none());
         let upload = upload.ok_or(FinishRefusal::Gone)?;
-        let version = NewVersion {
-            entry: upload.entry,
-            path: upload.path,
-            overwrite: if upload.only_new { Overwrite::IfNone } else { Overwrite::Always },
-            blob: upload.blob,
-            content,
-            attributes: upload.attributes,
-            output_of: None,
-            origin: Origin::Ordinary,
-        };
+        let version = upload.version(content);
         let stored = self.commit_version(realm, version, now).map_err(FinishRefusal::Refused)?;
         let row = self.holdings_mut(realm.organization).uploads.get_mut(&id);
         let row = row.expect("the upload was found");

@@ -8,11 +8,10 @@ use super::writer::WriteTx;
 use super::{SqliteLedger, intents, once, plans, versions};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{NewVersion, Origin, Stored, UploadRefusal};
+use crate::domain::entry::{Stored, UploadRefusal};
 use crate::domain::id::{EntryId, IdSource, UploadId};
 use crate::domain::once::Once;
 use crate::domain::organization::Realm;
-use crate::domain::overwrite::Overwrite;
 use crate::domain::plans::Incoming;
 use crate::domain::upload::PartialUpload;
 use crate::ledger::LedgerError;
@@ -223,16 +222,7 @@ fn finish(
     let Some(upload) = open(tx.connection, realm, id, now)? else {
         return Ok(Err(FinishRefusal::Gone));
     };
-    let version = NewVersion {
-        entry: upload.entry,
-        path: upload.path,
-        overwrite: if upload.only_new { Overwrite::IfNone } else { Overwrite::Always },
-        blob: upload.blob,
-        content,
-        attributes: upload.attributes,
-        output_of: None,
-        origin: Origin::Ordinary,
-    };
+    let version = upload.version(content);
     let stored = match versions::commit(tx, ids, realm, &version, now)? {
         Ok(stored) => stored,
         Err(refusal) => return Ok(Err(FinishRefusal::Refused(refusal))),

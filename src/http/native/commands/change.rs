@@ -15,7 +15,7 @@ use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json::{self, BodyLimits};
+use crate::http::json::{self, BodyLimits, given};
 use crate::http::native::Native;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
@@ -46,11 +46,6 @@ struct Wanted {
     #[serde(default, deserialize_with = "change_of")]
     #[schema(value_type = Option<String>)]
     error_message: Change<String>,
-}
-
-/// Reads a member that is there, so that `null` is not the same as nothing.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 /// Reads a member that is there, which `null` takes away.

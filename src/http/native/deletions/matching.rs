@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::wire::given;
 use crate::domain::entry::TAGS_MAX;
 use crate::domain::filter::FileFilter;
 use crate::domain::path::EntryPath;
 use crate::http::error::ApiError;
+use crate::http::json::given;
 
 /// Filters of one request at most.
 pub(super) const FILTERS_MAX: usize = 10;

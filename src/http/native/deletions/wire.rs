@@ -1,6 +1,6 @@
 //! What a request to delete says, and what of it is ambiguous or means nothing. Pure.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::matching::{FILTERS_MAX, Matching};
@@ -10,6 +10,7 @@ use crate::deletion::request::{
 use crate::domain::id::{BlobId, CommandId, EntryId, PlanId};
 use crate::domain::path::EntryPath;
 use crate::http::error::ApiError;
+use crate::http::json::given;
 
 /// What is to go, and under which policies. At least one selector; 1,000 at most, in all. The
 /// items of the answer are numbered through: first `ids`, then `paths`, then `commands`, then `matching`.
@@ -98,13 +99,6 @@ struct VersionByPath {
     path: String,
     /// An `ETag` as an answer gave it, with its quotes.
     if_match: String,
-}
-
-/// A member that may be left out; where it is there, it is no `null`.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]

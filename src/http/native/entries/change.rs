@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::Native;
@@ -17,7 +17,7 @@ use crate::http::auth::Authenticated;
 use crate::http::conditions::{Wanted, wanted_of};
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::json::{self, BodyLimits};
+use crate::http::json::{self, BodyLimits, given};
 use crate::http::placing::tags_of;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
@@ -60,11 +60,6 @@ enum GivenTags {
     Add(Vec<String>),
     /// These no more.
     Remove(Vec<String>),
-}
-
-/// A member that may be left out, and is not `null` where it stands.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 /// What was asked for, read.

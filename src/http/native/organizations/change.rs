@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{REQUEST_BYTES_MAX, Shown, check_name, check_plan, named};
@@ -12,7 +12,7 @@ use crate::domain::organization::Scope;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::holder::Operator;
-use crate::http::json::{self, BodyLimits};
+use crate::http::json::{self, BodyLimits, given};
 use crate::http::native::Native;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
@@ -35,11 +35,6 @@ struct Wanted {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     disabled: Option<bool>,
-}
-
-/// Reads a member that is there, so that `null` means nothing and is refused.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 /// Changes an organization

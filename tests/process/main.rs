@@ -24,4 +24,5 @@ mod real_tree;
 mod resuming;
 mod samples;
 mod starting;
+mod tour;
 mod watching;

@@ -17,6 +17,7 @@ mod harness;
 mod isolation;
 mod load;
 mod once;
+mod package;
 mod plans;
 mod power_cuts;
 mod progress;

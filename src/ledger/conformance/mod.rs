@@ -353,6 +353,8 @@ macro_rules! every_check {
                 organizations_and_keys_are_made_once,
                 a_deletion_happens_once_and_a_refusal_is_no_effect,
                 of_repeats_at_once_one_has_its_effect,
+                a_plan_is_kept_once,
+                a_deletion_is_cancelled_once,
                 old_effects_are_forgotten_in_steps,
             }
             registry {

@@ -62,7 +62,7 @@ impl Fixture {
     }
 
     async fn cancel(&self, realm: &Realm, id: DeletionId) -> Option<Cancellation> {
-        let cancelled = self.ledger.cancel_deletion(realm, id, self.now()).await.unwrap();
+        let cancelled = self.ledger.cancel_deletion(realm, id, None, self.now()).await.unwrap();
         self.assert_sound().await;
         cancelled
     }
@@ -356,7 +356,7 @@ pub(crate) async fn a_cancelled_deletion_takes_no_more(fixture: Fixture) {
     assert_eq!(record.cancelled_at, Some(fixture.now()));
     assert_eq!(fixture.usage(&realm).await.live.files, 3);
     let again = fixture.cancel(&realm, committed.id).await;
-    assert_eq!(again, Some(Cancellation::NothingToCancel));
+    assert_eq!(again, Some(Cancellation::Cancelled));
     assert_eq!(fixture.drain().await.len(), 3);
     let record = fixture.record(&realm, committed.id).await;
     assert_eq!((record.state, record.percent()), (DeletionState::Settled, 100));

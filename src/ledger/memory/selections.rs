@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::filter::FileFilter;
 use crate::domain::id::DeletionId;
+use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
@@ -91,16 +92,28 @@ impl State {
         ExpandStep { served: Some(served), batches, beside_others: false }
     }
 
-    fn cancel(&mut self, realm: &Realm, id: DeletionId, now: Timestamp) -> Option<Cancellation> {
+    fn cancel(
+        &mut self,
+        (realm, id): (&Realm, DeletionId),
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Option<Cancellation> {
+        let organization = Some(realm.organization);
+        if let Some(repeat) = self.repeat(organization, once) {
+            return Some(Cancellation::Repeated(repeat));
+        }
         let deletions = &mut self.holdings_mut(realm.organization).deletions;
         let deletion = deletions.get_mut(&id).filter(|deletion| realm.sees(&deletion.prefix))?;
-        if deletion.selections.is_empty() {
-            return Some(Cancellation::NothingToCancel);
+        if deletion.record.cancelled_at.is_none() {
+            if deletion.selections.is_empty() {
+                return Some(Cancellation::NothingToCancel);
+            }
+            deletion.selections.clear();
+            deletion.record.cancelled_at = Some(now);
+            deletion.record.state = DeletionState::Purging;
+            self.settle_if_done(realm.organization, id, now);
         }
-        deletion.selections.clear();
-        deletion.record.cancelled_at = Some(now);
-        deletion.record.state = DeletionState::Purging;
-        self.settle_if_done(realm.organization, id, now);
+        self.remember(organization, once, id);
         Some(Cancellation::Cancelled)
     }
 }
@@ -121,8 +134,9 @@ impl SelectionLedger for MemoryLedger {
         &self,
         realm: &Realm,
         id: DeletionId,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Result<Option<Cancellation>, LedgerError> {
-        Ok(self.state().cancel(realm, id, now))
+        Ok(self.state().cancel((realm, id), once.as_ref(), now))
     }
 }

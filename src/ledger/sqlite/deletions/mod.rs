@@ -1,7 +1,7 @@
 //! The commit of a deletion, and its record.
 
 mod apply;
-mod outcomes;
+pub(super) mod outcomes;
 pub(super) mod record;
 mod records;
 

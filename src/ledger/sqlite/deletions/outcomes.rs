@@ -10,7 +10,7 @@ use crate::domain::id::{CommandId, DeletionId, EntryId};
 use crate::domain::path::EntryPath;
 
 /// Packs items that are in order from the first.
-pub(super) fn pack(items: &[Item]) -> Vec<u8> {
+pub(in super::super) fn pack(items: &[Item]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(items.len() * 32);
     for item in items {
         pack_item(item, &mut packed);
@@ -90,7 +90,7 @@ fn push_number(mut number: u64, packed: &mut Vec<u8>) {
 }
 
 /// The items of a column; `None` where it is not one.
-pub(super) fn unpack(packed: &[u8]) -> Option<Vec<Item>> {
+pub(in super::super) fn unpack(packed: &[u8]) -> Option<Vec<Item>> {
     let mut rest = Rest(packed);
     let mut items = Vec::new();
     while !rest.0.is_empty() {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
+mod alerts;
 mod allowances;
 mod archives;
 mod cli;

@@ -239,7 +239,8 @@ fn is_test_name(quoted: &str) -> bool {
 fn documents_name_only_paths_that_exist() {
     let documents = sources(&["ARCHITECTURE.md", "README.md", "docs"], &[".md"]);
     assert!(documents.len() >= 2, "the documents are not where they are looked for");
-    let places = ["src/", "tests/", "docs/", "scripts/", "benches/", "migrations/", "fuzz/"];
+    let places =
+        ["src/", "tests/", "docs/", "scripts/", "benches/", "migrations/", "fuzz/", "packaging/"];
     for document in documents {
         for quoted in document.text.split('`').skip(1).step_by(2) {
             let path = quoted.split([' ', '\n', ':']).next().unwrap();
@@ -249,5 +250,16 @@ fn documents_name_only_paths_that_exist() {
                 assert!(exists, "{} names {path}, which does not exist", document.path);
             }
         }
+    }
+}
+
+#[test]
+fn the_alerts_that_are_shipped_are_those_that_are_explained() {
+    let page = read(&root().join("docs/operations.md"));
+    let quoted = page.split("```yaml\n").find(|block| block.starts_with("groups:")).unwrap();
+    let quoted = quoted.split("```").next().unwrap();
+    assert_eq!(quoted, read(&root().join("packaging/prometheus/alerts.yml")));
+    for name in quoted.split("alert: ").skip(1).map(|rest| rest.lines().next().unwrap()) {
+        assert!(page.contains(&format!("| `{name}` |")), "{name} is not explained");
     }
 }

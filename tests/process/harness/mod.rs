@@ -5,6 +5,7 @@ pub mod client;
 pub mod disks;
 pub mod doors;
 pub mod page;
+pub mod events;
 pub mod server;
 mod waits;
 

@@ -23,3 +23,4 @@ pub mod random;
 pub mod secret;
 pub mod upload;
 pub mod usage;
+pub mod webhooks;

@@ -10,7 +10,9 @@ use rusqlite::Connection;
 
 use self::apply::Applied;
 pub(super) use self::apply::{doomer_of, take_files};
-pub(super) use self::record::{Selected, add_purged, add_selected, cancelled, tree_done};
+pub(super) use self::record::{
+    Selected, add_purged, add_selected, cancelled, purge_failing, tree_done,
+};
 use super::condemned::Due;
 use super::organizations::UsageMoves;
 use super::rows::{failed, signed};

@@ -97,7 +97,10 @@ pub(super) async fn create(
     let id = match service.deleter.delete(request).await? {
         Ok(committed) => committed.id,
         Err(Declined::Repeated(Repeat::Of(made))) => DeletionId::from(made),
-        Err(Declined::Refused(refused)) => return Ok(refusal::render(&selectors, &refused)),
+        Err(Declined::Refused(refused)) => {
+            let files_max = service.settings.matched_files_max;
+            return Ok(refusal::render(&selectors, &refused, files_max));
+        }
         Err(
             declined @ (Declined::OverAllowance(_)
             | Declined::PlanSpent
@@ -153,7 +156,10 @@ async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Res
     };
     let (stored, preview) = match planned {
         Ok(planned) => planned,
-        Err(refused) => return Ok(refusal::render(&selectors, &refused)),
+        Err(refused) => {
+            let files_max = service.settings.matched_files_max;
+            return Ok(refusal::render(&selectors, &refused, files_max));
+        }
     };
     let mut doomed = preview.plan.counts;
     doomed += Counts::files(preview.plan.beyond);

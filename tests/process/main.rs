@@ -8,6 +8,7 @@
 
 mod allowances;
 mod archives;
+mod backup;
 mod cli;
 mod clients;
 mod crashes;

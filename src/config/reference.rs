@@ -53,39 +53,37 @@ plan and what is left of it.
 /// The page of all settings, in Markdown.
 pub fn page() -> String {
     let defaults = fields(&Settings::default());
-    let mut page = HEAD.to_owned();
-    page += "| key | unit | default | range | what it is |\n|---|---|---|---|---|\n";
-    for Declared { key, unit, range, meaning } in Settings::declared() {
-        let default = plain(&defaults[key]);
-        let range = range.as_ref().map(range_text).unwrap_or_default();
-        page += &format!("| `{key}` | {unit} | {default} | {range} | {meaning} |\n");
-    }
-    page += PLANS;
-    page += "| key of `[plans.NAME]` | unit | range | what it is |\n|---|---|---|---|\n";
-    for Declared { key, unit, range, meaning } in PlanLimits::declared() {
-        let range = range.as_ref().map(range_text).unwrap_or_default();
-        page += &format!("| `{key}` | {unit} | {range} | {meaning} |\n");
-    }
-    page + TAIL
+    let settings = Settings::declared();
+    let settings = settings.iter().map(|Declared { key, unit, range, meaning }| {
+        let (default, range) = (plain(&defaults[*key]), range_text(range.as_ref()));
+        format!("| `{key}` | {unit} | {default} | {range} | {meaning} |\n")
+    });
+    let limits = PlanLimits::declared();
+    let limits = limits.iter().map(|Declared { key, unit, range, meaning }| {
+        let range = range_text(range.as_ref());
+        format!("| `{key}` | {unit} | {range} | {meaning} |\n")
+    });
+    let settings_head = "| key | unit | default | range | what it is |\n|---|---|---|---|---|\n";
+    let limits_head = "| key of `[plans.NAME]` | unit | range | what it is |\n|---|---|---|---|\n";
+    let parts = [HEAD, settings_head].map(str::to_owned).into_iter().chain(settings);
+    let parts = parts.chain([PLANS, limits_head].map(str::to_owned)).chain(limits);
+    parts.chain([TAIL.to_owned()]).collect()
 }
 
 /// What is in force, as a file of settings.
 pub fn in_force(settings: &Settings) -> String {
-    let values = fields(settings);
-    let mut file: String = Settings::declared()
-        .iter()
-        .map(|Declared { key, .. }| format!("{key} = {}\n", values[*key]))
-        .collect();
+    let mut lines = lines_of(&fields(settings), &Settings::declared());
     for (name, limits) in &settings.plans {
-        file += &format!("\n[plans.{name}]\n");
-        let limits = fields(limits);
-        for Declared { key, .. } in PlanLimits::declared() {
-            if !limits[key].is_null() {
-                file += &format!("{key} = {}\n", limits[key]);
-            }
-        }
+        lines.push(format!("\n[plans.{name}]\n"));
+        lines.extend(lines_of(&fields(limits), &PlanLimits::declared()));
     }
-    file
+    lines.concat()
+}
+
+/// A line for each value that is said. JSON's form of these values is TOML's as well.
+fn lines_of(values: &Map<String, Value>, declared: &[Declared]) -> Vec<String> {
+    let said = declared.iter().filter(|Declared { key, .. }| !values[*key].is_null());
+    said.map(|Declared { key, .. }| format!("{key} = {}\n", values[*key])).collect()
 }
 
 fn fields(values: &impl Serialize) -> Map<String, Value> {
@@ -103,7 +101,8 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn range_text(range: &RangeInclusive<u64>) -> String {
+fn range_text(range: Option<&RangeInclusive<u64>>) -> String {
+    let Some(range) = range else { return String::new() };
     let (least, most) = (range.start(), range.end());
     if *most >= i64::MAX.unsigned_abs() {
         return format!("from {least} on");

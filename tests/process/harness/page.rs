@@ -70,8 +70,8 @@ fn read_line(steps: &mut Vec<Step>, first: usize, number: usize, line: &str) {
     assert!(steps.len() > first, "line {number}: {line:?} belongs to no command");
     let step = steps.last_mut().unwrap();
     match line.strip_prefix("> ") {
-        Some(more) if step.shown.is_empty() => step.command += &format!("\n{more}"),
-        _ => step.shown += &format!("{line}\n"),
+        Some(more) if step.shown.is_empty() => step.command.extend(["\n", more]),
+        _ => step.shown.extend([line, "\n"]),
     }
 }
 

@@ -93,7 +93,9 @@ fn meaning(error: &ApiError) -> (&'static str, &'static str) {
         ApiError::UnsupportedMediaType => ("the media type is not taken", "send another"),
         ApiError::PreconditionFailed => ("a condition of the request does not hold", "read again"),
         ApiError::ChecksumMismatch => ("a piece is not what its checksum says", "send it again"),
-        ApiError::RangeNotSatisfiable { .. } => ("the range is outside of the file", "see it"),
+        ApiError::RangeNotSatisfiable { .. } => {
+            ("the range is outside of the file", "see `Content-Range`")
+        }
         ApiError::RateLimited(_) => ("one request too many for the plan", "see `Retry-After`"),
         ApiError::Timeout => ("the request came too slowly; the connection ends", "send it again"),
         ApiError::NotImplemented => ("a part of a product that is not here", "do without it"),
@@ -136,7 +138,7 @@ async fn page() -> String {
         answers::<Native>().await,
     ];
     let mut page = format!("{HEAD}| when | {} | what to do |\n", DOORS.join(" | "));
-    page += &format!("|---|{}---|\n", "---|".repeat(DOORS.len()));
+    writeln!(page, "|---|{}---|", "---|".repeat(DOORS.len())).unwrap();
     for (place, error) in one_of_each().iter().enumerate() {
         let (when, remedy) = meaning(error);
         let statuses: Vec<String> = doors.iter().map(|door| door[place].0.to_string()).collect();

@@ -9,6 +9,7 @@
 mod alerts;
 mod allowances;
 mod archives;
+mod backup;
 mod cli;
 mod clients;
 mod crashes;

@@ -76,6 +76,43 @@ fn the_tour_of_the_readme_gives_what_it_shows() {
     readme.hold();
 }
 
+/// Runs the calls of a dialect's page against a server of their own.
+fn hold_examples(dialect: &str) {
+    let mut page = Page::read(&format!("docs/dialects/{dialect}.md"));
+    let (home, server) = started();
+    let mut terminal = Terminal::open(home.path(), server.host());
+    terminal.run("PATH=$PWD/target/release:$PATH");
+    let number = page.run(&mut terminal, "### Examples");
+    assert!(number > 8, "the page has only {number} commands");
+    server.terminate();
+    page.hold();
+}
+
+#[test]
+fn the_examples_of_renderio_give_what_they_show() {
+    hold_examples("renderio");
+}
+
+#[test]
+fn the_examples_of_swiftia_give_what_they_show() {
+    hold_examples("swiftia");
+}
+
+#[test]
+fn the_examples_of_templated_give_what_they_show() {
+    hold_examples("templated");
+}
+
+#[test]
+fn the_examples_of_merple_give_what_they_show() {
+    hold_examples("merple");
+}
+
+#[test]
+fn the_examples_of_sirv_give_what_they_show() {
+    hold_examples("sirv");
+}
+
 #[test]
 fn the_readme_starts_a_server_as_the_tour_has_it() {
     let shown = steps(&Page::read("README.md").text, "## Start");

@@ -70,8 +70,8 @@ fn read_line(steps: &mut Vec<Step>, first: usize, number: usize, line: &str) {
     assert!(steps.len() > first, "line {number}: {line:?} belongs to no command");
     let step = steps.last_mut().unwrap();
     match line.strip_prefix("> ") {
-        Some(more) if step.shown.is_empty() => step.command += &format!("\n{more}"),
-        _ => step.shown += &format!("{line}\n"),
+        Some(more) if step.shown.is_empty() => step.command.extend(["\n", more]),
+        _ => step.shown.extend([line, "\n"]),
     }
 }
 
@@ -127,7 +127,7 @@ impl Terminal {
 
     /// Whether a command, which must end well, prints what is shown; and what it prints.
     pub fn follow(&mut self, step: &Step) -> (bool, String) {
-        let printed = self.run(step);
+        let printed = self.run(&step.command);
         let (came, came_ids) = reduced(&printed);
         let (shown, shown_ids) = reduced(step.shown.trim_end_matches('\n'));
         let mut is_same = came == shown;
@@ -138,17 +138,17 @@ impl Terminal {
         (is_same, printed)
     }
 
-    fn run(&mut self, step: &Step) -> String {
-        let command = step.command.replace(SHOWN_ADDRESS, &self.address);
+    /// Runs a command, which must end well; what it prints.
+    pub fn run(&mut self, command: &str) -> String {
+        let command = command.replace(SHOWN_ADDRESS, &self.address);
         let asked = format!("{{ {command}\n}} </dev/null\nprintf '\\n%s %s\\n' {END} $?\n");
         self.input.write_all(asked.as_bytes()).unwrap();
         let mut printed = String::new();
         loop {
-            let line = self.lines.recv_timeout(COMMAND_MAX).unwrap_or_else(|error| {
-                panic!("line {}: {error} after $ {command}\n{printed}", step.line)
-            });
+            let line = self.lines.recv_timeout(COMMAND_MAX);
+            let line = line.unwrap_or_else(|error| panic!("{error} after $ {command}\n{printed}"));
             if let Some(code) = line.strip_prefix(END) {
-                assert_eq!(code.trim(), "0", "line {}: $ {command}\n{printed}", step.line);
+                assert_eq!(code.trim(), "0", "$ {command}\n{printed}");
                 return printed.trim_end_matches('\n').replace(&self.address, SHOWN_ADDRESS);
             }
             printed += &line;
@@ -188,8 +188,7 @@ fn reduced(text: &str) -> (String, Vec<String>) {
 fn is_time(word: &str) -> bool {
     let Some(word) = word.strip_suffix('Z') else { return false };
     let (seconds, fraction) = word.split_once('.').unwrap_or((word, "0"));
-    is_shaped(seconds, "0000-00-00T00:00:00")
-        && fraction.bytes().all(|byte| byte.is_ascii_digit())
+    is_shaped(seconds, "0000-00-00T00:00:00") && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether `word` has, place by place, a digit for each `0`, a hexadecimal one in lower case for

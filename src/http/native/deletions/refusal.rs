@@ -10,7 +10,11 @@ use crate::deletion::request::Selector;
 use crate::http::native::problem;
 
 /// The answer to a refused request.
-pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
+pub(super) fn render(
+    selectors: &[Selector],
+    refusal: &Refusal,
+    matched_files_max: usize,
+) -> Response {
     if let Some(files) = refusal.unconfirmed {
         return problem::confirmation_required(files);
     }
@@ -18,7 +22,7 @@ pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
         return problem::plan_again();
     }
     if let Some(files) = refusal.too_many_matching {
-        return problem::too_many_files(files);
+        return problem::too_many_files(files, matched_files_max);
     }
     let items = items::of_refusal(selectors, refusal);
     let status = status_of(&items);

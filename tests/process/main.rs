@@ -23,5 +23,6 @@ mod progress;
 mod real_tree;
 mod resuming;
 mod samples;
+mod selecting;
 mod starting;
 mod watching;

@@ -4,105 +4,20 @@
 //! How a million files go is measured by `scripts/bench`, which watches nothing; here it is as many as
 //! the suite has time for.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use reqwest::{Method, Response};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::client::Proof;
+use crate::harness::events::{Watch, assert_course};
 use crate::harness::server::{blob_files, verify};
 use crate::harness::{Client, Server};
 
 const DELETIONS: &str = "/delenda/v1/deletions";
 /// Files of the deletion that is watched.
 const FILES: u64 = 4000;
-/// How long a test waits for one event.
-const EVENT_WAIT: Duration = Duration::from_secs(30);
-
-/// One event: its id, its name, its data.
-#[derive(Clone, Debug)]
-struct Event {
-    id: u64,
-    name: String,
-    data: Value,
-}
-
-/// A stream of events.
-struct Watch {
-    response: Response,
-    text: String,
-}
-
-impl Watch {
-    async fn open(client: &Client, deletion: &str, last: Option<u64>) -> Self {
-        let target = format!("{DELETIONS}/{deletion}/events");
-        let mut request = client.request(Method::GET, &target, Proof::Bearer).await.unwrap();
-        if let Some(last) = last {
-            request = request.header("last-event-id", last);
-        }
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status().as_u16(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, text: String::new() }
-    }
-
-    /// The next event; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            while let Some((piece, rest)) = self.text.split_once("\n\n") {
-                let (piece, rest) = (piece.to_owned(), rest.to_owned());
-                self.text = rest;
-                if let Some(event) = event_in(&piece) {
-                    return Some(event);
-                }
-            }
-            let chunk = tokio::time::timeout(EVENT_WAIT, self.response.chunk()).await;
-            let chunk = chunk.expect("the stream speaks").unwrap()?;
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    /// All events to the end.
-    async fn rest(mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        while let Some(event) = self.next().await {
-            events.push(event);
-        }
-        events
-    }
-}
-
-/// `None` for a comment, or for what tells the client how to come back.
-fn event_in(piece: &str) -> Option<Event> {
-    let field = |name: &str| {
-        let lines = piece.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(field, _)| *field == name).map(|(_, value)| value.to_owned()).next()
-    };
-    let data = serde_json::from_str(&field("data")?).unwrap();
-    Some(Event { id: field("id")?.parse().unwrap(), name: field("event")?, data })
-}
-
-/// Fails unless nothing that was told ever went back, and the end is exact.
-fn assert_course(events: &[Event], files: u64, bytes: u64) {
-    let number = |event: &Event, part: &str, what: &str| event.data[part][what].as_u64().unwrap();
-    for pair in events.windows(2) {
-        assert!(pair[0].id < pair[1].id, "{pair:?}");
-        assert_eq!(pair[0].name, "progress", "{pair:?}");
-        for (part, what) in
-            [("doomed", "files"), ("doomed", "bytes"), ("purged", "files"), ("purged", "bytes")]
-        {
-            assert!(number(&pair[0], part, what) <= number(&pair[1], part, what), "{pair:?}");
-        }
-        assert!(pair[0].data["percent"].as_u64() <= pair[1].data["percent"].as_u64(), "{pair:?}");
-    }
-    let last = events.last().expect("the end is told");
-    let gone = json!({ "files": files, "bytes": bytes });
-    assert_eq!((last.name.as_str(), &last.data["purged"]), ("settled", &gone));
-    assert_eq!((&last.data["percent"], &last.data["state"]), (&json!(100), &json!("settled")));
-}
 
 async fn delete(client: &Client, path: &str) -> String {
     let body = json!({ "paths": [path] });

@@ -26,6 +26,7 @@ mod progress;
 mod real_tree;
 mod resuming;
 mod samples;
+mod selecting;
 mod starting;
 mod tour;
 mod watching;

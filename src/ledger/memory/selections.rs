@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 
 use super::{Holdings, MemoryLedger, State};
+use crate::deletion::items::{FilterStep, StepsEnd};
 use crate::deletion::record::{DeletionState, LOCKED_NAMES_MAX};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
@@ -18,6 +19,7 @@ use crate::ledger::{Cancellation, ExpandStep, Lease, LedgerError, SelectionLedge
 
 /// A filter of a deletion whose files are not all gone.
 pub(super) struct OpenSelection {
+    pub(super) selector: usize,
     pub(super) realm: Realm,
     pub(super) filter: FileFilter,
     pub(super) at: Timestamp,
@@ -62,7 +64,9 @@ impl State {
         };
         let holdings = self.holdings_mut(served);
         let id = holdings.selecting().expect("the organization waits");
-        let OpenSelection { realm, filter, at, fence } = &holdings.deletions[&id].selections[0];
+        let OpenSelection { selector, realm, filter, at, fence } =
+            &holdings.deletions[&id].selections[0];
+        let selector = *selector;
         let mut matching = holdings.matching(realm, filter, *at);
         let minds_the_way = filter.prefix.as_ref().is_some_and(|prefix| !prefix.is_root())
             || !realm.prefix.is_root();
@@ -79,6 +83,10 @@ impl State {
         let gone: Tally = blobs.iter().map(|blob| Tally::one(blob.size)).sum();
         deletion.record.doomed.files += gone.files;
         deletion.record.doomed.bytes += gone.bytes;
+        let stay: &[EntryPath] = if is_last { &locked } else { &[] };
+        let end = is_last.then_some(StepsEnd::Done);
+        let step = FilterStep { selector, doomed: gone, locked: stay, end };
+        step.add_to(&mut deletion.items);
         if is_last {
             deletion.record.locked_files += locked.len() as u64;
             let room = LOCKED_NAMES_MAX.saturating_sub(deletion.record.skipped.len());
@@ -109,7 +117,10 @@ impl State {
             if deletion.selections.is_empty() {
                 return Some(Cancellation::NothingToCancel);
             }
-            deletion.selections.clear();
+            for OpenSelection { selector, .. } in deletion.selections.drain(..) {
+                let (doomed, end) = (Tally::default(), Some(StepsEnd::Cancelled));
+                FilterStep { selector, doomed, locked: &[], end }.add_to(&mut deletion.items);
+            }
             deletion.record.cancelled_at = Some(now);
             deletion.record.state = DeletionState::Purging;
             self.tell((realm.organization, id), Notice::Failed(Failure::Cancelled), now);

@@ -4,8 +4,8 @@
 pub mod client;
 pub mod disks;
 pub mod doors;
-pub mod page;
 pub mod events;
+pub mod page;
 pub mod server;
 mod waits;
 

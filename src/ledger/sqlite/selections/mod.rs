@@ -79,10 +79,11 @@ fn cancel(
     }
     let Some(record) = record::read(tx.connection, realm, id)? else { return Ok(None) };
     if record.cancelled_at.is_none() {
-        if close_all(tx, organization, id)? == 0 {
+        let closed = close_all(tx, organization, id)?;
+        if closed.is_empty() {
             return Ok(Some(Cancellation::NothingToCancel));
         }
-        cancelled(tx, organization, id, now)?;
+        cancelled(tx, (organization, id), &closed, now)?;
     }
     once::remember(tx, Some(organization), once, id)?;
     Ok(Some(Cancellation::Cancelled))

@@ -12,7 +12,7 @@ use crate::http::native::problem;
 /// The answer to a refused request.
 pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
     if let Some(files) = refusal.unconfirmed {
-        return problem::confirmation_required(files);
+        return problem::render(&ApiError::Unconfirmed { files });
     }
     if refusal.too_much_changed {
         return problem::plan_again();

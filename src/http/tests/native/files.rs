@@ -225,6 +225,11 @@ async fn more_than_a_limit_goes_only_where_just_that_is_confirmed() {
     ] {
         let answer = native.ask(Method::DELETE, &format!("{FILES}/{target}"), &[], "").await;
         assert_eq!(answer.status.as_u16(), status, "{target}: {}", answer.text());
+        if status == 409 {
+            let problem = answer.json();
+            let kind = "/problems/confirmation-required";
+            assert_eq!((&problem["type"], &problem["files"]), (&json!(kind), &json!(2)));
+        }
     }
 }
 

@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn filters_are_read_and_may_be_empty() {
         assert_eq!(check(""), Some(DeletionQuery::default()));
-        assert_eq!(check("state=&door=&key=&since=&until=&order="), check("limit=5&organization=x"));
+        assert_eq!(
+            check("state=&door=&key=&since=&until=&order="),
+            check("limit=5&organization=x")
+        );
         let id = "01890000-0000-7000-8000-000000000001";
         let all = format!(
             "state=purging&door=sirv&key={id}&since=1970-01-01T00:00:01Z\

@@ -15,7 +15,7 @@ use super::singles::upload_by_path;
 use super::wire::{request, request_with};
 
 /// When one of the two connections is cut.
-const CUT_PERCENT: u64 = 50;
+const CUT_PERCENT: u64 = 40;
 /// Estimates of these percents are held against what came: before, nothing is known of the pace,
 /// and behind, whole seconds are too coarse.
 const ESTIMATES_PERCENT: std::ops::Range<u64> = 10..90;

@@ -16,7 +16,7 @@ pub(super) fn render(
     matched_files_max: usize,
 ) -> Response {
     if let Some(files) = refusal.unconfirmed {
-        return problem::confirmation_required(files);
+        return problem::render(&ApiError::Unconfirmed { files });
     }
     if refusal.too_much_changed {
         return problem::plan_again();

@@ -22,9 +22,11 @@ use crate::domain::organization::DEFAULT_PLAN;
 use crate::domain::plans::{
     BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans, REQUESTS_MAX,
 };
+use crate::domain::webhooks::{RETRY_PAUSES_USUAL, Schedule};
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
 use crate::http::streams::Rhythm;
+use crate::webhooks::egress::Egress;
 
 /// What the names in the environment begin with.
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
@@ -103,6 +105,12 @@ pub struct Settings {
     /// Whether anybody may read `GET /metrics`; else operator keys, and whoever asks from this
     /// machine without a proxy in between.
     pub metrics_public: bool,
+    /// Networks that webhooks may connect to although they are not everybody's, with commas between,
+    /// such as `10.1.0.0/16,::1`; `*`: everywhere; empty: none.
+    pub webhook_networks: String,
+    /// Seconds between the tries to deliver a message to a webhook, with commas between; after the
+    /// last of them it is dead.
+    pub webhook_retry_seconds: String,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives by module.
     pub log: String,
     /// The plans of organizations, by name. In the file only: `[plans.NAME]`.
@@ -137,6 +145,8 @@ impl Default for Settings {
             worker_threads: 0,
             blocking_threads_max: 32,
             metrics_public: false,
+            webhook_networks: String::new(),
+            webhook_retry_seconds: RETRY_PAUSES_USUAL.to_owned(),
             log: "info,refinery_core=warn".to_owned(),
             plans: BTreeMap::new(),
         }
@@ -223,7 +233,19 @@ impl Settings {
             rhythm: Rhythm::default(),
             plans: self.plans(),
             metrics_public: self.metrics_public,
+            egress: self.egress(),
         }
+    }
+
+    /// Where webhooks may connect to.
+    pub fn egress(&self) -> Egress {
+        // Checked when the settings were read; nothing is added where they are wrong.
+        Egress::parse(&self.webhook_networks).unwrap_or_default()
+    }
+
+    /// When messages to webhooks are tried again.
+    pub fn webhook_schedule(&self) -> Schedule {
+        Schedule::parse(&self.webhook_retry_seconds).unwrap_or_default()
     }
 
     /// The plans that exist, each with what the settings say where it says nothing.
@@ -280,6 +302,15 @@ impl Settings {
         if let Err(wrong) = Origins::parse(&self.cors_origins) {
             let problem = format!("has `{wrong}`, which is no origin such as https://a.example");
             return Err(SettingsError::OutOfRange { key: "cors_origins".to_owned(), problem });
+        }
+        if let Err(wrong) = Egress::parse(&self.webhook_networks) {
+            let problem = format!("has `{wrong}`, which is no network such as 10.0.0.0/8");
+            return Err(SettingsError::OutOfRange { key: "webhook_networks".to_owned(), problem });
+        }
+        if let Err(wrong) = Schedule::parse(&self.webhook_retry_seconds) {
+            let problem = format!("has `{wrong}`, which is no pause in seconds");
+            let key = "webhook_retry_seconds".to_owned();
+            return Err(SettingsError::OutOfRange { key, problem });
         }
         check_public_url(&self.public_url)
     }
@@ -390,6 +421,10 @@ mod tests {
             ("public_url = 'https://a.example/path'", "public_url"),
             ("cors_origins = 'a.example'", "cors_origins"),
             ("body_bytes_per_second_min = 0", "body_bytes_per_second_min"),
+            ("webhook_networks = 'localhost'", "webhook_networks"),
+            ("webhook_networks = '10.0.0.0/33'", "webhook_networks"),
+            ("webhook_retry_seconds = ''", "webhook_retry_seconds"),
+            ("webhook_retry_seconds = '5,0'", "webhook_retry_seconds"),
             ("data = ''", "data"),
             ("listen = '8080'", "listen"),
             ("log = [", "log"),
@@ -442,6 +477,22 @@ mod tests {
         assert!(error.contains("connections_max"), "{error}");
         let settings = load("", &[("DELENDA_STRICT_ISOLATION", "true")]).unwrap();
         assert!(settings.strict_isolation);
+    }
+
+    #[test]
+    fn webhooks_reach_what_is_listed_and_are_tried_as_often_as_is_said() {
+        let settings = load(
+            "webhook_retry_seconds = '1,2'",
+            &[("DELENDA_WEBHOOK_NETWORKS", "127.0.0.1,10.0.0.0/8")],
+        );
+        let settings = settings.unwrap();
+        assert!(settings.http().egress.allows([10, 1, 2, 3].into()));
+        assert!(!settings.http().egress.allows([127, 0, 0, 2].into()));
+        assert_eq!(settings.webhook_schedule(), Schedule::parse("1,2").unwrap());
+        let usual = load("", &[("DELENDA_WEBHOOK_RETRY_SECONDS", "7")]).unwrap();
+        assert_eq!(usual.webhook_schedule(), Schedule::parse("7").unwrap());
+        assert!(!usual.egress().allows([127, 0, 0, 1].into()));
+        assert_eq!(Settings::default().webhook_schedule(), Schedule::default());
     }
 
     #[test]

@@ -25,3 +25,4 @@ mod resuming;
 mod samples;
 mod starting;
 mod watching;
+mod webhooks;

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod disks;
 pub mod doors;
+pub mod receiver;
 pub mod server;
 mod waits;
 

@@ -11,6 +11,7 @@ mod idempotency;
 mod keys;
 mod organizations;
 mod uploads;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -9,7 +9,9 @@ use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use super::{Flags, Settings, SettingsError};
 use crate::domain::declared::Declared;
 use crate::domain::plans::PlanLimits;
+use crate::domain::webhooks::Schedule;
 use crate::http::cors::Origins;
+use crate::webhooks::egress::Egress;
 
 /// What the names in the environment begin with.
 const ENVIRONMENT_PREFIX: &str = "DELENDA";
@@ -55,6 +57,14 @@ impl Settings {
         if let Err(wrong) = Origins::parse(&self.cors_origins) {
             let problem = format!("has `{wrong}`, which is no origin such as https://a.example");
             return Err(SettingsError::out_of_range("cors_origins", problem));
+        }
+        if let Err(wrong) = Egress::parse(&self.webhook_networks) {
+            let problem = format!("has `{wrong}`, which is no network such as 10.0.0.0/8");
+            return Err(SettingsError::out_of_range("webhook_networks", problem));
+        }
+        if let Err(wrong) = Schedule::parse(&self.webhook_retry_seconds) {
+            let problem = format!("has `{wrong}`, which is no pause in seconds");
+            return Err(SettingsError::out_of_range("webhook_retry_seconds", problem));
         }
         check_public_url(&self.public_url)
     }

@@ -14,9 +14,11 @@ use crate::domain::organization::DEFAULT_PLAN;
 use crate::domain::plans::{
     BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans, REQUESTS_MAX,
 };
+use crate::domain::webhooks::{RETRY_PAUSES_USUAL, Schedule};
 use crate::http::cors::Origins;
 use crate::http::state::HttpSettings;
 use crate::http::streams::Rhythm;
+use crate::webhooks::egress::Egress;
 
 /// Above a day a time-out is a mistake in the unit.
 const TIMEOUT: RangeInclusive<u64> = 1..=24 * 3600;
@@ -91,6 +93,11 @@ declared! {
         metrics_public: bool = false, "true or false",
             "Whether anybody may read `GET /metrics`; else operator keys may, and whoever asks from \
             this machine without a proxy in between.";
+        webhook_networks: String = String::new(), "networks, with commas",
+            "That webhooks may connect to although they are not everybody's, such as \
+            `10.1.0.0/16,::1`; `*`: everywhere; empty: none.";
+        webhook_retry_seconds: String = RETRY_PAUSES_USUAL.to_owned(), "s, with commas",
+            "Between the tries to deliver a message to a webhook; after the last of them it is dead.";
         log: String = "info,refinery_core=warn".to_owned(), "level or directives",
             "What goes to standard error: `error`, `warn`, `info`, `debug`, `trace`, or directives \
             by module.";
@@ -129,7 +136,19 @@ impl Settings {
             rhythm: Rhythm::default(),
             plans: self.plans(),
             metrics_public: self.metrics_public,
+            egress: self.egress(),
         }
+    }
+
+    /// Where webhooks may connect to.
+    pub fn egress(&self) -> Egress {
+        // Checked when the settings were read; nothing is added where they are wrong.
+        Egress::parse(&self.webhook_networks).unwrap_or_default()
+    }
+
+    /// When messages to webhooks are tried again.
+    pub fn webhook_schedule(&self) -> Schedule {
+        Schedule::parse(&self.webhook_retry_seconds).unwrap_or_default()
     }
 
     /// The plans that exist, each with what the settings say where it says nothing.

@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::domain::webhooks::Schedule;
 use super::{Flags, Settings};
 
 fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
@@ -60,6 +61,10 @@ fn a_wrong_value_is_an_error_that_names_its_key_in_one_line() {
         ("public_url = 'https://a.example/path'", "public_url"),
         ("cors_origins = 'a.example'", "cors_origins"),
         ("body_bytes_per_second_min = 0", "body_bytes_per_second_min"),
+        ("webhook_networks = 'localhost'", "webhook_networks"),
+        ("webhook_networks = '10.0.0.0/33'", "webhook_networks"),
+        ("webhook_retry_seconds = ''", "webhook_retry_seconds"),
+        ("webhook_retry_seconds = '5,0'", "webhook_retry_seconds"),
         ("data = ''", "data"),
         ("listen = '8080'", "listen"),
         ("log = [", "log"),
@@ -118,6 +123,22 @@ fn the_environment_is_read_as_strictly_as_the_file() {
     assert_eq!(settings.connections_max, 2);
     let settings = load("", &[("DELENDA_STRICT_ISOLATION", "true")]).unwrap();
     assert!(settings.strict_isolation);
+}
+
+#[test]
+fn webhooks_reach_what_is_listed_and_are_tried_as_often_as_is_said() {
+    let settings = load(
+        "webhook_retry_seconds = '1,2'",
+        &[("DELENDA_WEBHOOK_NETWORKS", "127.0.0.1,10.0.0.0/8")],
+    );
+    let settings = settings.unwrap();
+    assert!(settings.http().egress.allows([10, 1, 2, 3].into()));
+    assert!(!settings.http().egress.allows([127, 0, 0, 2].into()));
+    assert_eq!(settings.webhook_schedule(), Schedule::parse("1,2").unwrap());
+    let usual = load("", &[("DELENDA_WEBHOOK_RETRY_SECONDS", "7")]).unwrap();
+    assert_eq!(usual.webhook_schedule(), Schedule::parse("7").unwrap());
+    assert!(!usual.egress().allows([127, 0, 0, 1].into()));
+    assert_eq!(Settings::default().webhook_schedule(), Schedule::default());
 }
 
 #[test]

@@ -30,3 +30,4 @@ mod selecting;
 mod starting;
 mod tour;
 mod watching;
+mod webhooks;

@@ -266,6 +266,8 @@ pub(crate) async fn a_message_is_tried_until_it_is_dead_and_can_begin_anew(fixtu
     assert_eq!((dead.state, dead.ended_at), (MessageState::Dead, Some(fixture.now())));
     let counts = fixture.known(&realm, webhook.id).await.counts;
     assert_eq!((counts.pending, counts.dead), (0, 1));
+    let gauges = fixture.ledger.gauges().await.unwrap();
+    assert_eq!((gauges.messages, gauges.oldest_message_at), (counts, None));
     let redeliver = async |of, once| {
         fixture.ledger.redeliver_message(&realm, of, once, fixture.now()).await.unwrap()
     };
@@ -274,6 +276,9 @@ pub(crate) async fn a_message_is_tried_until_it_is_dead_and_can_begin_anew(fixtu
     fixture.assert_sound().await;
     assert_eq!((again.state, again.failures), (MessageState::Pending, 0));
     assert_eq!((again.id, &again.body), (message.id, &message.body));
+    let gauges = fixture.ledger.gauges().await.unwrap();
+    assert_eq!((gauges.messages.pending, gauges.messages.dead), (1, 0));
+    assert_eq!(gauges.oldest_message_at, Some(message.created_at));
     let repeat = Repeat::Of(Uuid::from(message.id));
     assert_eq!(redeliver(of, token).await, Err(WebhookRefusal::Repeated(repeat)));
     let nobody = (webhook.id, fixture.id::<MessageId>());

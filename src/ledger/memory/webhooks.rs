@@ -32,10 +32,11 @@ pub(super) struct WebhookRow {
 
 impl WebhookRow {
     fn put(&mut self, new: NewMessage) -> Option<Message> {
-        if !self.shown().has_room() {
+        if !self.webhook.has_room() {
             self.webhook.counts.dropped += 1;
             return None;
         }
+        self.webhook.counts.pending += 1;
         let message = Message::new(new);
         self.messages.insert(message.id, message.clone());
         Some(message)
@@ -45,22 +46,14 @@ impl WebhookRow {
         self.messages.values().filter(move |message| message.state == state)
     }
 
-    /// The webhook, with its messages counted.
-    fn shown(&self) -> Webhook {
-        let counts = MessageCounts {
-            pending: self.with_state(MessageState::Pending).count() as u64,
-            dead: self.with_state(MessageState::Dead).count() as u64,
-            ..self.webhook.counts
-        };
-        Webhook { counts, ..self.webhook.clone() }
-    }
-
     fn forget(&mut self, state: MessageState) {
         let ended: Vec<MessageId> = self.with_state(state).map(|message| message.id).collect();
         let kept = usize::try_from(ENDED_MESSAGES_MAX).unwrap_or(usize::MAX);
         for id in ended.iter().rev().skip(kept) {
             self.messages.remove(id);
         }
+        let dead = self.with_state(MessageState::Dead).count() as u64;
+        self.webhook.counts.dead = dead;
     }
 
     /// Since when there is something to be sent; `None` where there is not, at this time.
@@ -74,7 +67,7 @@ impl WebhookRow {
 
     /// What hinders another message.
     fn refusal(&self, waits: bool) -> Option<WebhookRefusal> {
-        match (self.webhook.standing.disabled, waits || self.shown().has_room()) {
+        match (self.webhook.standing.disabled, waits || self.webhook.has_room()) {
             (Some(_), _) => Some(WebhookRefusal::Disabled),
             (None, false) => Some(WebhookRefusal::Full),
             (None, true) => None,
@@ -96,6 +89,20 @@ impl State {
     fn webhook_row_mut(&mut self, realm: &Realm, id: WebhookId) -> Option<&mut WebhookRow> {
         let row = self.holdings_mut(realm.organization).webhooks.get_mut(&id);
         row.filter(|row| realm.sees(&row.webhook.prefix))
+    }
+
+    /// The messages of all webhooks, and since when the oldest has waited for one that is on.
+    pub(super) fn messages(&self) -> (MessageCounts, Option<Timestamp>) {
+        let (mut counts, mut oldest) = (MessageCounts::default(), None);
+        for row in self.organizations.values().flat_map(|one| one.webhooks.values()) {
+            counts.pending += row.with_state(MessageState::Pending).count() as u64;
+            counts.dead += row.with_state(MessageState::Dead).count() as u64;
+            counts.dropped += row.webhook.counts.dropped;
+            let waiting = row.with_state(MessageState::Pending).map(|message| message.created_at);
+            let waiting = waiting.filter(|_| row.webhook.standing.disabled.is_none()).min();
+            oldest = [oldest, waiting].into_iter().flatten().min();
+        }
+        (counts, oldest)
     }
 
     /// Puts a message about a deletion in the outbox of everybody who hears of it.
@@ -155,6 +162,7 @@ impl State {
             let waits = |message: &&mut Message| message.state == MessageState::Pending;
             if let Some(message) = row.messages.get_mut(&id).filter(waits) {
                 *message = message.clone().after(attempt, tried, now);
+                row.webhook.counts = row.webhook.counts.after(tried);
             }
         }
         row.forget(MessageState::Delivered);
@@ -185,7 +193,7 @@ impl State {
                 row.messages.values().filter(is_due).cloned().collect();
             messages.sort_by_key(|message| (message.due_at, message.id));
             messages.truncate(limits.messages_max);
-            rounds.push(Round { organization, webhook: row.shown(), messages });
+            rounds.push(Round { organization, webhook: row.webhook.clone(), messages });
         }
         rounds
     }
@@ -204,7 +212,7 @@ impl WebhookLedger for MemoryLedger {
     }
 
     async fn webhook(&self, realm: &Realm, id: WebhookId) -> Result<Option<Webhook>, LedgerError> {
-        Ok(self.state().webhook_row(realm, id).map(WebhookRow::shown))
+        Ok(self.state().webhook_row(realm, id).map(|row| row.webhook.clone()))
     }
 
     async fn webhook_page(
@@ -219,7 +227,7 @@ impl WebhookLedger for MemoryLedger {
             realm.sees(&row.webhook.prefix) && after.is_none_or(|end| **id > end)
         });
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(later.take(limit).map(|(_, row)| row.shown()).collect())
+        Ok(later.take(limit).map(|(_, row)| row.webhook.clone()).collect())
     }
 
     async fn change_webhook(
@@ -238,7 +246,7 @@ impl WebhookLedger for MemoryLedger {
             row.webhook.standing = row.webhook.standing.switched(enabled, now);
             row.lease = None;
         }
-        Ok(Some(row.shown()))
+        Ok(Some(row.webhook.clone()))
     }
 
     async fn rotate_webhook(
@@ -259,7 +267,7 @@ impl WebhookLedger for MemoryLedger {
         let row = state.webhook_row_mut(realm, rotation.webhook).expect("it was found above");
         let secret = std::mem::replace(&mut row.webhook.secret, rotation.secret);
         row.webhook.former = rotation.former_until.map(|until| FormerSigner { secret, until });
-        Ok(Ok(row.shown()))
+        Ok(Ok(row.webhook.clone()))
     }
 
     async fn remove_webhook(&self, realm: &Realm, id: WebhookId) -> Result<bool, LedgerError> {
@@ -308,7 +316,8 @@ impl WebhookLedger for MemoryLedger {
         let Some((row, before)) = row.and_then(|row| Some((row, row.messages.get(&id)?))) else {
             return Ok(Err(WebhookRefusal::Missing));
         };
-        let refusal = row.refusal(before.state == MessageState::Pending);
+        let state_before = before.state;
+        let refusal = row.refusal(state_before == MessageState::Pending);
         let again = before.clone().again(now);
         if let Some(repeat) = state.repeat(organization, once.as_ref()) {
             return Ok(Err(WebhookRefusal::Repeated(repeat)));
@@ -318,6 +327,7 @@ impl WebhookLedger for MemoryLedger {
         }
         state.remember(organization, once.as_ref(), id);
         let row = state.webhook_row_mut(realm, webhook).expect("it was found above");
+        row.webhook.counts = row.webhook.counts.again(state_before);
         row.messages.insert(id, again.clone());
         Ok(Ok(again))
     }

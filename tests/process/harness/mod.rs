@@ -6,6 +6,7 @@ pub mod disks;
 pub mod doors;
 pub mod events;
 pub mod page;
+pub mod receiver;
 pub mod server;
 mod waits;
 

@@ -1,5 +1,6 @@
 //! Webhooks, their messages and the outbox.
 
+mod count;
 mod keep;
 mod messages;
 mod outbox;
@@ -8,6 +9,7 @@ mod tell;
 
 use async_trait::async_trait;
 
+pub(super) use self::count::{message_counts, oldest_message_at};
 use self::rows::{message, webhook};
 pub(super) use self::tell::{Hearers, tell, void_leases};
 use super::SqliteLedger;

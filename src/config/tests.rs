@@ -1,8 +1,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::domain::webhooks::Schedule;
 use super::{Flags, Settings};
+use crate::domain::webhooks::Schedule;
 
 fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
     let directory = tempfile::tempdir().unwrap();

@@ -92,6 +92,9 @@ fn meaning(error: &ApiError) -> (&'static str, &'static str) {
         ApiError::TooLarge { .. } => ("the body is larger than what is taken", "send less"),
         ApiError::UnsupportedMediaType => ("the media type is not taken", "send another"),
         ApiError::PreconditionFailed => ("a condition of the request does not hold", "read again"),
+        ApiError::Unconfirmed { .. } => {
+            ("more would go than may unasked", "look, and send their number as `confirm`")
+        }
         ApiError::ChecksumMismatch => ("a piece is not what its checksum says", "send it again"),
         ApiError::RangeNotSatisfiable { .. } => {
             ("the range is outside of the file", "see `Content-Range`")

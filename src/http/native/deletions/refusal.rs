@@ -7,6 +7,7 @@ use super::answer::ItemAnswer;
 use crate::deletion::items::{self, Fate, Item};
 use crate::deletion::record::Refusal;
 use crate::deletion::request::Selector;
+use crate::http::error::ApiError;
 use crate::http::native::problem;
 
 /// The answer to a refused request.

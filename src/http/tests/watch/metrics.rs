@@ -124,12 +124,13 @@ async fn nothing_that_is_asked_makes_a_label_of_its_own() {
         }
         app.call(Method::GET, "/healthz", &[("host", &format!("h{number}"))], "").await;
     }
-    let text = ask(&app, HERE, &[]).await.text();
+    let answer = ask(&app, HERE, &[]).await;
+    let text = answer.text();
     for (label, most) in [("route", 7), ("method", 2), ("dialect", 6), ("status", 5)] {
-        let values = values(&text, label);
+        let values = values(text, label);
         assert!((1..=most).contains(&values.len()), "{label}: {values:?}");
     }
     let numbered = |value: &&str| value.contains(|letter: char| letter.is_ascii_digit());
-    let routes: Vec<&str> = values(&text, "route").into_iter().filter(numbered).collect();
+    let routes: Vec<&str> = values(text, "route").into_iter().filter(numbered).collect();
     assert!(routes.iter().all(|route| route.starts_with("/delenda/v1/")), "{routes:?}");
 }

@@ -57,7 +57,7 @@ fn each_alert_fires_at_what_it_is_for_and_at_nothing_else() {
     assert_content(&promtool(&["test", "rules", cases.to_str().unwrap()], None));
     let cases = std::fs::read_to_string(cases).unwrap();
     let alerts = std::fs::read_to_string(rules("alerts.yml")).unwrap();
-    let names: Vec<&str> = alerts.split("alert: ").skip(1).map(|rest| line(rest)).collect();
+    let names: Vec<&str> = alerts.split("alert: ").skip(1).map(line).collect();
     assert_eq!(names.len(), ALERTS);
     for name in names {
         assert!(cases.contains(&format!("alertname: {name}")), "{name} has no case");

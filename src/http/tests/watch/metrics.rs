@@ -1,5 +1,6 @@
 //! `GET /metrics`: who may read it, and what it says.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use axum::body::Body;
@@ -99,4 +100,37 @@ async fn metrics_tell_of_requests_by_route_and_of_what_waits_and_name_nobody() {
     for secret in ["confidential", "kept", "picture", "coffee", &id, &app.ours.id.to_string()] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
+}
+
+/// The values of a label of the latencies.
+fn values<'a>(text: &'a str, label: &str) -> BTreeSet<&'a str> {
+    let lines = text.lines().filter(|line| line.starts_with("delenda_request_duration_seconds"));
+    let begin = format!("{label}=\"");
+    lines.filter_map(|line| line.split(&begin).nth(1)?.split('"').next()).collect()
+}
+
+#[tokio::test]
+async fn nothing_that_is_asked_makes_a_label_of_its_own() {
+    let meters = crate::meters::Meters::new(super::super::app::NOW);
+    let _measured = metrics::set_default_local_recorder(meters.recorder());
+    let app = TestApp::with_meters(meters.clone()).await;
+    for number in 0..40 {
+        let method = Method::from_bytes(format!("BREW{number}").as_bytes()).unwrap();
+        app.call(method, "/healthz", &[], "").await;
+        for place in
+            ["/made/up", "/delenda/v1/files", "/delenda/v1/entries", "/files", "/v2", "/api"]
+        {
+            app.bearer(Method::GET, &format!("{place}/{number}?a={number}")).await;
+        }
+        app.call(Method::GET, "/healthz", &[("host", &format!("h{number}"))], "").await;
+    }
+    let answer = ask(&app, HERE, &[]).await;
+    let text = answer.text();
+    for (label, most) in [("route", 7), ("method", 2), ("dialect", 6), ("status", 5)] {
+        let values = values(text, label);
+        assert!((1..=most).contains(&values.len()), "{label}: {values:?}");
+    }
+    let numbered = |value: &&str| value.contains(|letter: char| letter.is_ascii_digit());
+    let routes: Vec<&str> = values(text, "route").into_iter().filter(numbered).collect();
+    assert!(routes.iter().all(|route| route.starts_with("/delenda/v1/")), "{routes:?}");
 }

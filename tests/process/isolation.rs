@@ -17,6 +17,7 @@ const CONTENT: Bytes = Bytes::from_static(b"content");
 /// Deletions as a resource, and the trail of them.
 const DELETIONS: &str = "/delenda/v1/deletions";
 const AUDIT: &str = "/delenda/v1/audit";
+const WEBHOOKS: &str = "/delenda/v1/webhooks";
 /// Headers that differ between any two answers, whoever asks.
 const VOLATILE: [&str; 7] = [
     "date",
@@ -40,6 +41,8 @@ struct Names {
     deletion: String,
     organization: String,
     key: String,
+    webhook: String,
+    message: String,
 }
 
 impl Names {
@@ -56,6 +59,8 @@ impl Names {
             deletion: id('4'),
             organization: id('5'),
             key: id('7'),
+            webhook: id('8'),
+            message: id('9'),
         }
     }
 
@@ -70,6 +75,7 @@ impl Names {
         client.command_output(&command, "out", CONTENT).await.unwrap().expect(201);
         let job = client.sirv_delete(&["/nothing"]).await.unwrap().expect(200).json();
         let job = job["id"].as_str().unwrap().to_owned();
+        let (webhook, message) = hook(client).await;
         let deletion = [&job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]].join("-");
         Self {
             file: file["id"].as_str().unwrap().to_owned(),
@@ -81,19 +87,66 @@ impl Names {
             deletion,
             organization: organization.to_owned(),
             key: client.key_id.clone(),
+            webhook,
+            message,
         }
     }
 
     /// An answer's text with these names taken out.
     fn without(&self, text: &str) -> String {
-        let Self { file, remembered, path, folder, command, job, deletion, organization, key } =
+        let Self { file, remembered, path, folder, command, job, deletion, organization, .. } =
             self;
-        [path, folder, file, remembered, command, job, deletion, organization, key]
+        [path, folder, file, remembered, command, job, deletion, organization]
             .into_iter()
+            .chain([&self.key, &self.webhook, &self.message])
             .fold(text.to_owned(), |text, name| {
                 text.replace(name, "NAME").replace(&encoded(name), "NAME")
             })
     }
+}
+
+/// A webhook that is switched off, with a message.
+async fn hook(client: &Client) -> (String, String) {
+    let body = json!({ "url": "https://receiver.invalid/" });
+    let post = async |target: &str, body: &Value| {
+        client.send_json(Method::POST, target, Proof::Bearer, body).await.unwrap()
+    };
+    let id = |answer: Answer| answer.json()["id"].as_str().unwrap().to_owned();
+    let webhook = id(post(WEBHOOKS, &body).await.expect(201));
+    let one = format!("{WEBHOOKS}/{webhook}");
+    let message = id(post(&format!("{one}/test"), &json!({})).await.expect(202));
+    let off = json!({ "enabled": false });
+    let off = client.send_json(Method::PATCH, &one, Proof::Bearer, &off).await.unwrap();
+    off.expect(200);
+    (webhook, message)
+}
+
+/// Webhooks, read.
+fn webhooks(names: &Names) -> Vec<Probe> {
+    let Names { webhook, message, organization, .. } = names;
+    let get = |target: String| probe("GET", Proof::Bearer, format!("{WEBHOOKS}{target}"));
+    vec![
+        get(format!("?organization={organization}")),
+        get(format!("/{webhook}")),
+        get(format!("/{webhook}/messages")),
+        get(format!("/{webhook}/messages/{message}")),
+    ]
+}
+
+/// Webhooks, changed.
+fn changes_of_webhooks(names: &Names) -> Vec<Probe> {
+    let Names { webhook, message, organization, .. } = names;
+    let post = |target: String| probe("POST", Proof::Bearer, format!("{WEBHOOKS}/{target}"));
+    let one = format!("{WEBHOOKS}/{webhook}");
+    let mine = json!({ "url": "https://mine.invalid/" });
+    vec![
+        probe_with("PATCH", Proof::Bearer, &one, mine.clone()),
+        post(format!("{webhook}/rotate")),
+        post(format!("{webhook}/test")),
+        post(format!("{webhook}/messages/{message}/redeliver")),
+        probe_with("POST", Proof::Bearer, format!("{WEBHOOKS}?organization={organization}"), mine),
+        probe("DELETE", Proof::Bearer, &one),
+    ]
 }
 
 /// One request, written for any set of names.
@@ -115,7 +168,8 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, job, deletion, organization, key } = names;
+    let Names { file, remembered, path, folder, command, job, deletion, organization, key, .. } =
+        names;
     let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
@@ -252,7 +306,7 @@ fn changes(names: &Names) -> Vec<Probe> {
 }
 
 /// Reads that take no name, and tell of the caller's own things alone.
-const OWN: [(Proof, &str); 14] = [
+const OWN: [(Proof, &str); 15] = [
     (Proof::Renderio, "/api/v1/commands"),
     (Proof::Renderio, "/api/v1/files"),
     (Proof::Bearer, "/api/uploads/files"),
@@ -267,6 +321,7 @@ const OWN: [(Proof, &str); 14] = [
     (Proof::Bearer, AUDIT),
     (Proof::Bearer, "/delenda/v1/commands"),
     (Proof::Bearer, "/delenda/v1/keys"),
+    (Proof::Bearer, WEBHOOKS),
 ];
 /// Calls that make something new, which is nobody's until then.
 const MAKING: [(&str, &str); 7] = [
@@ -349,6 +404,7 @@ async fn state_of(client: &Client) -> Value {
     });
     let files: Vec<Value> = files.collect();
     let keys = client.send(Method::GET, "/delenda/v1/keys", Proof::Bearer).await.unwrap();
+    let hooks = client.send(Method::GET, WEBHOOKS, Proof::Bearer).await.unwrap();
     let commands = client.send(Method::GET, "/api/v1/commands", Proof::Renderio).await.unwrap();
     let commands = commands.expect(200).json()["commands"].take();
     let statuses = commands.as_array().unwrap().iter().map(|command| command["status"].clone());
@@ -362,6 +418,7 @@ async fn state_of(client: &Client) -> Value {
         "files": files,
         "keys": keys.expect(200).json(),
         "commands": statuses,
+        "webhooks": hooks.expect(200).json(),
         "folder": client.sirv_stat("/secret").await.unwrap().expect(200).json(),
         "children": client.sirv_readdir("/secret").await.unwrap().expect(200).json(),
         "top": client.sirv_readdir("/").await.unwrap().expect(200).json(),
@@ -381,7 +438,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
         (Names::made(&other.client, &other.organization).await, Names::absent());
     other.client.settled_usage().await;
     let before = state_of(&other.client).await;
-    for sets in [reads, changes, deletions] {
+    for sets in [reads, changes, deletions, webhooks, changes_of_webhooks] {
         for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {
             let (theirs_seen, none_seen) =
                 (ask(&own.client, theirs).await, ask(&own.client, none).await);
@@ -414,7 +471,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
     own.client.merple_delete("/secret").await.unwrap().expect(200);
     assert_eq!(state_of(&other.client).await, before);
     // The same requests do work for whoever owns the names: the probes are well formed.
-    for read in reads(&foreign) {
+    for read in reads(&foreign).into_iter().chain(webhooks(&foreign)) {
         let answer = ask(&other.client, &read).await;
         let folder_as_file = read.target == "/fso?path=%2Fsecret";
         let expected = if folder_as_file { 400 } else { 200 };

@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
+mod alerts;
 mod allowances;
 mod archives;
+mod backup;
 mod cli;
 mod clients;
 mod crashes;
@@ -17,6 +19,7 @@ mod harness;
 mod isolation;
 mod load;
 mod once;
+mod package;
 mod plans;
 mod power_cuts;
 mod progress;
@@ -25,4 +28,6 @@ mod resuming;
 mod samples;
 mod selecting;
 mod starting;
+mod tour;
 mod watching;
+mod webhooks;

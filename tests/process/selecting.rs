@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use zip::write::SimpleFileOptions;
 
 use crate::harness::client::{Proof, answer};
-use crate::harness::events::{Event, Watch, assert_course};
+use crate::harness::events::{Event, Watch, check_course};
 use crate::harness::server::{blob_files, verify};
 use crate::harness::{Client, Server};
 use crate::load::seed;
@@ -142,8 +142,13 @@ async fn follow(seen: watch::Receiver<Client>, deletion: String) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     loop {
         let (present, last) = (seen.borrow().clone(), events.last().map(|event| event.id));
-        if let Ok(mut watch) = Watch::try_open(&present, &deletion, last).await {
-            while let Ok(Some(event)) = watch.try_next().await {
+        let target = format!("{DELETIONS}/{deletion}/events");
+        let Ok(request) = present.request(Method::GET, &target, Proof::Bearer).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        if let Ok(mut watch) = Watch::open(request, last).await {
+            while let Ok(Some(event)) = watch.next().await {
                 let is_end = event.name == "settled";
                 events.push(event);
                 if is_end {
@@ -237,7 +242,7 @@ impl Course {
         } else {
             assert!(doomed < free_files(), "it was cancelled when all was done");
         }
-        assert_course(&self.events.await.unwrap(), doomed, bytes);
+        check_course(&self.events.await.unwrap(), doomed, bytes).unwrap();
 
         let uploads = self.uploads.await.unwrap();
         assert!(uploads.stored.len() > INTERRUPTIONS_MIN, "hardly anything came behind it");

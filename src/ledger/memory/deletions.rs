@@ -24,6 +24,7 @@ use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::Notice;
 use crate::ledger::{
     DeletionLedger, ExpandStep, Lease, LedgerError, MissedSubject, Planner, StepLimits,
 };
@@ -43,6 +44,8 @@ pub(super) struct Deletion {
     pub(super) expanding: bool,
     /// Filters that go on in steps.
     pub(super) selections: Vec<OpenSelection>,
+    /// Whether webhooks were told that its bytes cannot be removed.
+    pub(super) failing_told: bool,
 }
 
 impl Deletion {
@@ -281,8 +284,12 @@ impl State {
             in_survivors,
             expanding,
             selections,
+            failing_told: false,
         };
         holdings.deletions.insert(request.id, deletion);
+        if is_done {
+            self.tell((organization, request.id), Notice::Settled, request.at);
+        }
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)
     }

@@ -14,6 +14,7 @@ use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::{Failure, Notice};
 use crate::ledger::{Cancellation, ExpandStep, Lease, LedgerError, SelectionLedger, StepLimits};
 
 /// A filter of a deletion whose files are not all gone.
@@ -122,6 +123,7 @@ impl State {
             }
             deletion.record.cancelled_at = Some(now);
             deletion.record.state = DeletionState::Purging;
+            self.tell((realm.organization, id), Notice::Failed(Failure::Cancelled), now);
             self.settle_if_done(realm.organization, id, now);
         }
         self.remember(organization, once, id);

@@ -108,7 +108,10 @@ pub(super) async fn create(
     let id = match service.deleter.delete(request).await? {
         Ok(committed) => committed.id,
         Err(Declined::Repeated(Repeat::Of(made))) => DeletionId::from(made),
-        Err(Declined::Refused(refused)) => return Ok(refusal::render(&selectors, &refused)),
+        Err(Declined::Refused(refused)) => {
+            let files_max = service.settings.matched_files_max;
+            return Ok(refusal::render(&selectors, &refused, files_max));
+        }
         Err(
             declined @ (Declined::OverAllowance(_)
             | Declined::PlanSpent

@@ -26,7 +26,9 @@ pub(super) async fn preview(
     let planned = service.deleter.plan(request.clone(), service.ids.next(), lifetime).await?;
     match planned {
         Ok((stored, preview)) => Ok(kept(&stored, &Told::of(&request, &preview))),
-        Err(Unplanned::Refused(refused)) => Ok(refusal::render(&request.selectors, &refused)),
+        Err(Unplanned::Refused(refused)) => {
+            Ok(refusal::render(&request.selectors, &refused, service.settings.matched_files_max))
+        }
         Err(Unplanned::GoesInSteps) => unkept(service, request, "goes_in_steps").await,
         Err(Unplanned::TooMany) => unkept(service, request, "too_many_plans").await,
         Err(Unplanned::Repeated(Repeat::OtherRequest)) => Err(ApiError::IdempotencyMismatch),
@@ -66,7 +68,13 @@ async fn unkept(
     let preview: Result<Preview, Refusal> = service.deleter.preview(request.clone()).await?;
     let preview = match preview {
         Ok(preview) => preview,
-        Err(refused) => return Ok(refusal::render(&request.selectors, &refused)),
+        Err(refused) => {
+            return Ok(refusal::render(
+                &request.selectors,
+                &refused,
+                service.settings.matched_files_max,
+            ));
+        }
     };
     let mut doomed = preview.plan.counts;
     doomed += Counts::files(preview.plan.beyond);

@@ -151,6 +151,8 @@ async fn an_atomic_request_that_finds_too_many_is_refused_with_their_count() {
         let (status, refused) = problem(&delete(&app, body).await);
         assert_eq!((status, &refused["files"]), (409, &json!(3)), "{body}");
         assert_eq!(refused["type"], "/problems/too-many-files");
+        let detail = "filters find 3 files, and an atomic request takes 2 at most";
+        assert_eq!(refused["detail"], detail);
     }
     assert_eq!(live_files(&app).await, 3);
     let fewer = json!({ "matching": [{ "prefix": "/t/a" }, { "prefix": "/t/b" }] });

@@ -12,6 +12,7 @@ mod keys;
 mod organizations;
 mod repeats;
 mod uploads;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use self::apply::Applied;
 pub(super) use self::apply::{doomer_of, take_files};
-pub(super) use self::record::{add_purged, tree_done};
+pub(super) use self::record::{add_purged, purge_failing, tree_done};
 pub(super) use self::steps::{add_selected, cancelled};
 use super::condemned::Due;
 use super::organizations::UsageMoves;

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::rows::{corrupt, failed, read_json, signed, unsigned};
+use super::super::webhooks::tell;
 use super::super::writer::WriteTx;
 use super::outcomes;
 use crate::deletion::items::{self, Item};
@@ -15,6 +16,7 @@ use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::{Failure, Notice};
 use crate::ledger::LedgerError;
 
 /// Single files that a record names at most; more are counted only.
@@ -65,8 +67,11 @@ pub(super) fn write(
             signed(plan.changed.bytes),
             signed(plan.changed.folders)
         ])
-        .map(|_| ())
-        .map_err(failed(context))
+        .map_err(failed(context))?;
+    match is_settled {
+        true => tell(tx, (request.realm.organization, request.id), Notice::Settled, request.at),
+        false => Ok(()),
+    }
 }
 
 /// Identity and size of each single file, where the items do not tell of each of them already.
@@ -133,12 +138,21 @@ pub(in super::super) fn read(
     realm: &Realm,
     id: DeletionId,
 ) -> Result<Option<DeletionRecord>, LedgerError> {
+    let found = find(connection, realm.organization, id)?;
+    Ok(found.and_then(|(prefix, record)| realm.sees(&prefix).then_some(record)))
+}
+
+/// Reads a record, and the prefix from which on it is seen.
+pub(in super::super) fn find(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    id: DeletionId,
+) -> Result<Option<(EntryPath, DeletionRecord)>, LedgerError> {
     let sql = format!("select {COLUMNS} from deletions where organization = ?1 and id = ?2");
     let context = "reading a deletion";
     let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
-    let found = statement.query_row(params![realm.organization, id], record_of);
-    let found = found.optional().map_err(failed(context))?;
-    Ok(found.and_then(|(prefix, record)| realm.sees(&prefix).then_some(record)))
+    let found = statement.query_row(params![organization, id], record_of);
+    found.optional().map_err(failed(context))
 }
 
 /// More of a deletion is durably gone; it is settled where that was the last of it.
@@ -162,6 +176,56 @@ pub(in super::super) fn tree_done(
     change(tx, (organization, id), Change { trees_done: 1, ..Change::at(now) })
 }
 
+/// Bytes of a deletion could not be removed for a long time, which is told once.
+pub(in super::super) fn purge_failing(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    id: DeletionId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    if !tx.hearers.has(organization) {
+        return Ok(());
+    }
+    let context = "counting failures of a purge";
+    let sql = "update deletions set failing_told_at = ?3 \
+               where organization = ?1 and id = ?2 and failing_told_at is null";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    match statement.execute(params![organization, id, now]).map_err(failed(context))? {
+        0 => Ok(()),
+        _once => tell(tx, (organization, id), Notice::Failed(Failure::PurgeFailing), now),
+    }
+}
+
+/// Makes a change of a deletion, and tells of it where that settles it. Every change of one that is
+/// committed goes through here.
+pub(super) fn settling(
+    tx: &WriteTx<'_>,
+    of: (OrganizationNumber, DeletionId),
+    now: Timestamp,
+    change: impl FnOnce() -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    if !tx.hearers.has(of.0) {
+        return change();
+    }
+    let was_settled = is_settled(tx, of)?;
+    change()?;
+    match !was_settled && is_settled(tx, of)? {
+        true => tell(tx, of, Notice::Settled, now),
+        false => Ok(()),
+    }
+}
+
+fn is_settled(
+    tx: &WriteTx<'_>,
+    (organization, id): (OrganizationNumber, DeletionId),
+) -> Result<bool, LedgerError> {
+    let context = "looking whether a deletion has settled";
+    let sql = "select 1 from deletions where organization = ?1 and id = ?2 \
+               and settled_at is not null";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    statement.exists(params![organization, id]).map_err(failed(context))
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Change {
     pub(super) doomed: Tally,
@@ -179,6 +243,14 @@ impl Change {
 }
 
 pub(super) fn change(
+    tx: &WriteTx<'_>,
+    of: (OrganizationNumber, DeletionId),
+    change: Change,
+) -> Result<(), LedgerError> {
+    settling(tx, of, change.now, || count(tx, of, change))
+}
+
+fn count(
     tx: &WriteTx<'_>,
     (organization, id): (OrganizationNumber, DeletionId),
     change: Change,

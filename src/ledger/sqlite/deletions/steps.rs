@@ -3,9 +3,10 @@
 use rusqlite::params;
 
 use super::super::rows::{corrupt, failed, read_json, signed};
+use super::super::webhooks::tell;
 use super::super::writer::WriteTx;
 use super::outcomes;
-use super::record::{Change, change};
+use super::record::{Change, change, settling};
 use crate::deletion::items::{FilterStep, StepsEnd};
 use crate::deletion::record::LOCKED_NAMES_MAX;
 use crate::domain::clock::Timestamp;
@@ -13,6 +14,7 @@ use crate::domain::id::DeletionId;
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::{Failure, Notice};
 use crate::ledger::LedgerError;
 
 /// A deletion has taken more.
@@ -46,8 +48,11 @@ pub(in super::super) fn cancelled(
     let sql = "update deletions set cancelled_at = ?3, pending_selections = 0, settled_at = \
          case when pending_trees = 0 and purged_files = files then ?3 else settled_at end \
          where organization = ?1 and id = ?2";
-    let changed = tx.connection.execute(sql, params![organization, id, now]);
-    changed.map(|_| ()).map_err(failed("cancelling a deletion"))
+    settling(tx, (organization, id), now, || {
+        let changed = tx.connection.execute(sql, params![organization, id, now]);
+        changed.map_err(failed("cancelling a deletion"))?;
+        tell(tx, (organization, id), Notice::Failed(Failure::Cancelled), now)
+    })
 }
 
 fn add_to_items(

@@ -16,8 +16,9 @@ use crate::domain::entry::Sequence;
 use crate::domain::id::{CommandId, EntryId, PlanId};
 use crate::domain::path::EntryPath;
 
-/// Files that a commit looks at, at most, in folders that hold changed ones: a second or less of
-/// the writer. A folder in which nothing changed costs nothing, however large it is.
+/// Files that a commit looks at, at most, in folders that hold changed ones: before it has the
+/// writer, and with it again in folders that moved on meanwhile. A folder in which nothing changed
+/// costs nothing, however large it is.
 pub const LOOK_FILES_MAX: u64 = 1_000_000;
 
 /// What the commit of a stored plan holds itself to.

@@ -2,6 +2,7 @@
 //! server that is killed under them.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -138,6 +139,26 @@ async fn all(client: &Client, list: &str) -> Vec<Value> {
     page[list].as_array().unwrap().clone()
 }
 
+/// Kills the server again and again; the last one that was started.
+async fn killed(
+    mut server: Server,
+    (data, member): (&Path, &Client),
+    present: &watch::Sender<Client>,
+    tries: &AtomicUsize,
+) -> Server {
+    // Each kill comes when some more requests were made, so that it cuts off some of them.
+    for kill in 1..=KILLS {
+        while tries.load(Ordering::Relaxed) < kill * CLIENTS * REQUESTS / (KILLS + 2) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.kill9();
+        verify(data);
+        server = Server::start(data);
+        present.send_replace(server.again(member));
+    }
+    server
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_repeats_with_kills_has_one_effect_and_one_answer() {
     let home = TempDir::new().unwrap();
@@ -169,16 +190,7 @@ async fn a_storm_of_repeats_with_kills_has_one_effect_and_one_answer() {
             })
         })
         .collect();
-    // Each kill comes when some more requests were made, so that it cuts off some of them.
-    for kill in 1..=KILLS {
-        while tries.load(Ordering::Relaxed) < kill * CLIENTS * REQUESTS / (KILLS + 2) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        server.kill9();
-        verify(&data);
-        server = Server::start(&data);
-        present.send_replace(server.again(&member));
-    }
+    server = killed(server, (&data, &member), &present, &tries).await;
     let answers = tokio::time::timeout(STORM_MAX, join_all(storm)).await.unwrap();
     let answers: Vec<Vec<Value>> = answers.into_iter().map(Result::unwrap).collect();
     for others in &answers[1..] {

@@ -2,7 +2,10 @@
 //!
 //! A folder's row says when it changed itself, and up to when its direct files did. Only where
 //! that lies beyond the fence are its files read, each of them, since nothing finds files by their
-//! sequence; and not below a folder that has changed, of which nothing goes.
+//! sequence; and not below a folder that has changed, of which nothing goes. A reader does so before
+//! the request comes to the writer, which looks again only into folders that have moved on since.
+
+use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
@@ -10,13 +13,44 @@ use super::rows::{failed, unsigned};
 use super::tree::FolderRow;
 use crate::deletion::request::DeleteRequest;
 use crate::deletion::snapshot::Kept;
-use crate::domain::entry::Sequence;
+use crate::domain::entry::{FolderNumber, Sequence};
 use crate::domain::usage::Tally;
 use crate::ledger::LedgerError;
 
+/// The changed files of folders, each counted when the folder stood so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted(HashMap<FolderNumber, (Standing, Tally)>);
+
+/// Whatever happens to a direct file of a folder, one of these is another then: what comes or
+/// changes is the latest, and what only goes is missing from the count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing {
+    latest: Sequence,
+    doomed_through: Sequence,
+    direct: Tally,
+}
+
+impl Standing {
+    fn of(row: &FolderRow) -> Self {
+        let FolderRow { record, latest, doomed_through, .. } = row;
+        Self { latest: *latest, doomed_through: *doomed_through, direct: record.direct }
+    }
+}
+
+impl Counted {
+    /// What was counted of a folder that stands so still.
+    fn of(&self, row: &FolderRow) -> Option<Tally> {
+        let (standing, files) = self.0.get(&row.record.number)?;
+        (*standing == Standing::of(row)).then_some(*files)
+    }
+}
+
 /// Watches the folders of trees, one after the other; of a request without a fence nothing.
-pub(super) struct Watch {
+pub(super) struct Watch<'c> {
     fence: Option<Sequence>,
+    /// What was counted before.
+    before: &'c Counted,
+    counted: Counted,
     /// Files that may still be looked at; `None` where that were too many.
     files_left: Option<u64>,
     /// Of each folder of this tree, in order, whether it or one above it has changed.
@@ -24,12 +58,18 @@ pub(super) struct Watch {
     kept: Vec<Kept>,
 }
 
-impl Watch {
-    pub(super) fn of(request: &DeleteRequest) -> Self {
+impl<'c> Watch<'c> {
+    pub(super) fn of(request: &DeleteRequest, before: &'c Counted) -> Self {
         let fence = request.fence.as_ref();
         let files_left = Some(fence.map_or(0, |fence| fence.look_files_max));
         let fence = fence.map(|fence| fence.sequence);
-        Self { fence, files_left, covered: Vec::new(), kept: Vec::new() }
+        let (counted, covered, kept) = (Counted::default(), Vec::new(), Vec::new());
+        Self { fence, before, counted, files_left, covered, kept }
+    }
+
+    /// All that was counted, for whoever looks next.
+    pub(super) fn into_counted(self) -> Counted {
+        self.counted
     }
 
     /// Whether this was drawn beyond the fence.
@@ -74,7 +114,11 @@ impl Watch {
         if row.latest > fence && direct > 0 {
             self.files_left = self.files_left.and_then(|left| left.checked_sub(direct));
             if self.files_left.is_some() {
-                let files = changed_files(connection, row, fence)?;
+                let files = match self.before.of(row) {
+                    Some(files) => files,
+                    None => changed_files(connection, row, fence)?,
+                };
+                self.counted.0.insert(row.record.number, (Standing::of(row), files));
                 if files.files > 0 {
                     self.kept.push(Kept::ChangedFiles { folder: index, files });
                 }

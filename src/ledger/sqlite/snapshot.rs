@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::commands;
 use super::deletions::record;
 use super::entries::live_row;
-use super::fences::Watch;
+use super::fences::{Counted, Watch};
 use super::organizations::{UsageMoves, read_usage};
 use super::rows::{FileRow, corrupt, failed, unsigned};
 use super::selections::{Finding, Judged, judge};
@@ -26,22 +26,50 @@ use crate::domain::path::{EntryName, EntryPath, WrittenPath};
 use crate::domain::usage::Tally;
 use crate::ledger::{LedgerError, MissedSubject};
 
+/// What was found before a snapshot is read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ahead {
+    /// By the filters of the request.
+    pub(super) findings: Vec<Finding>,
+    /// By its fence.
+    pub(super) counted: Counted,
+}
+
 /// Reads it, in the connection's transaction, in which usage has moved by `moves` that are not
 /// written yet.
 pub(super) fn read(
     (connection, moves): (&Connection, &UsageMoves),
     request: &DeleteRequest,
-    findings: &[Finding],
+    ahead: &Ahead,
 ) -> Result<Snapshot, LedgerError> {
+    read_all((connection, moves), request, ahead).map(|(snapshot, _)| snapshot)
+}
+
+/// What its fence finds, for a snapshot that is read soon.
+pub(super) fn look_ahead(
+    connection: &Connection,
+    request: &DeleteRequest,
+    findings: Vec<Finding>,
+) -> Result<Ahead, LedgerError> {
+    let ahead = Ahead { findings, counted: Counted::default() };
+    let (_, counted) = read_all((connection, &UsageMoves::default()), request, &ahead)?;
+    Ok(Ahead { counted, ..ahead })
+}
+
+fn read_all(
+    (connection, moves): (&Connection, &UsageMoves),
+    request: &DeleteRequest,
+    ahead: &Ahead,
+) -> Result<(Snapshot, Counted), LedgerError> {
     let grounds = Grounds::of(connection, request.realm.organization)?;
     let mut reading = Reading {
         connection,
         request,
-        findings,
+        findings: &ahead.findings,
         grounds,
         chains: Chains::default(),
         matched: HashSet::new(),
-        watch: Watch::of(request),
+        watch: Watch::of(request, &ahead.counted),
     };
     let mut located = Vec::with_capacity(request.selectors.len());
     for (index, one) in request.selectors.iter().enumerate() {
@@ -57,7 +85,8 @@ pub(super) fn read(
         Some(_) => moves.added_to(organization, read_usage(connection, organization)?).live,
         None => Tally::default(),
     };
-    Ok(Snapshot { found, too_much_changed: reading.watch.is_over_limit(), live })
+    let too_much_changed = reading.watch.is_over_limit();
+    Ok((Snapshot { found, too_much_changed, live }, reading.watch.into_counted()))
 }
 
 /// What a selector names, before its tree is walked.
@@ -145,7 +174,7 @@ struct Reading<'c> {
     chains: Chains,
     /// What filters took so far.
     matched: HashSet<(FolderNumber, EntryName)>,
-    watch: Watch,
+    watch: Watch<'c>,
 }
 
 fn place_of(file: &FileRow) -> (FolderNumber, EntryName) {

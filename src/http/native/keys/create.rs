@@ -122,24 +122,24 @@ pub(in crate::http::native) async fn create(
     let organization = holder.organization.as_ref().ok_or(ApiError::OrganizationRequired)?;
     let (id, once) = (service.ids.next::<KeyId>(), posted.once.as_ref());
     let made_secret = secret(&service, &posted.headers, once, id);
-    let made = match repeat_of(&service, Some(organization.number), once).await? {
-        Some(repeat) => Err(KeyRefusal::Repeated(repeat)),
-        None => {
-            let now = service.clock.now();
-            let grant = posted.body.unwrap_or_default().into_grant(holder.key.guard, now)?;
-            require_keeper(&holder)?;
-            check_grant(&holder, &grant)?;
-            let new = NewKey {
-                id,
-                organization: Some(organization.id),
-                hash: hash_key(made_secret.expose_secret()),
-                scopes: grant.scopes,
-                prefix: grant.prefix,
-                guard: grant.guard,
-                expires_at: grant.expires_at,
-            };
-            service.ledger.create_key(new, posted.once.clone(), now).await?
-        }
+    let repeat = repeat_of(&service, Some(organization.number), once).await?;
+    let made = if let Some(repeat) = repeat {
+        Err(KeyRefusal::Repeated(repeat))
+    } else {
+        let now = service.clock.now();
+        let grant = posted.body.unwrap_or_default().into_grant(holder.key.guard, now)?;
+        require_keeper(&holder)?;
+        check_grant(&holder, &grant)?;
+        let new = NewKey {
+            id,
+            organization: Some(organization.id),
+            hash: hash_key(made_secret.expose_secret()),
+            scopes: grant.scopes,
+            prefix: grant.prefix,
+            guard: grant.guard,
+            expires_at: grant.expires_at,
+        };
+        service.ledger.create_key(new, posted.once.clone(), now).await?
     };
     let (id, shown) = match made {
         Ok(key) => (key.id, made_secret),

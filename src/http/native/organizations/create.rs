@@ -55,13 +55,13 @@ pub(in crate::http::native) async fn create(
         Posted::<Wanted>::read(&service, holder.key.id, request, REQUEST_BYTES_MAX).await?;
     let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
     check_name(&wanted.name)?;
-    let made = match repeat_of(&service, None, posted.once.as_ref()).await? {
-        Some(repeat) => Err(repeat),
-        None => {
-            let new = new_organization(&service, wanted)?;
-            holder.require(Scope::Admin)?;
-            service.ledger.create_organization(new, posted.once, service.clock.now()).await?
-        }
+    let repeat = repeat_of(&service, None, posted.once.as_ref()).await?;
+    let made = if let Some(repeat) = repeat {
+        Err(repeat)
+    } else {
+        let new = new_organization(&service, wanted)?;
+        holder.require(Scope::Admin)?;
+        service.ledger.create_organization(new, posted.once, service.clock.now()).await?
     };
     let organization = match made {
         Ok(organization) => organization,

@@ -102,22 +102,62 @@ async fn deletion(app: &Native, body: &Value) -> Value {
     answer.json()
 }
 
-/// A route for each call, and for what they have in common all that they can be asked.
+fn in_steps(prefix: &str) -> Value {
+    json!({ "matching": [{ "prefix": prefix }], "atomic": false })
+}
+
+fn metadata(path: &str) -> String {
+    format!("path {}", STANDARD.encode(path))
+}
+
+fn tus(path: &str, length: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("tus-resumable", "1.0.0".to_owned()),
+        ("upload-length", length.to_owned()),
+        ("upload-metadata", metadata(path)),
+    ]
+}
+
+/// All calls, each in every way in which it can be asked.
 async fn rows(app: &Native) -> Vec<Row> {
-    let in_steps = |prefix: &str| json!({ "matching": [{ "prefix": prefix }], "atomic": false });
+    let mut rows = deletions(app).await;
+    rows.extend(others(app).await);
+    rows
+}
+
+async fn deletions(app: &Native) -> Vec<Row> {
     let plan = deletion(app, &json!({ "paths": ["/planned"], "dry_run": true })).await;
     let begun = deletion(app, &in_steps("/steps")).await["id"].as_str().unwrap().to_owned();
+    let cancel = "/delenda/v1/deletions/{id}/cancel";
+    vec![
+        Row::new(DELETIONS, &json!({ "paths": ["/a"] }), &json!({ "paths": ["/b"] }), DELETIONS),
+        Row::new(DELETIONS, &in_steps("/more"), &in_steps("/b"), DELETIONS),
+        Row::new(DELETIONS, &json!({ "plan": plan["plan"] }), &json!({ "plan": "b" }), DELETIONS),
+        Row {
+            status: 200,
+            seen: (DELETIONS, 0),
+            later: 404,
+            ..Row::new(
+                DELETIONS,
+                &json!({ "paths": ["/b"], "dry_run": true }),
+                &json!({ "paths": ["/b"] }),
+                DELETIONS,
+            )
+        },
+        Row {
+            status: 200,
+            seen: ("/delenda/v1/deletions?state=selecting", -1),
+            later: 200,
+            body: String::new(),
+            ..Row::new(cancel, &json!({}), &json!({}), "")
+        }
+        .at(format!("{DELETIONS}/{begun}/cancel")),
+    ]
+}
+
+async fn others(app: &Native) -> Vec<Row> {
     let key = app.post(KEYS, r#"{"scopes":["read"]}"#).await.json();
     let (_, operator) = app.app.new_key(None, "read,write,admin", "/").await;
-    let metadata = |path: &str| format!("path {}", STANDARD.encode(path));
-    let tus = |path: &str, length: &str| {
-        vec![
-            ("tus-resumable", "1.0.0".to_owned()),
-            ("upload-length", length.to_owned()),
-            ("upload-metadata", metadata(path)),
-        ]
-    };
-    let cancel = "/delenda/v1/deletions/{id}/cancel";
     let rotate = "/delenda/v1/keys/{id}/rotate";
     let live = "/delenda/v1/usage";
     // Valid now, and over when it is repeated at last.
@@ -141,28 +181,6 @@ async fn rows(app: &Native) -> Vec<Row> {
             ..Row::new(rotate, &json!({}), &json!({ "grace_seconds": 60 }), KEYS)
         }
         .at(format!("{KEYS}/{}/rotate", key["id"].as_str().unwrap())),
-        Row::new(DELETIONS, &json!({ "paths": ["/a"] }), &json!({ "paths": ["/b"] }), DELETIONS),
-        Row::new(DELETIONS, &in_steps("/more"), &in_steps("/b"), DELETIONS),
-        Row::new(DELETIONS, &json!({ "plan": plan["plan"] }), &json!({ "plan": "b" }), DELETIONS),
-        Row {
-            status: 200,
-            seen: (DELETIONS, 0),
-            later: 404,
-            ..Row::new(
-                DELETIONS,
-                &json!({ "paths": ["/b"], "dry_run": true }),
-                &json!({ "paths": ["/b"] }),
-                DELETIONS,
-            )
-        },
-        Row {
-            status: 200,
-            seen: ("/delenda/v1/deletions?state=selecting", -1),
-            later: 200,
-            body: String::new(),
-            ..Row::new(cancel, &json!({}), &json!({}), "")
-        }
-        .at(format!("{DELETIONS}/{begun}/cancel")),
         Row {
             seen: ("/delenda/v1/entries?path=/folders", 1),
             ..Row::new(FOLDERS, &json!({ "path": "/folders/a" }), &json!({ "path": "/b" }), "")

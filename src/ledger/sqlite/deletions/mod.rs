@@ -16,7 +16,8 @@ pub(super) use self::steps::{add_selected, cancelled};
 use super::condemned::Due;
 use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
-use super::selections::{self, Finding, Purpose};
+use super::selections::{self, Purpose};
+use super::snapshot::Ahead;
 use super::writer::WriteTx;
 use super::{SqliteLedger, expand, installation, once, sample, snapshot, stored_plans};
 use crate::deletion::fence::planned_items;
@@ -42,7 +43,16 @@ impl DeletionLedger for SqliteLedger {
         lease: Lease,
     ) -> Result<Result<Committed, Declined>, LedgerError> {
         let findings = selections::find(self, &request, Purpose::Commit).await?;
-        self.writer()?.run(move |tx| commit(tx, &request, &findings, (planner, lease))).await
+        let (request, ahead) = if request.fence.is_some() {
+            let look = move |connection: &Connection| {
+                let ahead = snapshot::look_ahead(connection, &request, findings)?;
+                Ok((request, ahead))
+            };
+            self.readers.run(look).await?
+        } else {
+            (request, Ahead { findings, ..Ahead::default() })
+        };
+        self.writer()?.run(move |tx| commit(tx, &request, &ahead, (planner, lease))).await
     }
 
     async fn preview_deletion(
@@ -51,9 +61,8 @@ impl DeletionLedger for SqliteLedger {
         planner: Planner,
     ) -> Result<Result<Preview, Refusal>, LedgerError> {
         let findings = selections::find(self, &request, Purpose::Preview).await?;
-        self.readers
-            .run(move |connection| preview(connection, (&request, &findings), planner))
-            .await
+        let ahead = Ahead { findings, ..Ahead::default() };
+        self.readers.run(move |connection| preview(connection, (&request, &ahead), planner)).await
     }
 
     async fn deletion(
@@ -118,17 +127,17 @@ impl DeletionLedger for SqliteLedger {
 
 fn preview(
     connection: &Connection,
-    (request, findings): (&DeleteRequest, &[Finding]),
+    (request, ahead): (&DeleteRequest, &Ahead),
     planner: Planner,
 ) -> Result<Result<Preview, Refusal>, LedgerError> {
     let nothing_moved = UsageMoves::default();
-    let snapshot = snapshot::read((connection, &nothing_moved), request, findings)?;
+    let snapshot = snapshot::read((connection, &nothing_moved), request, ahead)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
     // What came since the filters looked was not found by them.
-    let looked = findings.iter().map(|finding| finding.search.fence).min();
+    let looked = ahead.findings.iter().map(|finding| finding.search.fence).min();
     let sequence = looked.map_or_else(|| installation::last_sequence(connection), Ok)?;
     Ok(Ok(Preview {
         items: planned_items(&snapshot, &plan),
@@ -142,7 +151,7 @@ fn preview(
 fn commit(
     tx: &mut WriteTx<'_>,
     request: &DeleteRequest,
-    findings: &[Finding],
+    ahead: &Ahead,
     (planner, lease): (Planner, Lease),
 ) -> Result<Result<Committed, Declined>, LedgerError> {
     let organization = request.realm.organization;
@@ -158,7 +167,7 @@ fn commit(
     if !stored_plans::is_unused(tx.connection, request)? {
         return Ok(Err(Declined::PlanSpent));
     }
-    let snapshot = snapshot::read((tx.connection, &tx.usage), request, findings)?;
+    let snapshot = snapshot::read((tx.connection, &tx.usage), request, ahead)?;
     let plan = match planner(request, &snapshot) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(Declined::Refused(refusal))),
@@ -167,7 +176,7 @@ fn commit(
     let sequence = tx.next_sequence();
     let Applied { batches, trees } =
         apply::apply(tx, request, &plan, sequence, Due::Leased(lease))?;
-    for finding in findings.iter().filter(|one| plan.selections.contains(&one.selector)) {
+    for finding in ahead.findings.iter().filter(|one| plan.selections.contains(&one.selector)) {
         selections::open(tx, request, finding, sequence)?;
     }
     record::write(tx, request, &plan, sequence, trees)?;

@@ -66,7 +66,9 @@ fn add_to_items(
     let packed = statement.query_row(params![organization, id], |row| row.get::<_, Vec<u8>>(0));
     let items = outcomes::unpack(&packed.map_err(failed(context))?);
     let mut items = items.ok_or(corrupt("the outcomes of a deletion cannot be read"))?;
-    steps.iter().for_each(|step| step.add_to(&mut items));
+    for step in steps {
+        step.add_to(&mut items);
+    }
     let sql = "update deletions set outcomes = ?3 where organization = ?1 and id = ?2";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     let changed = statement.execute(params![organization, id, outcomes::pack(&items)]);

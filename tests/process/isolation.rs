@@ -165,7 +165,8 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, job, deletion, organization, key } = names;
+    let Names { file, remembered, path, folder, command, job, deletion, organization, key, .. } =
+        names;
     let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![

@@ -87,9 +87,9 @@ metrics! {
     WEBHOOKS_PENDING, "delenda_webhook_messages_pending", Kind::Gauge,
         "Messages that wait to be delivered to webhooks, those that are switched off among them";
     WEBHOOKS_DEAD, "delenda_webhook_messages_dead", Kind::Gauge,
-        "Messages to webhooks that are not tried any more and still listed";
+        "Messages to webhooks that are not tried any more and can be delivered anew";
     WEBHOOKS_DROPPED, "delenda_webhook_messages_dropped", Kind::Gauge,
-        "Messages that were never taken, since too many waited for their webhook";
+        "Messages that were dropped, since too many waited for their webhook";
     OLDEST_WEBHOOK_SECONDS, "delenda_webhook_oldest_age_seconds", Kind::Gauge,
         "How long the oldest message has waited for a webhook that is switched on; 0 where none does";
     LIVE_FILES, "delenda_live_files", Kind::Gauge, "Files that can be read";

@@ -237,13 +237,11 @@ impl Standing {
     /// How it stands when its owner switches it on, or off.
     #[must_use]
     pub fn switched(self, enabled: bool, now: Timestamp) -> Self {
-        match enabled {
-            true => Self::default(),
-            false => {
-                let owner = Disabled { at: now, by: DisabledBy::Owner };
-                Self { disabled: self.disabled.or(Some(owner)), ..self }
-            }
+        if enabled {
+            return Self::default();
         }
+        let owner = Disabled { at: now, by: DisabledBy::Owner };
+        Self { disabled: self.disabled.or(Some(owner)), ..self }
     }
 }
 

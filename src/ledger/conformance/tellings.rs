@@ -1,5 +1,7 @@
 //! What webhooks are told, in the very transaction of what it tells.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::fixture::{Fixture, STEP, beneath, by_path};
@@ -102,7 +104,7 @@ pub(crate) async fn a_deletion_of_nothing_is_told(fixture: Fixture) {
     fixture.upload(&realm, "/t/a", 1).await;
     fixture.delete_path(&realm, "/t/a").await;
     let folder = fixture.delete_path(&realm, "/t").await.id;
-    fixture.clock.advance(std::time::Duration::from_millis(1));
+    fixture.clock.advance(Duration::from_millis(1));
     fixture.drain().await;
     let all = fixture.told(&realm, &webhook).await;
     assert!(all.contains(&settled(steps)) && all.contains(&settled(folder)), "{all:?}");
@@ -145,7 +147,8 @@ pub(crate) async fn a_purge_that_keeps_failing_is_told_once(fixture: Fixture) {
     };
     fixture.clock.advance(super::fixture::LEASE_DURATION);
     keep_all().await;
-    fixture.clock.advance(PURGE_FAILING_DURATION_MIN - std::time::Duration::from_millis(1));
+    let almost = PURGE_FAILING_DURATION_MIN.saturating_sub(Duration::from_millis(1));
+    fixture.clock.advance(almost);
     keep_all().await;
     assert_eq!(fixture.told(&realm, &webhook).await, []);
     for _ in 0..3 {

@@ -63,10 +63,9 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
 #[schema(as = Webhook)]
 struct Shown {
     id: String,
-    /// The secret that signs, shown this once; `null` where a repeat cannot show it any more.
+    /// The secret that signs, shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    secret: Option<Option<String>>,
+    secret: Option<String>,
     url: String,
     /// Of `deletion.settled` and `deletion.failed`.
     events: Vec<&'static str>,
@@ -124,7 +123,7 @@ fn answer_with_secret(
     secret: WebhookSecret,
 ) -> Response {
     let text = (webhook.secret == secret).then(|| secret.text());
-    let shown = Shown { secret: Some(text), ..Shown::of(service, webhook) };
+    let shown = Shown { secret: text, ..Shown::of(service, webhook) };
     let mut answer = json::answer(status, &shown);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer

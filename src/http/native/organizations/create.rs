@@ -53,7 +53,7 @@ pub(in crate::http::native) async fn create(
 ) -> Result<Response, DialectError<Native>> {
     let posted =
         Posted::<Wanted>::read(&service, holder.key.id, request, REQUEST_BYTES_MAX).await?;
-    let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = json::required(posted.body)?;
     let plan = wanted.plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
     check_name(&wanted.name)?;
     check_plan(&service, &plan)?;

@@ -20,6 +20,7 @@ pub mod once;
 pub mod organizations;
 pub mod plans;
 pub mod registry;
+pub mod removal;
 pub mod reports;
 pub mod resumable;
 pub mod selections;
@@ -50,6 +51,7 @@ pub use self::once::OnceLedger;
 pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
 pub use self::registry::RegistryLedger;
+pub use self::removal::{Removal, RemovalLedger};
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
 pub use self::selections::{Cancellation, SelectionLedger};
@@ -383,6 +385,7 @@ pub trait Ledger:
     + RegistryLedger
     + GaugesLedger
     + SelectionLedger
+    + RemovalLedger
 {
 }
 
@@ -398,7 +401,6 @@ impl<L> Ledger for L where
         + OrganizationLedger
         + PlanLedger
         + StoredPlanLedger
-        + StoredPlanLedger
         + InspectLedger
         + AttachLedger
         + WalkLedger
@@ -408,5 +410,6 @@ impl<L> Ledger for L where
         + RegistryLedger
         + GaugesLedger
         + SelectionLedger
+        + RemovalLedger
 {
 }

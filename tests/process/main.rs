@@ -22,6 +22,7 @@ mod plans;
 mod power_cuts;
 mod progress;
 mod real_tree;
+mod removal;
 mod resuming;
 mod samples;
 mod starting;

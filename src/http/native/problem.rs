@@ -98,6 +98,13 @@ pub(super) fn confirmation_required(files: u64) -> Response {
     Problem { files: Some(files), ..problem }.saying(detail).into_answer()
 }
 
+/// The problem document of an organization that is not removed, since so much in it is locked.
+pub(super) fn locked_in_organization(count: usize) -> Response {
+    let problem = Problem::new("/problems/locked", "Nothing was removed", StatusCode::LOCKED);
+    let detail = format!("{count} entries are locked: send 'locked=remove' to remove them, too");
+    problem.saying(detail).into_answer()
+}
+
 /// The problem document of an atomic deletion whose filters find more files than it may take.
 pub(super) fn too_many_files(files: u64) -> Response {
     let (kind, title) = ("/problems/too-many-files", "Nothing was deleted");

@@ -61,6 +61,7 @@ impl StoredPlanLedger for MemoryLedger {
         plan: StoredPlan,
     ) -> Result<bool, LedgerError> {
         let mut state = self.state();
+        state.must_stand(organization)?;
         let plans = &mut state.holdings_mut(organization).stored_plans;
         let has_room = (plans.len() as u64) < STORED_PLANS_MAX;
         if has_room {

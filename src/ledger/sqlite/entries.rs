@@ -153,7 +153,8 @@ fn other_organizations(
     connection: &Connection,
     organization: OrganizationNumber,
 ) -> Result<Vec<(OrganizationNumber, Grounds)>, LedgerError> {
-    let sql = "select organization from organizations where organization <> ?1";
+    let sql = "select organization from organizations where organization <> ?1 \
+               and removed_by is null";
     let mut statement = connection.prepare_cached(sql).map_err(failed("listing others"))?;
     let others = statement.query_map([organization], |row| row.get(0));
     let others: Vec<OrganizationNumber> =

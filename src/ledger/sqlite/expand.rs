@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::condemned::{Due, Owner, condemn};
 use super::deletions::tree_done;
+use super::locks;
 use super::organizations::Part;
 use super::rows::{failed, signed, unsigned};
 use super::writer::{Waiting, WriteTx};
@@ -320,9 +321,15 @@ fn remove_file(tx: &WriteTx<'_>, folder: FolderNumber, name: &str) -> Result<(),
 }
 
 fn remove_folder(tx: &WriteTx<'_>, folder: FolderNumber) -> Result<(), LedgerError> {
-    let sql = "delete from folders where folder = ?1";
-    let mut statement = tx.connection.prepare_cached(sql).map_err(failed("removing a folder"))?;
-    statement.execute([folder]).map(|_| ()).map_err(failed("removing a folder"))
+    let sql = "delete from folders where folder = ?1 returning organization, locked";
+    let context = "removing a folder";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    let gone = statement.query_row([folder], |row| Ok((row.get(0)?, row.get(1)?)));
+    match gone.map_err(failed(context))? {
+        // Locked ones go only with their organization.
+        (organization, true) => locks::count_folders(tx, organization, -1),
+        (_, false) => Ok(()),
+    }
 }
 
 /// A doomed tree whose marks have not come down everywhere.

@@ -31,6 +31,7 @@ mod organizations;
 mod plans;
 mod readers;
 mod registry;
+mod removal;
 mod reports;
 mod resumable;
 mod rows;

@@ -39,7 +39,8 @@ impl OrganizationLedger for SqliteLedger {
         self.readers
             .run(|connection| {
                 let sql = format!(
-                    "select {ORGANIZATION_COLUMNS} from organizations o order by o.organization"
+                    "select {ORGANIZATION_COLUMNS} from organizations o where o.removed_by is null \
+                     order by o.organization"
                 );
                 let context = "listing organizations";
                 let mut statement = connection.prepare(&sql).map_err(failed(context))?;
@@ -62,7 +63,7 @@ impl OrganizationLedger for SqliteLedger {
             .writer()?
             .run(move |tx| {
                 let sql = "update organizations set disabled_at = coalesce(disabled_at, ?2) \
-                           where id = ?1";
+                           where id = ?1 and removed_by is null";
                 let changed = tx.connection.execute(sql, params![id, now]);
                 changed.map(|rows| rows == 1).map_err(failed("disabling an organization"))
             })
@@ -243,11 +244,25 @@ fn create_key(
     }))
 }
 
+/// Whether the keys of an organization work, as far as it goes.
+pub(super) fn is_switched_on(
+    connection: &Connection,
+    organization: OrganizationNumber,
+) -> Result<bool, LedgerError> {
+    let sql = "select disabled_at is null from organizations where organization = ?1";
+    let context = "reading an organization";
+    connection.query_row(sql, [organization], |row| row.get(0)).map_err(failed(context))
+}
+
+/// The organization with this identity, unless it was removed.
 pub(super) fn organization_by_id(
     connection: &Connection,
     id: OrganizationId,
 ) -> Result<Option<Organization>, LedgerError> {
-    let sql = format!("select {ORGANIZATION_COLUMNS} from organizations o where o.id = ?1");
+    let sql = format!(
+        "select {ORGANIZATION_COLUMNS} from organizations o \
+         where o.id = ?1 and o.removed_by is null"
+    );
     let context = "reading an organization";
     let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
     statement.query_row([id], |row| organization(row, 0)).optional().map_err(failed(context))

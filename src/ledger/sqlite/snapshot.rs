@@ -8,11 +8,11 @@ use super::commands;
 use super::deletions::record;
 use super::entries::live_row;
 use super::fences::Watch;
-use super::organizations::{UsageMoves, read_usage};
+use super::organizations::{UsageMoves, is_switched_on, read_usage};
 use super::rows::{FileRow, corrupt, failed, unsigned};
 use super::selections::{Finding, Judged, judge};
 use super::tree::{
-    Chains, FolderRow, Grounds, Way, first_folder, folder_by_id, live_child, walk_down,
+    Chains, FolderRow, Grounds, Way, first_folder, folder, folder_by_id, live_child, walk_down,
 };
 use crate::deletion::request::{DeleteRequest, FoldersPolicy, Selector};
 use crate::deletion::snapshot::{
@@ -57,7 +57,9 @@ pub(super) fn read(
         Some(_) => moves.added_to(organization, read_usage(connection, organization)?).live,
         None => Tally::default(),
     };
-    Ok(Snapshot { found, too_much_changed: reading.watch.is_over_limit(), live })
+    let too_much_changed = reading.watch.is_over_limit();
+    let switched_on = request.removes_organization() && is_switched_on(connection, organization)?;
+    Ok(Snapshot { found, too_much_changed, switched_on, live })
 }
 
 /// What a selector names, before its tree is walked.
@@ -164,6 +166,7 @@ impl Reading<'_> {
                 Ok(Located::Found(Found::OutsidePrefix))
             }
             Selector::Matching(_) => self.locate_matching(index),
+            Selector::Everything => self.locate_everything(),
         }
     }
 
@@ -216,6 +219,16 @@ impl Reading<'_> {
         }
         let is_locked = file.locked || chain.lock.is_some();
         Ok(Sight::Seen { lock: is_locked.then_some(path) })
+    }
+
+    fn locate_everything(&self) -> Result<Located, LedgerError> {
+        let realm = &self.request.realm;
+        if !realm.prefix.is_root() {
+            return Ok(Located::Found(Found::OutsidePrefix));
+        }
+        let row = folder(self.connection, self.grounds.root)?;
+        let (path, above) = (EntryPath::root(), Vec::new());
+        Ok(Located::Folder { row, path, lock_above: false, above })
     }
 
     fn locate_path(&mut self, written: &WrittenPath) -> Result<Located, LedgerError> {
@@ -371,9 +384,10 @@ impl Reading<'_> {
     ) -> Result<FoundFolder, LedgerError> {
         let mut found = FoundFolder {
             id: top.record.id,
+            // The root itself is found only where all of the organization goes.
+            reserved: top.reserved && !path.is_root(),
             path,
             lock_above,
-            reserved: top.reserved,
             folders: Vec::new(),
             kept: Vec::new(),
         };

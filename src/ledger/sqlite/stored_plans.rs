@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteLedger;
 use super::rows::{failed, read_json, signed, unsigned};
+use super::tree::Grounds;
 use super::writer::WriteTx;
 use crate::deletion::record::Counts;
 use crate::deletion::request::DeleteRequest;
@@ -44,6 +45,7 @@ fn store(
     organization: OrganizationNumber,
     plan: &StoredPlan,
 ) -> Result<bool, LedgerError> {
+    Grounds::of(tx.connection, organization)?;
     let context = "storing a plan";
     let sql = "select count(*) from stored_plans where organization = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;

@@ -23,7 +23,7 @@ use crate::domain::plans::{
     BATCH_ATTEMPTS_PER_MINUTE, BATCH_DELETIONS_PER_HOUR, PlanLimits, Plans, REQUESTS_MAX,
 };
 use crate::http::cors::Origins;
-use crate::http::state::HttpSettings;
+use crate::http::state::{HttpSettings, OPERATOR_REQUESTS_PER_MINUTE};
 use crate::http::streams::Rhythm;
 
 /// What the names in the environment begin with.
@@ -94,6 +94,8 @@ pub struct Settings {
     /// Attempts at batch deletions of one organization in a minute, accepted or not, where its
     /// plan says nothing.
     pub batch_attempts_per_minute: u32,
+    /// Requests of operator keys that name no organization, all together, in a rolling minute.
+    pub operator_requests_per_minute: u32,
     /// Seconds between two sweeps for uploads that never ended.
     pub sweep_interval_seconds: u64,
     /// Threads that run requests; 0: one for each processor.
@@ -133,6 +135,7 @@ impl Default for Settings {
             drain_timeout_seconds: 8,
             batch_deletions_per_hour: BATCH_DELETIONS_PER_HOUR,
             batch_attempts_per_minute: BATCH_ATTEMPTS_PER_MINUTE,
+            operator_requests_per_minute: OPERATOR_REQUESTS_PER_MINUTE,
             sweep_interval_seconds: 600,
             worker_threads: 0,
             blocking_threads_max: 32,
@@ -223,6 +226,7 @@ impl Settings {
             rhythm: Rhythm::default(),
             plans: self.plans(),
             metrics_public: self.metrics_public,
+            operator_requests_per_minute: self.operator_requests_per_minute,
         }
     }
 
@@ -259,6 +263,11 @@ impl Settings {
             ("drain_timeout_seconds", self.drain_timeout_seconds, timeouts.clone()),
             ("batch_deletions_per_hour", self.batch_deletions_per_hour.into(), 1..=REQUESTS_MAX),
             ("batch_attempts_per_minute", self.batch_attempts_per_minute.into(), 1..=REQUESTS_MAX),
+            (
+                "operator_requests_per_minute",
+                self.operator_requests_per_minute.into(),
+                1..=REQUESTS_MAX,
+            ),
             ("sweep_interval_seconds", self.sweep_interval_seconds, timeouts),
             ("worker_threads", self.worker_threads, 0..=THREADS_MAX),
             ("blocking_threads_max", self.blocking_threads_max, 1..=THREADS_MAX),

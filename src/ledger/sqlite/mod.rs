@@ -40,6 +40,7 @@ mod selections;
 mod snapshot;
 mod stored_plans;
 mod tree;
+mod usage;
 mod versions;
 mod walk;
 mod writer;

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::organizations::{
-    ORGANIZATION_COLUMNS, key, key_by, key_sql, organization, organization_by_id, read_usage,
+    ORGANIZATION_COLUMNS, key, key_by, key_sql, organization, organization_by_id,
 };
 use super::rows::{failed, signed};
+use super::usage::read_usage;
 use super::writer::WriteTx;
 use super::{SqliteLedger, once};
 use crate::domain::clock::Timestamp;

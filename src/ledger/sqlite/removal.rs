@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::deletions::{cancelled, record, tree_done};
-use super::organizations::read_usage;
 use super::rows::{failed, signed};
 use super::selections::close_all;
+use super::usage::read_usage;
 use super::writer::WriteTx;
 use super::{SqliteLedger, intents};
 use crate::deletion::request::DeleteRequest;

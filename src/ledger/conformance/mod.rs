@@ -358,6 +358,7 @@ macro_rules! every_check {
             }
             registry {
                 organizations_come_by_pages,
+                usages_are_those_of_each,
                 an_organization_changes_where_it_is_given,
                 keys_come_by_pages_as_the_realm_sees_them,
                 a_rotated_key_has_another_secret_and_one_that_ends,

@@ -126,8 +126,9 @@ pub(crate) async fn a_removed_organization_is_gone_for_everybody(fixture: Fixtur
     fixture.delete(fixture.removal_of(&realm, Some(files), false)).await.unwrap();
     let ledger = &fixture.ledger;
     assert_eq!(ledger.organization(organization.id).await.unwrap(), None);
-    assert_eq!(ledger.organizations().await.unwrap(), [other.clone()]);
-    assert_eq!(ledger.organization_page(None, 9).await.unwrap(), [other]);
+    let others = [other];
+    assert_eq!(ledger.organizations().await.unwrap(), others);
+    assert_eq!(ledger.organization_page(None, 9).await.unwrap(), others);
     let on = OrganizationChange { disabled: Some(false), ..Default::default() };
     assert_eq!(ledger.change_organization(organization.id, on, fixture.now()).await.unwrap(), None);
     assert!(!ledger.disable_organization(organization.id, fixture.now()).await.unwrap());

@@ -82,9 +82,8 @@ impl Holdings {
             Selector::Everything if request.realm.prefix.is_root() => {
                 Named::Folder(EntryPath::root())
             }
-            Selector::Everything => Named::OutsidePrefix,
-            // One that does not is looked for with all others.
-            Selector::Matching(_) => Named::OutsidePrefix,
+            // A filter that does not reach out is looked for with all others.
+            Selector::Everything | Selector::Matching(_) => Named::OutsidePrefix,
             Selector::File(id) => match self.file_by_id(*id) {
                 None => nothing_or_missed(MissedSubject::File(*id)),
                 Some((path, _)) if request.realm.sees(path) => Named::File(path.clone()),

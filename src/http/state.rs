@@ -30,6 +30,7 @@ use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
 use crate::uploads::Uploader;
+use crate::webhooks::egress::Egress;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
 #[derive(Clone)]
@@ -203,9 +204,7 @@ impl Service {
                     return ApiError::PreconditionFailed;
                 }
                 if let Some(files) = refusal.unconfirmed {
-                    let text =
-                        format!("{files} files would go: say confirm={files} if they are to");
-                    return ApiError::Conflict(text);
+                    return ApiError::Unconfirmed { files };
                 }
                 match refusal.not_empty.is_empty() {
                     true => {
@@ -262,6 +261,8 @@ pub struct HttpSettings {
     pub metrics_public: bool,
     /// Requests of operators that name no organization, all together, in a rolling minute.
     pub operator_requests_per_minute: u32,
+    /// Where webhooks may connect to.
+    pub egress: Egress,
 }
 
 /// Requests of operators that name no organization in a minute, where nothing else is said.
@@ -297,6 +298,7 @@ impl Default for HttpSettings {
             plans: Plans::default(),
             metrics_public: false,
             operator_requests_per_minute: OPERATOR_REQUESTS_PER_MINUTE,
+            egress: Egress::default(),
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod sqlite;
 pub mod stored_plans;
 pub mod tree;
 pub mod walk;
+pub mod webhooks;
 
 #[cfg(test)]
 pub mod conformance;
@@ -55,9 +56,10 @@ pub use self::removal::{Removal, RemovalLedger};
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
 pub use self::selections::{Cancellation, SelectionLedger};
-pub use self::stored_plans::StoredPlanLedger;
+pub use self::stored_plans::{Keeping, StoredPlanLedger};
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
+pub use self::webhooks::{OutboxLedger, WebhookLedger};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
@@ -386,6 +388,8 @@ pub trait Ledger:
     + GaugesLedger
     + SelectionLedger
     + RemovalLedger
+    + WebhookLedger
+    + OutboxLedger
 {
 }
 
@@ -411,5 +415,7 @@ impl<L> Ledger for L where
         + GaugesLedger
         + SelectionLedger
         + RemovalLedger
+        + WebhookLedger
+        + OutboxLedger
 {
 }

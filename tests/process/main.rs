@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
+mod alerts;
 mod allowances;
 mod archives;
+mod backup;
 mod cli;
 mod clients;
 mod crashes;
@@ -25,5 +27,8 @@ mod real_tree;
 mod removal;
 mod resuming;
 mod samples;
+mod selecting;
 mod starting;
+mod tour;
 mod watching;
+mod webhooks;

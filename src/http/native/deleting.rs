@@ -1,6 +1,7 @@
 //! Deleting one entry, by its path or its id: the short form of a deletion with one selector.
 
 use axum::response::Response;
+use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use crate::domain::organization::{Caller, Scope};
 use crate::http::auth::Authenticated;
 use crate::http::conditions::{Wanted, wanted_of};
 use crate::http::error::ApiError;
-use crate::http::json;
+use crate::http::json::{self, announced_length};
 use crate::http::native::Native;
 use crate::http::query::Query;
 use crate::http::state::Service;
@@ -48,8 +49,9 @@ struct Asked {
 }
 
 impl Asked {
-    /// Reads `recursive`, `confirm` and the conditions; refuses every other parameter.
+    /// Reads `recursive`, `confirm` and the conditions; refuses every other parameter, and a body.
     fn read(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
+        check_without_body(headers)?;
         query.only(&["organization", "recursive", "confirm"])?;
         let folders = match query.single("recursive")? {
             None | Some("false") => FoldersPolicy::EmptyOnly,
@@ -72,6 +74,14 @@ pub(super) fn confirmed(query: &Query) -> Result<Option<u64>, ApiError> {
         None => Ok(None),
         Some("") => Err(ApiError::Invalid("confirm is a number of files".to_owned())),
         Some(_) => Ok(Some(query.number("confirm", 0, 0..=u64::MAX)?)),
+    }
+}
+
+/// Refuses a body: what it says, such as `dry_run`, might have been meant to spare something.
+pub(super) fn check_without_body(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.contains_key(TRANSFER_ENCODING) || announced_length(headers) > 0 {
+        true => Err(ApiError::Invalid("a body is not taken here".to_owned())),
+        false => Ok(()),
     }
 }
 

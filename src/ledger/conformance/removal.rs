@@ -147,7 +147,7 @@ pub(crate) async fn a_removed_organization_is_gone_for_everybody(fixture: Fixtur
     assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);
     let late = ledger.begin_upload(&realm, fixture.new_upload("/upload", 10), None).await;
     assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);
-    let late = ledger.store_plan(realm.organization, stored).await;
+    let late = ledger.store_plan(realm.organization, stored, None).await;
     assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);
     let again = fixture.removal_of(&realm, Some(0), true);
     let late = ledger.commit_deletion(again, plan, fixture.lease()).await;

@@ -39,6 +39,7 @@ mod snapshot;
 mod stored_plans;
 mod tree;
 mod walk;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +52,7 @@ use self::once::Remembered;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
+use self::webhooks::WebhookRow;
 use super::MissedSubject;
 use crate::deletion::record::BatchNumber;
 use crate::deletion::snapshot::MissedAnswer;
@@ -58,7 +60,7 @@ use crate::deletion::stored::StoredPlan;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId, UploadId};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId, UploadId, WebhookId};
 use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
@@ -124,6 +126,7 @@ struct Holdings {
     removed_by: Option<DeletionId>,
     /// Whether something beside files and folders is left of it since.
     clearing: bool,
+    webhooks: BTreeMap<WebhookId, WebhookRow>,
     uploaded: Tally,
     settled: Tally,
 }

@@ -60,6 +60,7 @@ impl State {
             stored_plans: BTreeMap::new(),
             removed_by: None,
             clearing: false,
+            webhooks: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
         };

@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::deletions::Deletion;
 use super::{MemoryLedger, State};
-use crate::deletion::record::DeletionState;
 use crate::deletion::request::DeleteRequest;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
@@ -27,16 +25,10 @@ impl State {
         let holdings = self.holdings_mut(number);
         (holdings.removed_by, holdings.clearing) = (Some(request.id), true);
         holdings.organization.name = String::new();
-        let selecting = holdings.deletions.iter_mut().filter(|(_, one)| !one.selections.is_empty());
-        let cancel = |(id, deletion): (&DeletionId, &mut Deletion)| {
-            deletion.selections.clear();
-            deletion.record.cancelled_at = Some(request.at);
-            deletion.record.state = DeletionState::Purging;
-            *id
-        };
-        let cancelled: Vec<DeletionId> = selecting.map(cancel).collect();
-        for id in cancelled {
-            self.settle_if_done(number, id, request.at);
+        let selecting = holdings.deletions.iter().filter(|(_, one)| !one.selections.is_empty());
+        let selecting: Vec<DeletionId> = selecting.map(|(id, _)| *id).collect();
+        for id in selecting {
+            self.end_steps((number, id), request.at);
         }
     }
 
@@ -54,6 +46,7 @@ impl State {
         holdings.accepted.clear();
         holdings.missed.clear();
         holdings.stored_plans.clear();
+        holdings.webhooks.clear();
         for deletion in holdings.deletions.values_mut() {
             deletion.record.skipped.clear();
             deletion.items.clear();

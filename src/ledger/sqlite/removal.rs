@@ -9,7 +9,7 @@ use super::rows::{failed, signed};
 use super::selections::close_all;
 use super::usage::read_usage;
 use super::writer::WriteTx;
-use super::{SqliteLedger, intents};
+use super::{SqliteLedger, intents, webhooks};
 use crate::deletion::request::DeleteRequest;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
@@ -80,8 +80,8 @@ pub(super) fn begin(tx: &WriteTx<'_>, request: &DeleteRequest) -> Result<(), Led
     let open = statement.query_map([organization], |row| row.get(0));
     let open: Vec<DeletionId> = open.and_then(Iterator::collect).map_err(failed(context))?;
     for deletion in open {
-        close_all(tx, organization, deletion)?;
-        cancelled(tx, organization, deletion, request.at)?;
+        let closed = close_all(tx, organization, deletion)?;
+        cancelled(tx, (organization, deletion), &closed, request.at)?;
     }
     Ok(())
 }
@@ -117,6 +117,9 @@ fn clear(tx: &mut WriteTx<'_>, rows_max: usize, now: Timestamp) -> Result<bool, 
         if left == 0 {
             return Ok(true);
         }
+    }
+    if webhooks::remove_any(tx, clearing.organization)? {
+        return Ok(true);
     }
     left -= give_up_uploads(tx, clearing.organization, left, now)?;
     if left == 0 || !forget_names(tx, &clearing, left)? {
@@ -205,7 +208,7 @@ mod tests {
     use super::*;
 
     /// What else names an organization, and how it goes.
-    const CLEARED_OTHERWISE: [(&str, &str); 10] = [
+    const CLEARED_OTHERWISE: [(&str, &str); 12] = [
         ("condemned", "with the purge"),
         ("deletions", "kept, without names"),
         ("expansions", "by expanding"),
@@ -216,6 +219,8 @@ mod tests {
         ("removals", "at the end"),
         ("selections", "in the commit"),
         ("uploads", "given up"),
+        ("webhook_messages", "with their webhooks"),
+        ("webhooks", "one in each step"),
     ];
 
     /// Whoever adds a table says what becomes of its rows.

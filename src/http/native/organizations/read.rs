@@ -60,6 +60,7 @@ pub(in crate::http::native) async fn list(
     Operator(holder): Operator<Native>,
 ) -> Result<Response, DialectError<Native>> {
     let list = List { route: "/delenda/v1/organizations", organization: None, filters: &[] };
+    holder.query.only(&["organization", "limit", "cursor", "usage"])?;
     let page = list.asked(&service.signer, &holder.query)?;
     let after = page.position(|bytes| OrganizationNumber(i64::from_be_bytes(bytes)))?;
     let tells_usage = match holder.query.single("usage")? {

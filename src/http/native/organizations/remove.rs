@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -78,7 +78,9 @@ pub(in crate::http::native) async fn remove(
     State(service): State<Service>,
     Operator(holder): Operator<Native>,
     id: Segment<3>,
+    headers: HeaderMap,
 ) -> Result<Response, DialectError<Native>> {
+    deleting::check_without_body(&headers)?;
     let (confirmed, removes_locked) = asked(&holder.query)?;
     holder.require(Scope::Delete)?;
     holder.require(Scope::Admin)?;
@@ -119,6 +121,7 @@ pub(in crate::http::native) async fn removal(
     Operator(holder): Operator<Native>,
     id: Segment<3>,
 ) -> Result<Response, DialectError<Native>> {
+    holder.query.only(&["organization"])?;
     holder.require(Scope::Read)?;
     let id = id.parse(OrganizationId::parse).ok_or(ApiError::NotFound)?;
     let removal = service.ledger.removal(id).await?.ok_or(ApiError::NotFound)?;
@@ -143,7 +146,7 @@ fn refused(service: &Service, declined: Declined) -> Result<Response, ApiError> 
         return Err(ApiError::Conflict("the organization is switched on".to_owned()));
     }
     if let Some(files) = refusal.unconfirmed {
-        return Ok(problem::confirmation_required(files));
+        return Err(ApiError::Unconfirmed { files });
     }
     Ok(problem::locked_in_organization(refusal.locked.len()))
 }

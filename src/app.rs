@@ -35,7 +35,7 @@ use crate::jobs::admin::socket::{self, AdminSocket};
 use crate::jobs::admin::{AdminAnswer, AdminRequest, Office, first_start};
 use crate::jobs::runner::{Ground, Purging, Runner, Wakes};
 use crate::ledger::sqlite::{self, Access, Examined, SqliteLedger, SqliteSettings};
-use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
+use crate::ledger::{Ledger, LedgerError, OrganizationLedger, PlanLedger, RemovalLedger};
 use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
 use crate::webhooks::{Courier, Sender};
@@ -89,7 +89,8 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
         bail!("somebody else measures this process");
     }
     let parts = Parts::open(settings, &directory, READERS).await?;
-    let office = parts.office();
+    let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
+    let office = parts.office(Arc::clone(purging.purger()));
     let unknown = office.unknown_plans().await?;
     if !unknown.is_empty() {
         let names = unknown.into_iter().collect::<Vec<_>>().join("', '");
@@ -100,7 +101,6 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     }
     let admin =
         AdminSocket::bind(&directory, &lock).context("the administrative socket cannot be made")?;
-    let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken.clone());
     let streams = Streams::until(stop.clone());
     let keeping_up = tokio::spawn(meters.clone().keep_up(stop.clone()));
     let purger = Arc::clone(purging.purger());
@@ -147,10 +147,19 @@ pub async fn administer_alone(
     _lock: &InstanceLock,
 ) -> anyhow::Result<AdminAnswer> {
     let parts = Parts::open(settings, directory, COMMAND_READERS).await?;
-    let mut answer = parts.office().administer(request).await;
-    if let AdminAnswer::Swept { purged, dry_run: false, .. } = &mut answer {
-        *purged = Some(parts.purge_due().await?);
-    }
+    let broken = CancellationToken::new();
+    let purging = Purging::start(parts.ground(), parts.wakes.queue.clone(), broken);
+    let office = parts.office(Arc::clone(purging.purger()));
+    let mut answer = office.administer(request).await;
+    drop(office);
+    let due = match &mut answer {
+        AdminAnswer::Swept { purged, dry_run: false, .. } => {
+            purging.purge_due().await.map(|blobs| *purged = Some(blobs))
+        }
+        _ => Ok(()),
+    };
+    purging.stop().await;
+    due?;
     close(parts.ledger).await;
     Ok(answer)
 }
@@ -202,7 +211,7 @@ impl Parts {
         // Without an organization there is no blob yet: a start that was interrupted before the
         // blob store was marked as this database's is made good. Afterwards a store without the
         // mark is another one, or an unmounted one, and never opened.
-        let fresh = ledger.is_fresh() || ledger.organizations().await?.is_empty();
+        let fresh = ledger.is_fresh() || !has_begun(&ledger).await?;
         let blobs = DiskBlobs::open(&settings.blobs_directory(), ledger.instance_id(), fresh)?;
         let plans = settings.plans();
         ledger.set_plans(plans.clone());
@@ -214,8 +223,9 @@ impl Parts {
         Arc::clone(&self.ledger) as Arc<dyn Ledger>
     }
 
-    fn office(&self) -> Office {
+    fn office(&self, purger: Arc<Purger>) -> Office {
         Office {
+            deleter: Deleter::new(self.ledger(), purger, self.wakes.doomed.clone()),
             ledger: self.ledger(),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -277,14 +287,11 @@ impl Parts {
             clock,
         }))
     }
+}
 
-    async fn purge_due(&self) -> anyhow::Result<u64> {
-        let broken = CancellationToken::new();
-        let purging = Purging::start(self.ground(), self.wakes.queue.clone(), broken);
-        let purged = purging.purge_due().await;
-        purging.stop().await;
-        Ok(purged?)
-    }
+/// Whether there is an organization, or was one.
+async fn has_begun(ledger: &SqliteLedger) -> Result<bool, LedgerError> {
+    Ok(!ledger.organizations().await?.is_empty() || ledger.any_removal().await?)
 }
 
 /// Closes the ledger once nobody else holds it; whoever was cut off may do so for a moment. Not

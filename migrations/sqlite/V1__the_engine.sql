@@ -24,6 +24,8 @@ create table organizations (
     plan text not null,
     created_at integer not null,
     disabled_at integer,
+    -- The deletion that removed it. The row stays, without a name, for the counters and the record.
+    removed_by blob,
     root integer not null,
     -- With none of these no chain of parents needs to be walked.
     locked_folders integer not null default 0,
@@ -297,6 +299,14 @@ create table stored_plans (
     primary key (organization, id)
 ) strict, without rowid;
 create index stored_plans_by_expiry on stored_plans (expires_at);
+
+-- Removed organizations of which rows are still to be cleared: what is no file and no folder.
+create table removals (
+    organization integer primary key,
+    deletion blob not null,
+    -- Up to which the names are gone from the records of its deletions.
+    done_to blob
+) strict;
 
 create table missed_answers (
     organization integer not null,

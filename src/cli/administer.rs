@@ -78,6 +78,9 @@ impl Org {
             Self::List(form) => (AdminRequest::ListOrganizations {}, form),
             Self::Disable { id, form } => (AdminRequest::DisableOrganization { id }, form),
             Self::Enable { id, form } => (AdminRequest::EnableOrganization { id }, form),
+            Self::Remove { id, confirm, locked, form } => {
+                (AdminRequest::RemoveOrganization { id, confirm, locked }, form)
+            }
             Self::SetPlan { id, plan, form } => (AdminRequest::SetPlan { id, plan }, form),
         };
         Order { request, json: form.json }

@@ -125,6 +125,20 @@ pub enum Org {
         #[command(flatten)]
         form: Form,
     },
+    /// Remove an organization that is switched off, with all that it has; again: how far that is
+    Remove {
+        /// Its id
+        id: String,
+        /// How many live files it holds
+        #[arg(long, value_name = "N")]
+        confirm: Option<u64>,
+        /// Remove what is locked, too
+        #[arg(long)]
+        locked: bool,
+        /// How the result is written
+        #[command(flatten)]
+        form: Form,
+    },
     /// Give an organization another plan, with effect at once
     SetPlan {
         /// Its id

@@ -20,6 +20,9 @@ fn answer_json(answer: &AdminAnswer) -> Value {
         AdminAnswer::Organizations { organizations } => json!(organizations),
         AdminAnswer::OrganizationDisabled { id } => json!({ "id": id, "disabled": true }),
         AdminAnswer::OrganizationEnabled { id } => json!({ "id": id, "disabled": false }),
+        AdminAnswer::OrganizationRemoved { id, files, bytes, remaining, settled } => json!({
+            "id": id, "files": files, "bytes": bytes, "remaining": remaining, "settled": settled,
+        }),
         AdminAnswer::PlanSet { id, plan } => json!({ "id": id, "plan": plan }),
         AdminAnswer::KeyCreated { id, key, organization, scopes } => {
             json!({ "id": id, "key": key, "organization": organization, "scopes": scopes })
@@ -45,6 +48,13 @@ fn answer_lines(answer: &AdminAnswer) -> String {
         }
         AdminAnswer::OrganizationDisabled { id } => format!("organization {id} disabled\n"),
         AdminAnswer::OrganizationEnabled { id } => format!("organization {id} enabled\n"),
+        AdminAnswer::OrganizationRemoved { id, files, bytes, remaining, settled } => {
+            let rest = match settled {
+                true => "nothing is left of it".to_owned(),
+                false => format!("files whose bytes are not gone yet: {remaining}"),
+            };
+            format!("organization {id} removed with {files} files ({bytes} bytes)\n{rest}\n")
+        }
         AdminAnswer::PlanSet { id, plan } => format!("organization {id} has the plan {plan}\n"),
         AdminAnswer::KeyCreated { id, key, organization, scopes } => {
             let owner = organization.as_deref().unwrap_or("the operator");

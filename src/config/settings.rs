@@ -16,7 +16,7 @@ use crate::domain::plans::{
 };
 use crate::domain::webhooks::{RETRY_PAUSES_USUAL, Schedule};
 use crate::http::cors::Origins;
-use crate::http::state::HttpSettings;
+use crate::http::state::{HttpSettings, OPERATOR_REQUESTS_PER_MINUTE};
 use crate::http::streams::Rhythm;
 use crate::webhooks::egress::Egress;
 
@@ -84,6 +84,8 @@ declared! {
         batch_attempts_per_minute: u32 = BATCH_ATTEMPTS_PER_MINUTE, "attempts", [1..=REQUESTS_MAX],
             "Sirv batches of one organization in a rolling minute, refused ones included, where \
             its plan says nothing.";
+        operator_requests_per_minute: u32 = OPERATOR_REQUESTS_PER_MINUTE, "requests", [1..=REQUESTS_MAX],
+            "Requests of operator keys that name no organization, all together, in a rolling minute.";
         sweep_interval_seconds: u64 = 600, "s", [TIMEOUT],
             "Between two sweeps for uploads that never ended.";
         worker_threads: u64 = 0, "threads", [0..=THREADS_MAX],
@@ -136,6 +138,7 @@ impl Settings {
             rhythm: Rhythm::default(),
             plans: self.plans(),
             metrics_public: self.metrics_public,
+            operator_requests_per_minute: self.operator_requests_per_minute,
             egress: self.egress(),
         }
     }

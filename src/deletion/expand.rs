@@ -1,6 +1,7 @@
 //! Expanding: the files of doomed folders become condemned blobs, in bounded steps, one
 //! organization after the other. And selecting, by the same loop: filters that find more than one
-//! commit takes go on in steps.
+//! commit takes go on in steps. And clearing: what a removed organization has beside files and
+//! folders goes.
 //!
 //! The ledger does each step in one short transaction; this loop only keeps the purger fed and
 //! never runs ahead of it by more than the purger has room for.
@@ -24,6 +25,8 @@ const STEP: StepLimits = StepLimits {
     duration_beside_others: Duration::from_millis(1),
     blobs: 8192,
 };
+/// Rows of a removed organization that one step clears: some milliseconds.
+const CLEARED_ROWS: usize = 512;
 /// The longest such pause.
 const POLITE_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How often doomed folders are looked for without a wake-up.
@@ -73,7 +76,7 @@ impl Expander {
         }
     }
 
-    /// A step of expanding, and one of selecting.
+    /// A step of expanding, one of selecting, and one of clearing.
     async fn step(&self, turn: &mut Turn) -> Result<Beside, LedgerError> {
         let lease = self.purger.fresh_lease();
         let expanded =
@@ -85,6 +88,7 @@ impl Expander {
             self.ledger.select_step(turn.selected, lease, STEP, self.clock.now()).await?;
         turn.selected = selected.served;
         let others = self.feed(selected, lease) || others;
+        turn.cleared = self.ledger.clear_step(CLEARED_ROWS, self.clock.now()).await?;
         Ok(if others { Beside::Others } else { Beside::Nobody })
     }
 
@@ -104,11 +108,13 @@ impl Expander {
 struct Turn {
     expanded: Option<OrganizationNumber>,
     selected: Option<OrganizationNumber>,
+    /// Whether anything of a removed organization was cleared.
+    cleared: bool,
 }
 
 impl Turn {
     fn is_idle(&self) -> bool {
-        self.expanded.is_none() && self.selected.is_none()
+        self.expanded.is_none() && self.selected.is_none() && !self.cleared
     }
 }
 

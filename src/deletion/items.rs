@@ -181,7 +181,7 @@ impl Item {
     fn of(index: usize, selector: &Selector, fate: Fate) -> Self {
         let named = match selector {
             Selector::File(id) | Selector::Entry(id) => Named::Id(*id),
-            Selector::Path(_) => Named::Path(None),
+            Selector::Path(_) | Selector::Everything => Named::Path(None),
             Selector::Outputs(id) => Named::Command(*id),
             Selector::Matching(_) => Named::Filter,
             Selector::Unmatchable => Named::Nothing,

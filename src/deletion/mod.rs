@@ -18,6 +18,7 @@
 //! * [`expand`]: turns the files of doomed folders into condemned blobs, in bounded steps.
 //! * [`purge`]: removes condemned blobs: leased, idempotent, confirmed, then settled.
 //! * [`progress`]: follows a deletion to its end, for whoever watches.
+//! * [`removal`]: the one deletion that takes an organization whole. Pure.
 //! * [`sweep`]: condemns the blobs of uploads that never ended.
 //! * [`verify`]: the offline check that ledger and blobs agree. Never writes.
 //!
@@ -31,6 +32,7 @@ pub mod plan;
 pub mod progress;
 pub mod purge;
 pub mod record;
+pub mod removal;
 pub mod request;
 pub mod snapshot;
 pub mod stored;

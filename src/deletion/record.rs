@@ -184,6 +184,8 @@ pub struct Refusal {
     pub locked: Vec<(usize, EntryPath)>,
     /// More has changed since the stored plan was made than its commit may look at: plan again.
     pub too_much_changed: bool,
+    /// The organization is to be removed and is not switched off.
+    pub switched_on: bool,
     /// So many files were found by filters, which is more than an atomic request takes.
     pub too_many_matching: Option<u64>,
     /// So many files would go, which is more than the guard lets go unasked. Judged where nothing

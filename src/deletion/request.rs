@@ -34,6 +34,9 @@ pub enum Selector {
     /// Every live file in sight that a filter takes, each by itself: the folders stay. That there
     /// is none is no fault. A file that another selector names is that one's.
     Matching(FileFilter),
+    /// All that the organization holds, its root and its reserved folders included: what removes an
+    /// organization. Alone in its request.
+    Everything,
     /// A text that cannot name anything, such as a malformed id.
     Unmatchable,
 }
@@ -77,6 +80,8 @@ pub enum LockedPolicy {
     Refuse,
     /// What is locked stays and is named, and the rest goes.
     Skip,
+    /// It goes with the rest: for an organization that its operator removes, and nothing else.
+    Remove,
 }
 
 /// What becomes of the request when a selected folder holds something.
@@ -188,6 +193,11 @@ impl DeleteRequest {
         self.guard.is_some()
             || self.fence.is_some()
             || matches!(self.atomicity, Atomicity::AllOrNone)
+    }
+
+    /// Whether the organization itself goes, with all that it has.
+    pub fn removes_organization(&self) -> bool {
+        self.selectors.contains(&Selector::Everything)
     }
 
     /// From when on ages are counted back: a plan's do not grow until its commit.

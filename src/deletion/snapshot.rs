@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub found: Vec<Found>,
     /// Where the request has a fence: more has changed since than may be looked at.
     pub too_much_changed: bool,
+    /// Where the request removes the organization: it is not switched off.
+    pub switched_on: bool,
     /// The organization's live files; read for a request with a guard, else zero.
     pub live: Tally,
 }

@@ -36,6 +36,19 @@ pub struct PageAsked {
     pub limit: u64,
 }
 
+impl PageAsked {
+    /// What stands at the position behind which the page begins; a position of another size is none
+    /// of the list's.
+    pub fn position<const N: usize, T>(
+        &self,
+        read: impl FnOnce([u8; N]) -> T,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(after) = &self.after else { return Ok(None) };
+        let bytes = after.as_slice().try_into().map_err(|_| foreign_cursor())?;
+        Ok(Some(read(bytes)))
+    }
+}
+
 impl List<'_> {
     /// The page that `cursor` and `limit` of a query name. An empty cursor is the first page; one
     /// that this list did not give is a 400.
@@ -44,6 +57,18 @@ impl List<'_> {
         let cursor = query.single("cursor")?.filter(|text| !text.is_empty());
         let after = cursor.map(|text| self.read(signer, text)).transpose()?;
         Ok(PageAsked { after, limit })
+    }
+
+    /// The cursor behind a page of these items, each at the position that `position` tells; none
+    /// where the page is not full, and so the last one.
+    pub fn behind<T, P: AsRef<[u8]>>(
+        &self,
+        signer: &Signer,
+        (items, limit): (&[T], u64),
+        position: impl FnOnce(&T) -> P,
+    ) -> Option<String> {
+        let last = items.last().filter(|_| items.len() as u64 == limit)?;
+        Some(self.cursor(signer, position(last).as_ref()))
     }
 
     /// The cursor behind this position.

@@ -70,9 +70,10 @@ async fn known<D: Dialect>(parts: &Parts, service: &Service) -> Result<Known, Ap
         (None, None | Some(NamedOrganization::Unnamed)) => None,
         (own, named) => Some(organization_of(service, own.clone(), named).await?),
     };
-    if let Some(organization) = &organization {
-        service.count_request(organization)?;
-    }
+    match &organization {
+        Some(organization) => service.count_request(organization)?,
+        None => service.count_operator_request()?,
+    };
     Ok(Known { key, scopes, organization, query })
 }
 

@@ -37,6 +37,11 @@ pub async fn read<T: DeserializeOwned>(
     }
 }
 
+/// What a body says that must say something.
+pub fn required<T>(body: Option<T>) -> Result<T, ApiError> {
+    body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))
+}
+
 /// Reads all of a body that is JSON by its head.
 pub async fn read_text(
     headers: &HeaderMap,

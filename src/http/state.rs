@@ -24,7 +24,7 @@ use crate::domain::clock::Clock;
 use crate::domain::guard::Guard;
 use crate::domain::id::IdSource;
 use crate::domain::once::Repeat;
-use crate::domain::organization::{Caller, Organization};
+use crate::domain::organization::{Caller, Organization, OrganizationNumber};
 use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
@@ -94,6 +94,12 @@ impl Service {
     pub fn count_request(&self, organization: &Organization) -> Result<RequestsLeft, ApiError> {
         let limit = self.plan_of(organization)?.requests_per_minute;
         self.requests.count(organization.number, limit).map_err(ApiError::RateLimited)
+    }
+
+    /// Counts a request of an operator that names no organization, or refuses it.
+    pub fn count_operator_request(&self) -> Result<RequestsLeft, ApiError> {
+        let limit = Some(self.settings.operator_requests_per_minute);
+        self.requests.count(INSTALLATION, limit).map_err(ApiError::RateLimited)
     }
 
     /// What accepted batch deletions of this organization are counted against.
@@ -253,9 +259,16 @@ pub struct HttpSettings {
     pub plans: Plans,
     /// Whether anybody may read what is measured.
     pub metrics_public: bool,
+    /// Requests of operators that name no organization, all together, in a rolling minute.
+    pub operator_requests_per_minute: u32,
     /// Where webhooks may connect to.
     pub egress: Egress,
 }
+
+/// Requests of operators that name no organization in a minute, where nothing else is said.
+pub const OPERATOR_REQUESTS_PER_MINUTE: u32 = 6000;
+/// What those requests are counted as: no organization has this number.
+const INSTALLATION: OrganizationNumber = OrganizationNumber(0);
 
 /// Bytes that a form may have beside those of its file.
 pub(super) const FORM_BYTES_SPARE: u64 = 8 << 20;
@@ -284,6 +297,7 @@ impl Default for HttpSettings {
             rhythm: Rhythm::default(),
             plans: Plans::default(),
             metrics_public: false,
+            operator_requests_per_minute: OPERATOR_REQUESTS_PER_MINUTE,
             egress: Egress::default(),
         }
     }

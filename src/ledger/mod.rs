@@ -20,6 +20,7 @@ pub mod once;
 pub mod organizations;
 pub mod plans;
 pub mod registry;
+pub mod removal;
 pub mod reports;
 pub mod resumable;
 pub mod selections;
@@ -51,6 +52,7 @@ pub use self::once::OnceLedger;
 pub use self::organizations::{KeyRefusal, NewKey, NewOrganization, OrganizationLedger};
 pub use self::plans::PlanLedger;
 pub use self::registry::RegistryLedger;
+pub use self::removal::{Removal, RemovalLedger};
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
 pub use self::selections::{Cancellation, SelectionLedger};
@@ -385,6 +387,7 @@ pub trait Ledger:
     + RegistryLedger
     + GaugesLedger
     + SelectionLedger
+    + RemovalLedger
     + WebhookLedger
     + OutboxLedger
 {
@@ -402,7 +405,6 @@ impl<L> Ledger for L where
         + OrganizationLedger
         + PlanLedger
         + StoredPlanLedger
-        + StoredPlanLedger
         + InspectLedger
         + AttachLedger
         + WalkLedger
@@ -412,6 +414,7 @@ impl<L> Ledger for L where
         + RegistryLedger
         + GaugesLedger
         + SelectionLedger
+        + RemovalLedger
         + WebhookLedger
         + OutboxLedger
 {

@@ -1,5 +1,7 @@
 //! Organizations and keys by pages, and what changes of them after they are made.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Key, KeyHash, Organization, OrganizationNumber, Realm};
+use crate::domain::usage::Usage;
 
 /// The books of organizations and keys. A change holds for every request that is checked later,
 /// and for every transaction that begins later.
@@ -20,6 +23,12 @@ pub trait RegistryLedger: Send + Sync {
         after: Option<OrganizationNumber>,
         limit: u64,
     ) -> Result<Vec<Organization>, LedgerError>;
+
+    /// What these organizations use, from their counters. All of them must exist.
+    async fn usages(
+        &self,
+        of: Vec<OrganizationNumber>,
+    ) -> Result<BTreeMap<OrganizationNumber, Usage>, LedgerError>;
 
     /// Changes an organization; how it is afterwards. `None` where there is none.
     async fn change_organization(

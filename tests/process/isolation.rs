@@ -292,6 +292,12 @@ fn changes(names: &Names) -> Vec<Probe> {
             format!("/delenda/v1/organizations/{organization}"),
             json!({ "disabled": true }),
         ),
+        probe("GET", Proof::Bearer, format!("/delenda/v1/organizations/{organization}/removal")),
+        probe(
+            "DELETE",
+            Proof::Bearer,
+            format!("/delenda/v1/organizations/{organization}?confirm=1&locked=remove"),
+        ),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe_with(
             "PATCH",

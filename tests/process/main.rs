@@ -24,6 +24,7 @@ mod plans;
 mod power_cuts;
 mod progress;
 mod real_tree;
+mod removal;
 mod resuming;
 mod samples;
 mod selecting;

@@ -19,7 +19,7 @@ use crate::harness::disks::must;
 use crate::harness::server::{blob_files, text};
 use crate::harness::{Client, Server};
 
-const UNIT: &str = "/lib/systemd/system/delenda.service";
+const UNIT: &str = "/usr/lib/systemd/system/delenda.service";
 const SETTINGS: &str = "/etc/delenda/delenda.toml";
 const DATA: &str = "/var/lib/delenda";
 /// Tenths of what `systemd-analyze security` calls the exposure; the unit has 1.4.

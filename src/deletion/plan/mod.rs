@@ -125,7 +125,10 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
                 refusal.not_empty.push(index);
                 continue;
             }
-            Found::Folder(folder) => plan_folder(folder, planned, (&mut folders_left, &mut plan)),
+            Found::Folder(folder) => {
+                let kept = kept_in(request, folder);
+                plan_folder((folder, kept), planned, (&mut folders_left, &mut plan))
+            }
         };
         note_outcome(index, &outcome, &mut plan, &mut refusal);
         plan.outcomes.push(outcome);
@@ -141,6 +144,7 @@ pub fn plan(request: &DeleteRequest, snapshot: &Snapshot) -> Result<Plan, Refusa
         refusal.locked.clear();
     }
     refusal.too_much_changed = snapshot.too_much_changed;
+    refusal.switched_on = snapshot.switched_on;
     too_many(request, snapshot, &mut refusal);
     let may_go = refusal == Refusal::default();
     refusal.unconfirmed = may_go.then(|| unconfirmed(request, snapshot, &plan)).flatten();
@@ -202,8 +206,16 @@ fn plan_outputs(outputs: &FoundOutputs, planned: Option<&PlannedItem>, plan: &mu
     plan_files(&outputs.files, planned, plan)
 }
 
+/// What in a folder stays: nothing where its organization goes and its locks are overridden.
+fn kept_in<'f>(request: &DeleteRequest, folder: &'f FoundFolder) -> &'f [Kept] {
+    match request.locked {
+        LockedPolicy::Remove if request.removes_organization() => &[],
+        LockedPolicy::Remove | LockedPolicy::Refuse | LockedPolicy::Skip => &folder.kept,
+    }
+}
+
 fn plan_folder(
-    folder: &FoundFolder,
+    (folder, kept): (&FoundFolder, &[Kept]),
     planned: Option<&PlannedItem>,
     (folders_left, plan): (&mut usize, &mut Plan),
 ) -> Outcome {
@@ -211,7 +223,7 @@ fn plan_folder(
         let locked = vec![folder.path.clone()];
         return fence::outcome(planned, Taken { locked, ..Taken::default() }, false);
     }
-    let fates = fates(folder);
+    let fates = fates(folder, kept);
     let mut counts = Counts::default();
     // Folders of doomed trees, gathered under the index of the tree's root.
     let mut trees: Vec<DoomedTree> = Vec::new();
@@ -240,12 +252,12 @@ fn plan_folder(
         mark_within_bound(tree, folders_left);
     }
     plan.trees.append(&mut trees);
-    for survivor in survivors(folder, &fates) {
+    for survivor in survivors((folder, kept), &fates) {
         counts += Counts::files(survivor.doomed);
         plan.survivors.push(survivor);
     }
-    let locked = topmost(folder.kept.iter().filter_map(Kept::lock).cloned().collect());
-    let any_changed = folder.kept.iter().any(|kept| kept.lock().is_none());
+    let locked = topmost(kept.iter().filter_map(Kept::lock).cloned().collect());
+    let any_changed = kept.iter().any(|kept| kept.lock().is_none());
     fence::outcome(planned, Taken { counts, locked, ..Taken::default() }, any_changed)
 }
 
@@ -269,12 +281,12 @@ enum Fate {
     Covered,
 }
 
-fn fates(folder: &FoundFolder) -> Vec<Fate> {
+fn fates(folder: &FoundFolder, kept: &[Kept]) -> Vec<Fate> {
     let mut fates = vec![Fate::Goes; folder.folders.len()];
-    if folder.kept.is_empty() {
+    if kept.is_empty() {
         return fates;
     }
-    for kept in &folder.kept {
+    for kept in kept {
         match fates[kept.folder()] {
             _ if kept.covers_folder() => fates[kept.folder()] = Fate::Covered,
             Fate::Goes => fates[kept.folder()] = Fate::Survives,
@@ -296,9 +308,9 @@ fn fates(folder: &FoundFolder) -> Vec<Fate> {
     fates
 }
 
-fn survivors(folder: &FoundFolder, fates: &[Fate]) -> Vec<Survivor> {
+fn survivors((folder, all): (&FoundFolder, &[Kept]), fates: &[Fate]) -> Vec<Survivor> {
     let mut kept: Vec<Vec<&Kept>> = vec![Vec::new(); fates.len()];
-    for one in &folder.kept {
+    for one in all {
         kept[one.folder()].push(one);
     }
     let surviving = (0..fates.len()).filter(|index| fates[*index] == Fate::Survives);

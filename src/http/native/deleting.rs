@@ -1,17 +1,20 @@
 //! Deleting one entry, by its path or its id: the short form of a deletion with one selector.
 
-use http::HeaderMap;
+use axum::response::Response;
 use http::header::TRANSFER_ENCODING;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::deletion::record::Committed;
 use crate::deletion::request::{DeleteRequest, Door, FoldersPolicy, Precondition, Selector};
 use crate::domain::id::BlobId;
-use crate::domain::organization::Caller;
+use crate::domain::organization::{Caller, Scope};
+use crate::http::auth::Authenticated;
 use crate::http::conditions::{Wanted, wanted_of};
 use crate::http::error::ApiError;
-use crate::http::json::announced_length;
+use crate::http::json::{self, announced_length};
+use crate::http::native::Native;
 use crate::http::query::Query;
 use crate::http::state::Service;
 
@@ -37,7 +40,7 @@ impl DeletedEntry {
 
 /// How one entry is to be deleted.
 #[derive(Debug)]
-pub(super) struct Asked {
+struct Asked {
     folders: FoldersPolicy,
     /// One of these, if any are named; whatever is found is a version for `If-Match: *`.
     versions: Option<Vec<BlobId>>,
@@ -47,7 +50,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Reads `recursive`, `confirm` and the conditions; refuses every other parameter, and a body.
-    pub(super) fn read(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
+    fn read(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
         check_without_body(headers)?;
         query.only(&["organization", "recursive", "confirm"])?;
         let folders = match query.single("recursive")? {
@@ -61,12 +64,16 @@ impl Asked {
             None | Some(Wanted::Any) => None,
             Some(Wanted::Versions(versions)) => Some(versions),
         };
-        let confirmed = match query.single("confirm")? {
-            None => None,
-            Some("") => return Err(ApiError::Invalid("confirm is a number of files".to_owned())),
-            Some(_) => Some(query.number("confirm", 0, 0..=u64::MAX)?),
-        };
-        Ok(Self { folders, versions, confirmed })
+        Ok(Self { folders, versions, confirmed: confirmed(query)? })
+    }
+}
+
+/// How many files the caller says are meant to go, where it says that.
+pub(super) fn confirmed(query: &Query) -> Result<Option<u64>, ApiError> {
+    match query.single("confirm")? {
+        None => Ok(None),
+        Some("") => Err(ApiError::Invalid("confirm is a number of files".to_owned())),
+        Some(_) => Ok(Some(query.number("confirm", 0, 0..=u64::MAX)?)),
     }
 }
 
@@ -78,8 +85,22 @@ pub(super) fn check_without_body(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// Deletes what the selector names, or nothing.
-pub(super) async fn delete(
+/// The call that deletes what the selector names, or nothing. None where the path of the request
+/// names nothing that could exist.
+pub(super) async fn answer(
+    service: &Service,
+    authenticated: &Authenticated<Native>,
+    headers: &HeaderMap,
+    selector: Option<Selector>,
+) -> Result<Response, ApiError> {
+    let asked = Asked::read(&authenticated.query, headers)?;
+    authenticated.require(Scope::Delete)?;
+    let selector = selector.ok_or(ApiError::NotFound)?;
+    let deleted = delete(service, &authenticated.caller, selector, asked).await?;
+    Ok(json::answer(StatusCode::OK, &deleted))
+}
+
+async fn delete(
     service: &Service,
     caller: &Caller,
     selector: Selector,

@@ -13,12 +13,12 @@ use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
 use crate::http::auth::Authenticated;
 use crate::http::conditions::overwrite_of;
+use crate::http::content;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::raw::{self, RawTarget};
 use crate::http::segment::Tail;
 use crate::http::state::Service;
-use crate::http::{content, json};
 
 /// Stores a file
 ///
@@ -135,15 +135,12 @@ pub(super) async fn delete(
     path: Tail<3>,
     headers: HeaderMap,
 ) -> Result<Response, DialectError<Native>> {
-    let asked = deleting::Asked::read(&authenticated.query, &headers)?;
     let written = path.written()?;
     if written.path.is_root() {
         return Err(ApiError::Invalid("'/' cannot be deleted".to_owned()).into());
     }
-    authenticated.require(Scope::Delete)?;
-    let selector = Selector::Path(written);
-    let deleted = deleting::delete(&service, &authenticated.caller, selector, asked).await?;
-    Ok(json::answer(StatusCode::OK, &deleted))
+    let selector = Some(Selector::Path(written));
+    Ok(deleting::answer(&service, &authenticated, &headers, selector).await?)
 }
 
 /// The path of a file: none that says a folder.

@@ -17,6 +17,7 @@ use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::idempotency::{Posted, repeat_of};
+use crate::http::json;
 use crate::http::state::Service;
 use crate::ledger::tree::TreeRefusal;
 use crate::ledger::{FolderRefusal, Walked};
@@ -58,7 +59,7 @@ pub(super) async fn make(
 ) -> Result<Response, DialectError<Native>> {
     let caller = &authenticated.caller;
     let posted = Posted::<NewFolder>::read(&service, caller.key, request, BODY_BYTES_MAX).await?;
-    let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = json::required(posted.body)?;
     let written = EntryPath::parse_written(&wanted.path)?;
     authenticated.require(Scope::Write)?;
     let (realm, now) = (&caller.realm, service.clock.now());

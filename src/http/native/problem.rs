@@ -89,6 +89,13 @@ pub(super) fn deletion_refused(status: StatusCode, items: Vec<ItemAnswer>) -> Re
     Problem { items: Some(items), ..problem }.into_answer()
 }
 
+/// The problem document of an organization that is not removed, since so much in it is locked.
+pub(super) fn locked_in_organization(count: usize) -> Response {
+    let problem = Problem::new("/problems/locked", "Nothing was removed", StatusCode::LOCKED);
+    let detail = format!("{count} entries are locked: send 'locked=remove' to remove them, too");
+    problem.saying(detail).into_answer()
+}
+
 /// The problem document of an atomic deletion whose filters find more files than it may take.
 pub(super) fn too_many_files(files: u64, files_max: usize) -> Response {
     let (kind, title) = ("/problems/too-many-files", "Nothing was deleted");

@@ -16,7 +16,7 @@ use crate::http::state::Service;
 
 /// Files and bytes.
 #[derive(Serialize, ToSchema)]
-struct Amount {
+pub(super) struct Amount {
     files: u64,
     bytes: u64,
 }

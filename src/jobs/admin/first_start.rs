@@ -28,7 +28,7 @@ pub async fn first_start(office: &Office, directory: &DataDirectory) -> anyhow::
 
 /// The organization that the first key is for; none where somebody has begun already.
 async fn first_organization(office: &Office) -> anyhow::Result<Option<OrganizationId>> {
-    if !office.ledger.keys().await?.is_empty() {
+    if !office.ledger.keys().await?.is_empty() || office.ledger.any_removal().await? {
         return Ok(None);
     }
     let organizations = office.ledger.organizations().await?;

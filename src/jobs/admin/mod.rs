@@ -41,6 +41,15 @@ pub enum AdminRequest {
         /// Which.
         id: String,
     },
+    /// Removes an organization that is switched off, with all that it has; or tells how far that is.
+    RemoveOrganization {
+        /// Which.
+        id: String,
+        /// How many live files it holds; not needed where it holds none.
+        confirm: Option<u64>,
+        /// Whether what is locked goes, too.
+        locked: bool,
+    },
     /// Gives an organization another plan, with effect at once.
     SetPlan {
         /// Which.
@@ -86,6 +95,7 @@ impl AdminRequest {
             | Self::ListOrganizations {}
             | Self::DisableOrganization { .. }
             | Self::EnableOrganization { .. }
+            | Self::RemoveOrganization { .. }
             | Self::SetPlan { .. }
             | Self::ListKeys {}
             | Self::RevokeKey { .. }
@@ -119,6 +129,19 @@ pub enum AdminAnswer {
     OrganizationEnabled {
         /// Which.
         id: String,
+    },
+    /// It is removed. Its bytes are on their way, or gone.
+    OrganizationRemoved {
+        /// Which.
+        id: String,
+        /// The live files that went.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Files that are not durably gone yet, those of earlier deletions among them.
+        remaining: u64,
+        /// Whether nothing is left of it.
+        settled: bool,
     },
     /// The plan's limits hold from now on.
     PlanSet {

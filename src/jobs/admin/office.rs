@@ -1,11 +1,15 @@
 //! The one executor of administrative requests.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
 use super::{AdminAnswer, AdminRequest, KeyLine, OrganizationLine, ShownKey, scope_list};
+use crate::deletion::accept::Deleter;
+use crate::deletion::record::Declined;
+use crate::deletion::removal::NewRemoval;
 use crate::deletion::sweep::sweep;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::guard::{GuardLimits, SHARE_PERCENT_MAX};
@@ -30,6 +34,8 @@ pub struct Office {
     pub ids: Arc<IdSource>,
     /// Where keys come from.
     pub random: Arc<dyn Random>,
+    /// Deletes, as the server does.
+    pub deleter: Deleter,
     /// Woken when a sweep has condemned something.
     pub purge: Wake,
     /// The plans that an organization may have.
@@ -38,7 +44,7 @@ pub struct Office {
 
 /// Why a request was not executed.
 enum Unexecuted {
-    Refused(&'static str),
+    Refused(Cow<'static, str>),
     UnknownPlan(String),
     Failed(LedgerError),
 }
@@ -62,6 +68,9 @@ impl Office {
             AdminRequest::ListOrganizations {} => self.organizations().await,
             AdminRequest::DisableOrganization { id } => self.disable_organization(id).await,
             AdminRequest::EnableOrganization { id } => self.enable_organization(id).await,
+            AdminRequest::RemoveOrganization { id, confirm, locked } => {
+                self.remove_organization(&id, confirm, locked).await
+            }
             AdminRequest::SetPlan { id, plan } => self.set_plan(id, plan).await,
             AdminRequest::CreateKey {
                 organization,
@@ -81,7 +90,9 @@ impl Office {
         };
         match executed {
             Ok(answer) => answer,
-            Err(Unexecuted::Refused(reason)) => AdminAnswer::Refused { reason: reason.to_owned() },
+            Err(Unexecuted::Refused(reason)) => {
+                AdminAnswer::Refused { reason: reason.into_owned() }
+            }
             Err(Unexecuted::UnknownPlan(name)) => {
                 let known: Vec<&str> = self.plans.names().collect();
                 let known = known.join(", ");
@@ -125,7 +136,7 @@ impl Office {
     async fn create_organization(&self, name: String, plan: Option<String>) -> Executed {
         let plan = plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
         if !is_organization_name(&name) {
-            return Err(Unexecuted::Refused(
+            return Err(refused(
                 "a name has 1 to 255 bytes, no control characters, and is not all blank",
             ));
         }
@@ -133,7 +144,7 @@ impl Office {
         let folders = [self.ids.next(), self.ids.next(), self.ids.next()];
         let new = NewOrganization { id: self.ids.next(), name, plan, folders };
         let made = self.ledger.create_organization(new, None, self.clock.now()).await?;
-        let made = made.map_err(|_| Unexecuted::Refused("it was made before"))?;
+        let made = made.map_err(|_| refused("it was made before"))?;
         Ok(AdminAnswer::OrganizationCreated { id: made.id.to_string(), name: made.name })
     }
 
@@ -160,6 +171,35 @@ impl Office {
         let change = OrganizationChange { disabled: Some(false), ..Default::default() };
         self.change_organization(organization.id, change).await?;
         Ok(AdminAnswer::OrganizationEnabled { id })
+    }
+
+    async fn remove_organization(
+        &self,
+        id: &str,
+        confirmed: Option<u64>,
+        removes_locked: bool,
+    ) -> Executed {
+        let id = OrganizationId::parse(id).ok_or(NO_ORGANIZATION)?;
+        if let Some(organization) = self.ledger.organization(id).await? {
+            let removal = NewRemoval {
+                id: self.ids.next(),
+                organization: organization.number,
+                key: None,
+                confirmed,
+                removes_locked,
+                at: self.clock.now(),
+            };
+            let decided = self.deleter.delete(removal.request()).await?;
+            decided.map_err(|declined| unremoved(&declined))?;
+        }
+        let removal = self.ledger.removal(id).await?.ok_or(NO_ORGANIZATION)?;
+        Ok(AdminAnswer::OrganizationRemoved {
+            id: id.to_string(),
+            files: removal.record.doomed.files,
+            bytes: removal.record.doomed.bytes,
+            remaining: removal.remaining.files,
+            settled: removal.settled_at().is_some(),
+        })
     }
 
     async fn set_plan(&self, id: String, plan: String) -> Executed {
@@ -197,13 +237,13 @@ impl Office {
             None => None,
         };
         let Ok(prefix) = EntryPath::parse_written(&limits.prefix) else {
-            return Err(Unexecuted::Refused("the prefix is not a path"));
+            return Err(refused("the prefix is not a path"));
         };
         if limits.scopes.is_empty() {
-            return Err(Unexecuted::Refused("a key without a scope can do nothing"));
+            return Err(refused("a key without a scope can do nothing"));
         }
         if limits.guard.share_percent_max.is_some_and(|percent| percent > SHARE_PERCENT_MAX) {
-            return Err(Unexecuted::Refused("a share is a whole percent from 0 to 100"));
+            return Err(refused("a share is a whole percent from 0 to 100"));
         }
         let scopes = scope_list(limits.scopes.into_iter().collect());
         let secret = generate_key(self.random.as_ref());
@@ -268,8 +308,27 @@ impl Office {
     }
 }
 
-const NO_ORGANIZATION: Unexecuted = Unexecuted::Refused("no such organization");
-const NO_KEY: Unexecuted = Unexecuted::Refused("no such key");
+const NO_ORGANIZATION: Unexecuted = refused("no such organization");
+const NO_KEY: Unexecuted = refused("no such key");
+
+const fn refused(reason: &'static str) -> Unexecuted {
+    Unexecuted::Refused(Cow::Borrowed(reason))
+}
+
+/// Why an organization stays.
+fn unremoved(declined: &Declined) -> Unexecuted {
+    let Declined::Refused(refusal) = declined else { return refused("it is removed already") };
+    if refusal.switched_on {
+        return refused("it is switched on: disable it first");
+    }
+    Unexecuted::Refused(Cow::Owned(match refusal.unconfirmed {
+        Some(files) => format!("it holds {files} files: give --confirm {files}"),
+        None => format!(
+            "{} entries in it are locked: give --locked to remove them, too",
+            refusal.locked.len()
+        ),
+    }))
+}
 
 /// What a key may do and see, and for how long, as it was asked for.
 struct KeyLimits {

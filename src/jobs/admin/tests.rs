@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::socket::{AdminSocket, ask};
 use super::*;
+use crate::blobs::memory::MemoryBlobs;
+use crate::deletion::accept::Deleter;
+use crate::deletion::purge::Purger;
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::IdSource;
@@ -18,6 +21,7 @@ use crate::domain::random::SeededRandom;
 use crate::domain::secret::{hash_key, is_key_shaped};
 use crate::instance::DataDirectory;
 use crate::jobs::wake::Wake;
+use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -26,8 +30,12 @@ fn office() -> (Office, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
     let random = Arc::new(SeededRandom::new(5));
     let ids = Arc::new(IdSource::new(Arc::clone(&clock) as Arc<dyn Clock>, random.clone()));
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&ids)));
+    let (time, blobs) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(MemoryBlobs::new()));
+    let purger = Purger::new(Arc::clone(&ledger), blobs, time, random.clone(), Wake::default());
     let office = Office {
-        ledger: Arc::new(MemoryLedger::new(Arc::clone(&ids))),
+        deleter: Deleter::new(Arc::clone(&ledger), Arc::new(purger), Wake::default()),
+        ledger,
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         ids,
         random,

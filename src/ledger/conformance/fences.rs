@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     /// Stores a plan that takes what it can of these paths.
-    async fn plan_of(&self, realm: &Realm, paths: &[&str]) -> StoredPlan {
+    pub(crate) async fn plan_of(&self, realm: &Realm, paths: &[&str]) -> StoredPlan {
         let selectors = paths.iter().map(|path| by_path(path)).collect();
         self.stored(&self.lenient(realm, selectors)).await
     }

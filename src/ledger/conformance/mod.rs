@@ -33,6 +33,7 @@ pub(crate) mod plans;
 pub(crate) mod preconditions;
 pub(crate) mod purge;
 pub(crate) mod registry;
+pub(crate) mod removal;
 pub(crate) mod reports;
 pub(crate) mod resumable;
 pub(crate) mod selections;
@@ -363,10 +364,17 @@ macro_rules! every_check {
             }
             registry {
                 organizations_come_by_pages,
+                usages_are_those_of_each,
                 an_organization_changes_where_it_is_given,
                 keys_come_by_pages_as_the_realm_sees_them,
                 a_rotated_key_has_another_secret_and_one_that_ends,
                 a_key_is_rotated_once_and_not_after_its_end,
+            }
+            removal {
+                a_refused_removal_changes_nothing,
+                a_removed_organization_is_gone_for_everybody,
+                nothing_is_left_of_a_removed_organization,
+                a_removal_ends_what_goes_on_in_steps,
             }
             reports {
                 commands_come_by_pages_and_none_twice,

@@ -52,6 +52,21 @@ pub(crate) async fn organizations_come_by_pages(fixture: Fixture) {
     assert_eq!(page(Some(made[4].number), 2).await, []);
 }
 
+/// The counters of several are those of each.
+pub(crate) async fn usages_are_those_of_each(fixture: Fixture) {
+    let (one, other) = (fixture.organization().await, fixture.organization().await);
+    let realm = Realm::whole(one.number);
+    fixture.upload(&realm, "/a", 5).await;
+    fixture.delete_path(&realm, "/a").await;
+    fixture.upload(&realm, "/b", 7).await;
+    let numbers = vec![other.number, one.number];
+    let usages = fixture.ledger.usages(numbers).await.unwrap();
+    assert_eq!(usages.len(), 2);
+    assert_eq!(usages[&one.number], fixture.usage(&realm).await);
+    assert_eq!(usages[&other.number], fixture.usage(&Realm::whole(other.number)).await);
+    assert_eq!(fixture.ledger.usages(Vec::new()).await.unwrap().len(), 0);
+}
+
 /// What is given changes, all else stays, and every key shows it at once.
 pub(crate) async fn an_organization_changes_where_it_is_given(fixture: Fixture) {
     let (one, other) = (fixture.organization().await, fixture.organization().await);

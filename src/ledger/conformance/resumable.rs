@@ -17,7 +17,7 @@ use crate::ledger::resumable::{
 };
 
 impl Fixture {
-    fn new_upload(&self, path: &str, length: u64) -> NewUpload {
+    pub(super) fn new_upload(&self, path: &str, length: u64) -> NewUpload {
         NewUpload {
             id: self.id(),
             path: at(path),

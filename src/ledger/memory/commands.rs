@@ -102,6 +102,7 @@ impl CommandLedger for MemoryLedger {
         now: Timestamp,
     ) -> Result<Result<(), Repeat>, LedgerError> {
         let (mut state, owner) = (self.state(), Some(realm.organization));
+        state.must_stand(realm.organization)?;
         if let Some(repeat) = state.repeat(owner, once.as_ref()) {
             return Ok(Err(repeat));
         }

@@ -131,6 +131,7 @@ impl Holdings {
                 Selector::Entry(_)
                 | Selector::Path(_)
                 | Selector::Matching(_)
+                | Selector::Everything
                 | Selector::Unmatchable => {
                     continue;
                 }
@@ -205,6 +206,9 @@ impl State {
         self.remember(Some(organization), request.once.as_ref(), request.id);
         let sequence = Sequence(self.next_number());
         let batches = self.doom(request, &plan, (fence, sequence), lease);
+        if request.removes_organization() {
+            self.remove_organization(request);
+        }
         Ok(Committed {
             id: request.id,
             sequence,
@@ -373,7 +377,9 @@ impl DeletionLedger for MemoryLedger {
         planner: Planner,
         lease: Lease,
     ) -> Result<Result<Committed, Declined>, LedgerError> {
-        Ok(self.state().commit_deletion(&request, planner, lease))
+        let mut state = self.state();
+        state.must_stand(request.realm.organization)?;
+        Ok(state.commit_deletion(&request, planner, lease))
     }
 
     async fn preview_deletion(
@@ -410,6 +416,7 @@ impl DeletionLedger for MemoryLedger {
         answer: MissedAnswer,
     ) -> Result<(), LedgerError> {
         let mut state = self.state();
+        state.must_stand(realm.organization)?;
         let missed = &mut state.holdings_mut(realm.organization).missed;
         missed.retain(|(about, _)| *about != subject);
         missed.push((subject, answer));

@@ -31,6 +31,7 @@ mod organizations;
 mod plans;
 mod purge;
 mod registry;
+mod removal;
 mod reports;
 mod resumable;
 mod selections;
@@ -121,6 +122,10 @@ struct Holdings {
     missed: Vec<(MissedSubject, MissedAnswer)>,
     uploads: BTreeMap<UploadId, PartialUpload>,
     stored_plans: BTreeMap<PlanId, StoredPlan>,
+    /// The deletion that removed the organization.
+    removed_by: Option<DeletionId>,
+    /// Whether something beside files and folders is left of it since.
+    clearing: bool,
     webhooks: BTreeMap<WebhookId, WebhookRow>,
     uploaded: Tally,
     settled: Tally,

@@ -58,6 +58,8 @@ impl State {
             missed: Vec::new(),
             uploads: BTreeMap::new(),
             stored_plans: BTreeMap::new(),
+            removed_by: None,
+            clearing: false,
             webhooks: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
@@ -66,14 +68,30 @@ impl State {
         organization
     }
 
+    /// The organizations that were not removed.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Organization> {
+        self.organizations.values().filter(|h| h.removed_by.is_none()).map(|h| &h.organization)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn standing_mut(&mut self) -> impl Iterator<Item = &mut Organization> {
+        let all = self.organizations.values_mut().filter(|h| h.removed_by.is_none());
+        all.map(|h| &mut h.organization)
+    }
+
     fn organization(&self, id: OrganizationId) -> Option<&Organization> {
-        self.organizations.values().map(|h| &h.organization).find(|o| o.id == id)
+        self.standing().find(|organization| organization.id == id)
+    }
+
+    /// An organization that has keys, which it has for a while when it was removed.
+    fn owner(&self, id: OrganizationId) -> Option<&Organization> {
+        self.organizations.values().map(|h| &h.organization).find(|owner| owner.id == id)
     }
 
     pub(super) fn key(&self, row: &KeyRow) -> Key {
         Key {
             id: row.new.id,
-            organization: row.new.organization.and_then(|id| self.organization(id)).cloned(),
+            organization: row.new.organization.and_then(|id| self.owner(id)).cloned(),
             scopes: row.new.scopes,
             prefix: row.new.prefix.clone(),
             guard: row.new.guard,
@@ -104,7 +122,7 @@ impl OrganizationLedger for MemoryLedger {
 
     async fn organizations(&self) -> Result<Vec<Organization>, LedgerError> {
         let state = self.state();
-        Ok(state.organizations.values().map(|holdings| holdings.organization.clone()).collect())
+        Ok(state.standing().cloned().collect())
     }
 
     async fn disable_organization(
@@ -113,8 +131,7 @@ impl OrganizationLedger for MemoryLedger {
         now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let mut state = self.state();
-        let mut organizations = state.organizations.values_mut().map(|h| &mut h.organization);
-        let Some(found) = organizations.find(|organization| organization.id == id) else {
+        let Some(found) = state.standing_mut().find(|organization| organization.id == id) else {
             return Ok(false);
         };
         // The first time stands.

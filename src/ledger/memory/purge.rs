@@ -138,8 +138,9 @@ impl State {
     ) {
         let is_queued = self.queue.values().any(|batch| batch.deletion == Some(id));
         let holdings = self.holdings_mut(organization);
+        let clears = holdings.clearing && holdings.removed_by == Some(id);
         let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
-        if !is_queued && !deletion.expanding && deletion.selections.is_empty() {
+        if !is_queued && !clears && !deletion.expanding && deletion.selections.is_empty() {
             deletion.record.state = DeletionState::Settled;
             if deletion.record.settled_at.is_none() {
                 deletion.record.settled_at = Some(now);

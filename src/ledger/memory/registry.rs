@@ -1,5 +1,7 @@
 //! Organizations and keys by pages, and their changes.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::MemoryLedger;
@@ -7,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::OrganizationId;
 use crate::domain::once::Once;
 use crate::domain::organization::{FormerSecret, Key, Organization, OrganizationNumber};
+use crate::domain::usage::Usage;
 use crate::ledger::LedgerError;
 use crate::ledger::registry::{
     KeyQuery, OrganizationChange, RegistryLedger, Rotation, RotationRefusal,
@@ -24,9 +27,18 @@ impl RegistryLedger for MemoryLedger {
         limit: u64,
     ) -> Result<Vec<Organization>, LedgerError> {
         let state = self.state();
-        let all = state.organizations.values().map(|holdings| &holdings.organization);
-        let later = all.filter(|organization| after.is_none_or(|end| organization.number > end));
+        let later = state
+            .standing()
+            .filter(|organization| after.is_none_or(|end| organization.number > end));
         Ok(later.take(count(limit)).cloned().collect())
+    }
+
+    async fn usages(
+        &self,
+        of: Vec<OrganizationNumber>,
+    ) -> Result<BTreeMap<OrganizationNumber, Usage>, LedgerError> {
+        let state = self.state();
+        Ok(of.into_iter().map(|one| (one, state.whole_usage(one))).collect())
     }
 
     async fn change_organization(
@@ -36,8 +48,9 @@ impl RegistryLedger for MemoryLedger {
         now: Timestamp,
     ) -> Result<Option<Organization>, LedgerError> {
         let mut state = self.state();
-        let mut all = state.organizations.values_mut().map(|holdings| &mut holdings.organization);
-        let Some(found) = all.find(|organization| organization.id == id) else { return Ok(None) };
+        let Some(found) = state.standing_mut().find(|organization| organization.id == id) else {
+            return Ok(None);
+        };
         let OrganizationChange { name, plan, disabled } = change;
         found.name = name.unwrap_or_else(|| found.name.clone());
         found.plan = plan.unwrap_or_else(|| found.plan.clone());

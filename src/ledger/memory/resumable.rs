@@ -98,7 +98,9 @@ impl ResumableLedger for MemoryLedger {
         new: NewUpload,
         once: Option<Once>,
     ) -> Result<Result<PartialUpload, BeginRefusal>, LedgerError> {
-        Ok(self.state().begin_upload(realm, new, once.as_ref()))
+        let mut state = self.state();
+        state.must_stand(realm.organization)?;
+        Ok(state.begin_upload(realm, new, once.as_ref()))
     }
 
     async fn partial_upload(

@@ -101,6 +101,24 @@ impl State {
         ExpandStep { served: Some(served), batches, beside_others: false }
     }
 
+    /// The selections of a deletion take no more.
+    pub(super) fn end_steps(
+        &mut self,
+        (organization, id): (OrganizationNumber, DeletionId),
+        now: Timestamp,
+    ) {
+        let deletions = &mut self.holdings_mut(organization).deletions;
+        let deletion = deletions.get_mut(&id).expect("records are kept for ever");
+        for OpenSelection { selector, .. } in deletion.selections.drain(..) {
+            let (doomed, end) = (Tally::default(), Some(StepsEnd::Cancelled));
+            FilterStep { selector, doomed, locked: &[], end }.add_to(&mut deletion.items);
+        }
+        deletion.record.cancelled_at = Some(now);
+        deletion.record.state = DeletionState::Purging;
+        self.tell((organization, id), Notice::Failed(Failure::Cancelled), now);
+        self.settle_if_done(organization, id, now);
+    }
+
     fn cancel(
         &mut self,
         (realm, id): (&Realm, DeletionId),
@@ -117,14 +135,7 @@ impl State {
             if deletion.selections.is_empty() {
                 return Some(Cancellation::NothingToCancel);
             }
-            for OpenSelection { selector, .. } in deletion.selections.drain(..) {
-                let (doomed, end) = (Tally::default(), Some(StepsEnd::Cancelled));
-                FilterStep { selector, doomed, locked: &[], end }.add_to(&mut deletion.items);
-            }
-            deletion.record.cancelled_at = Some(now);
-            deletion.record.state = DeletionState::Purging;
-            self.tell((realm.organization, id), Notice::Failed(Failure::Cancelled), now);
-            self.settle_if_done(realm.organization, id, now);
+            self.end_steps((realm.organization, id), now);
         }
         self.remember(organization, once, id);
         Some(Cancellation::Cancelled)

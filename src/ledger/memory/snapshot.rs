@@ -52,7 +52,8 @@ impl Holdings {
         let found: Vec<Found> = found.collect();
         let too_much_changed = self.looks_too_far(request, &found);
         let live = request.guard.map(|_| self.live_beneath(&EntryPath::root()));
-        Snapshot { found, too_much_changed, live: live.unwrap_or_default() }
+        let switched_on = request.removes_organization() && self.organization.disabled_at.is_none();
+        Snapshot { found, too_much_changed, switched_on, live: live.unwrap_or_default() }
     }
 
     /// What a selector names, where its precondition holds.
@@ -78,8 +79,11 @@ impl Holdings {
         };
         match selector {
             Selector::Unmatchable => Named::Nothing,
-            // One that does not is looked for with all others.
-            Selector::Matching(_) => Named::OutsidePrefix,
+            Selector::Everything if request.realm.prefix.is_root() => {
+                Named::Folder(EntryPath::root())
+            }
+            // A filter that does not reach out is looked for with all others.
+            Selector::Everything | Selector::Matching(_) => Named::OutsidePrefix,
             Selector::File(id) => match self.file_by_id(*id) {
                 None => nothing_or_missed(MissedSubject::File(*id)),
                 Some((path, _)) if request.realm.sees(path) => Named::File(path.clone()),

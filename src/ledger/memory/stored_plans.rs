@@ -63,6 +63,7 @@ impl StoredPlanLedger for MemoryLedger {
         once: Option<Once>,
     ) -> Result<Keeping, LedgerError> {
         let mut state = self.state();
+        state.must_stand(organization)?;
         if let Some(repeat) = state.repeat(Some(organization), once.as_ref()) {
             return Ok(Keeping::Repeated(repeat));
         }

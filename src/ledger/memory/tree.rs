@@ -242,7 +242,9 @@ impl EntryLedger for MemoryLedger {
         version: NewVersion,
         now: Timestamp,
     ) -> Result<Result<Stored, UploadRefusal>, LedgerError> {
-        Ok(self.state().commit_version(realm, version, now))
+        let mut state = self.state();
+        state.must_stand(realm.organization)?;
+        Ok(state.commit_version(realm, version, now))
     }
 
     async fn file(&self, realm: &Realm, id: EntryId) -> Result<Option<FileRecord>, LedgerError> {

@@ -48,6 +48,7 @@ fn create(
     if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
         return Ok(Err(repeat));
     }
+    Grounds::of(tx.connection, organization)?;
     let report = report_text(&new.report)?;
     let sql = "insert into commands (organization, id, created_at, report) values (?1, ?2, ?3, ?4)";
     let made = tx.connection.execute(sql, params![organization, new.id, now, report]);

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::organizations::Part;
 use super::rows::{corrupt, failed, signed, unsigned};
+use super::usage::Part;
 use super::writer::WriteTx;
 use super::{SqliteLedger, deletions, intents};
 use crate::deletion::record::{BATCH_BLOBS_MAX, BatchNumber, CondemnedBatch};

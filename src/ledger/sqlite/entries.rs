@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{FILE_COLUMNS, FileRow, failed, file_record, file_row};
 use super::tree::{Chain, Grounds, Way, child_file, is_seen, live_child};
-use super::{SqliteLedger, intents, locks, organizations, versions};
+use super::{SqliteLedger, intents, locks, usage, versions};
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{
@@ -153,7 +153,8 @@ fn other_organizations(
     connection: &Connection,
     organization: OrganizationNumber,
 ) -> Result<Vec<(OrganizationNumber, Grounds)>, LedgerError> {
-    let sql = "select organization from organizations where organization <> ?1";
+    let sql = "select organization from organizations where organization <> ?1 \
+               and removed_by is null";
     let mut statement = connection.prepare_cached(sql).map_err(failed("listing others"))?;
     let others = statement.query_map([organization], |row| row.get(0));
     let others: Vec<OrganizationNumber> =
@@ -204,7 +205,7 @@ fn list(
     let filters = query.kind.is_some() || !query.any_tag.is_empty() || query.text.is_some();
     let counted = match filters || !realm.prefix.is_root() {
         true => None,
-        false => Some(organizations::read_usage(connection, realm.organization)?.live.files),
+        false => Some(usage::read_usage(connection, realm.organization)?.live.files),
     };
     let sql =
         format!("select {FILE_COLUMNS} from files f where f.organization = ?1 order by f.id desc");

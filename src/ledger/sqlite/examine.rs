@@ -57,7 +57,9 @@ fn read(connection: &Connection) -> rusqlite::Result<Examined> {
         union all select max((select d.at from deletions d where d.organization = o.organization
             order by d.sequence desc limit 1)) from organizations o)";
     let unsettled = "select count(*), min(at) from deletions where settled_at is null";
-    let mut plans = connection.prepare("select distinct plan from organizations order by plan")?;
+    let mut plans = connection.prepare(
+        "select distinct plan from organizations where removed_by is null order by plan",
+    )?;
     let plans = plans.query_map([], |row| row.get(0))?;
     Ok(Examined {
         instance: connection.query_row(instance, [], |row| row.get(0))?,

@@ -309,7 +309,16 @@ fn deletion_rules() -> Vec<(&'static str, String)> {
             "select count(*) from deletions n where pending_trees <> \
              (select count(*) from expansions e where e.organization = n.organization \
              and e.deletion = n.id) + (select count(*) from (select distinct through, root \
-             from marks m where m.organization = n.organization and m.deletion = n.id))"
+             from marks m where m.organization = n.organization and m.deletion = n.id)) \
+             + (select count(*) from removals r where r.organization = n.organization \
+             and r.deletion = n.id)"
+                .to_owned(),
+        ),
+        (
+            "organizations that were removed by no deletion, or are not switched off",
+            "select count(*) from organizations o where o.removed_by is not null and \
+             (o.disabled_at is null or not exists (select 1 from deletions n where \
+             n.organization = o.organization and n.id = o.removed_by))"
                 .to_owned(),
         ),
         (

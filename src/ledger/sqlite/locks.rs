@@ -9,7 +9,7 @@ use super::rows::failed;
 use super::tree::{Grounds, Way, live_child, note_latest};
 use super::writer::WriteTx;
 use crate::domain::entry::{FolderNumber, Sequence};
-use crate::domain::organization::Realm;
+use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::WrittenPath;
 use crate::ledger::LedgerError;
 
@@ -62,13 +62,19 @@ fn set_folder(
             params![folder, locked, sequence],
         )
         .map_err(failed(context))?;
+    count_folders(tx, realm.organization, if locked { 1 } else { -1 })
+}
+
+/// Counts the locked folders of an organization.
+pub(super) fn count_folders(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+    change: i64,
+) -> Result<(), LedgerError> {
     let sql = "update organizations set locked_folders = locked_folders + ?2 \
                where organization = ?1";
-    let change = if locked { 1 } else { -1 };
-    tx.connection
-        .execute(sql, params![realm.organization, change])
-        .map(|_| ())
-        .map_err(failed(context))
+    let changed = tx.connection.execute(sql, params![organization, change]);
+    changed.map(|_| ()).map_err(failed("counting locked folders"))
 }
 
 fn set_file(

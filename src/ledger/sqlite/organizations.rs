@@ -1,9 +1,10 @@
-//! Organizations, keys and usage.
+//! Organizations and keys.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{corrupt, failed, signed, unsigned};
+use super::rows::{failed, signed, unsigned};
+use super::usage::read_usage;
 use super::writer::WriteTx;
 use super::{SqliteLedger, installation, once, tree};
 use crate::domain::clock::Timestamp;
@@ -14,7 +15,7 @@ use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{
     FormerSecret, Key, KeyHash, Organization, OrganizationNumber, Realm, Scopes,
 };
-use crate::domain::usage::{Tally, Usage};
+use crate::domain::usage::Usage;
 use crate::ledger::{KeyRefusal, LedgerError, NewKey, NewOrganization, OrganizationLedger};
 
 pub(super) const ORGANIZATION_COLUMNS: &str =
@@ -39,7 +40,8 @@ impl OrganizationLedger for SqliteLedger {
         self.readers
             .run(|connection| {
                 let sql = format!(
-                    "select {ORGANIZATION_COLUMNS} from organizations o order by o.organization"
+                    "select {ORGANIZATION_COLUMNS} from organizations o where o.removed_by is null \
+                     order by o.organization"
                 );
                 let context = "listing organizations";
                 let mut statement = connection.prepare(&sql).map_err(failed(context))?;
@@ -62,7 +64,7 @@ impl OrganizationLedger for SqliteLedger {
             .writer()?
             .run(move |tx| {
                 let sql = "update organizations set disabled_at = coalesce(disabled_at, ?2) \
-                           where id = ?1";
+                           where id = ?1 and removed_by is null";
                 let changed = tx.connection.execute(sql, params![id, now]);
                 changed.map(|rows| rows == 1).map_err(failed("disabling an organization"))
             })
@@ -243,11 +245,25 @@ fn create_key(
     }))
 }
 
+/// Whether the keys of an organization work, as far as it goes.
+pub(super) fn is_switched_on(
+    connection: &Connection,
+    organization: OrganizationNumber,
+) -> Result<bool, LedgerError> {
+    let sql = "select disabled_at is null from organizations where organization = ?1";
+    let context = "reading an organization";
+    connection.query_row(sql, [organization], |row| row.get(0)).map_err(failed(context))
+}
+
+/// The organization with this identity, unless it was removed.
 pub(super) fn organization_by_id(
     connection: &Connection,
     id: OrganizationId,
 ) -> Result<Option<Organization>, LedgerError> {
-    let sql = format!("select {ORGANIZATION_COLUMNS} from organizations o where o.id = ?1");
+    let sql = format!(
+        "select {ORGANIZATION_COLUMNS} from organizations o \
+         where o.id = ?1 and o.removed_by is null"
+    );
     let context = "reading an organization";
     let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
     statement.query_row([id], |row| organization(row, 0)).optional().map_err(failed(context))
@@ -301,137 +317,4 @@ pub(super) fn organization(row: &Row<'_>, first: usize) -> rusqlite::Result<Orga
         created_at: row.get(first + 4)?,
         disabled_at: row.get(first + 5)?,
     })
-}
-
-/// The counters of an organization.
-pub(super) fn read_usage(
-    connection: &Connection,
-    organization: OrganizationNumber,
-) -> Result<Usage, LedgerError> {
-    let sql = "select uploaded_files, uploaded_bytes, live_files, live_bytes, doomed_files, \
-               doomed_bytes, condemned_files, condemned_bytes, settled_files, settled_bytes \
-               from organizations where organization = ?1";
-    let mut statement = connection.prepare_cached(sql).map_err(failed("reading usage"))?;
-    let usage = statement.query_row([organization], |row| {
-        let tally = |first: usize| -> rusqlite::Result<Tally> {
-            Ok(Tally { files: unsigned(row.get(first)?), bytes: unsigned(row.get(first + 1)?) })
-        };
-        Ok(Usage {
-            uploaded: tally(0)?,
-            live: tally(2)?,
-            doomed: tally(4)?,
-            condemned: tally(6)?,
-            settled: tally(8)?,
-        })
-    });
-    usage.optional().map_err(failed("reading usage"))?.ok_or(corrupt("an organization is gone"))
-}
-
-/// A change of a tally.
-#[derive(Clone, Copy, Debug, Default)]
-struct Move {
-    files: i64,
-    bytes: i64,
-}
-
-impl Move {
-    fn add(&mut self, tally: Tally, sign: i64) {
-        self.files += sign * super::rows::signed(tally.files);
-        self.bytes += sign * super::rows::signed(tally.bytes);
-    }
-
-    fn added_to(self, tally: Tally) -> Tally {
-        Tally {
-            files: tally.files.saturating_add_signed(self.files),
-            bytes: tally.bytes.saturating_add_signed(self.bytes),
-        }
-    }
-}
-
-/// What a file's version is counted as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Uploaded,
-    Live,
-    Doomed,
-    Condemned,
-    Settled,
-}
-
-/// The changes of usage of one group of transactions: one row of each organization is written
-/// once, however many of its files moved.
-#[derive(Clone, Debug, Default)]
-pub(super) struct UsageMoves(Vec<(OrganizationNumber, [Move; 5])>);
-
-impl UsageMoves {
-    /// New versions came in.
-    pub(super) fn came(&mut self, organization: OrganizationNumber, tally: Tally) {
-        self.add(organization, Part::Uploaded, tally, 1);
-        self.add(organization, Part::Live, tally, 1);
-    }
-
-    /// Versions moved on.
-    pub(super) fn moved(
-        &mut self,
-        organization: OrganizationNumber,
-        from: Part,
-        to: Part,
-        tally: Tally,
-    ) {
-        self.add(organization, from, tally, -1);
-        self.add(organization, to, tally, 1);
-    }
-
-    fn add(&mut self, organization: OrganizationNumber, part: Part, tally: Tally, sign: i64) {
-        let known = self.0.iter().position(|(number, _)| *number == organization);
-        let index = known.unwrap_or_else(|| {
-            self.0.push((organization, [Move::default(); 5]));
-            self.0.len() - 1
-        });
-        self.0[index].1[part as usize].add(tally, sign);
-    }
-
-    /// The usage of an organization once these changes are written.
-    pub(super) fn added_to(&self, organization: OrganizationNumber, usage: Usage) -> Usage {
-        let moves = self.0.iter().find(|(number, _)| *number == organization);
-        let Some((_, [up, live, doomed, condemned, settled])) = moves else { return usage };
-        Usage {
-            uploaded: up.added_to(usage.uploaded),
-            live: live.added_to(usage.live),
-            doomed: doomed.added_to(usage.doomed),
-            condemned: condemned.added_to(usage.condemned),
-            settled: settled.added_to(usage.settled),
-        }
-    }
-
-    /// Writes them.
-    pub(super) fn apply(&self, connection: &Connection) -> Result<(), LedgerError> {
-        let sql = "update organizations set \
-             uploaded_files = uploaded_files + ?2, uploaded_bytes = uploaded_bytes + ?3, \
-             live_files = live_files + ?4, live_bytes = live_bytes + ?5, \
-             doomed_files = doomed_files + ?6, doomed_bytes = doomed_bytes + ?7, \
-             condemned_files = condemned_files + ?8, condemned_bytes = condemned_bytes + ?9, \
-             settled_files = settled_files + ?10, settled_bytes = settled_bytes + ?11 \
-             where organization = ?1";
-        for (organization, moves) in &self.0 {
-            let [up, live, doomed, condemned, settled] = moves;
-            let mut statement = connection.prepare_cached(sql).map_err(failed("moving usage"))?;
-            statement
-                .execute(params![
-                    organization,
-                    up.files,
-                    up.bytes,
-                    live.files,
-                    live.bytes,
-                    doomed.files,
-                    doomed.bytes,
-                    condemned.files,
-                    condemned.bytes,
-                    settled.files,
-                    settled.bytes
-                ])
-                .map_err(failed("moving usage"))?;
-        }
-        Ok(())
-    }
 }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::SqliteLedger;
 use super::entries::entry_at;
-use super::organizations::{UsageMoves, read_usage};
 use super::rows::{corrupt, failed};
+use super::usage::{UsageMoves, read_usage};
 use super::writer::WriteTx;
 use crate::domain::entry::{Entry, UploadRefusal};
 use crate::domain::organization::{OrganizationNumber, Realm};

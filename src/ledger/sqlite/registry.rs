@@ -1,5 +1,7 @@
 //! Organizations and keys by pages, and their changes.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
@@ -7,12 +9,14 @@ use super::organizations::{
     ORGANIZATION_COLUMNS, key, key_by, key_sql, organization, organization_by_id,
 };
 use super::rows::{failed, signed};
+use super::usage::read_usage;
 use super::writer::WriteTx;
 use super::{SqliteLedger, once};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::OrganizationId;
 use crate::domain::once::Once;
 use crate::domain::organization::{Key, Organization, OrganizationNumber, Realm};
+use crate::domain::usage::Usage;
 use crate::ledger::LedgerError;
 use crate::ledger::registry::{
     KeyQuery, OrganizationChange, RegistryLedger, Rotation, RotationRefusal,
@@ -29,6 +33,16 @@ impl RegistryLedger for SqliteLedger {
         limit: u64,
     ) -> Result<Vec<Organization>, LedgerError> {
         self.readers.run(move |connection| organization_page(connection, after, limit)).await
+    }
+
+    async fn usages(
+        &self,
+        of: Vec<OrganizationNumber>,
+    ) -> Result<BTreeMap<OrganizationNumber, Usage>, LedgerError> {
+        let read = move |connection: &Connection| {
+            of.iter().map(|one| Ok((*one, read_usage(connection, *one)?))).collect()
+        };
+        self.readers.run(read).await
     }
 
     async fn change_organization(
@@ -65,7 +79,7 @@ fn organization_page(
 ) -> Result<Vec<Organization>, LedgerError> {
     let sql = format!(
         "select {ORGANIZATION_COLUMNS} from organizations o where o.organization > ?1 \
-         order by o.organization limit ?2"
+         and o.removed_by is null order by o.organization limit ?2"
     );
     let context = "listing organizations";
     let after = after.unwrap_or(OrganizationNumber(0));
@@ -83,7 +97,7 @@ fn change_organization(
     let OrganizationChange { name, plan, disabled } = change;
     let sql = "update organizations set name = coalesce(?2, name), plan = coalesce(?3, plan), \
                disabled_at = case ?4 when 1 then coalesce(disabled_at, ?5) when 0 then null \
-               else disabled_at end where id = ?1";
+               else disabled_at end where id = ?1 and removed_by is null";
     let changed = tx.connection.execute(sql, params![id, name, plan, disabled, now]);
     changed.map_err(failed("changing an organization"))?;
     organization_by_id(tx.connection, id)

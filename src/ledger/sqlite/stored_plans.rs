@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::deletions::outcomes;
 use super::rows::{failed, read_json, signed, unsigned};
+use super::tree::Grounds;
 use super::writer::WriteTx;
 use super::{SqliteLedger, once};
 use crate::deletion::record::Counts;
@@ -52,6 +53,7 @@ fn store(
     if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
         return Ok(Keeping::Repeated(repeat));
     }
+    Grounds::of(tx.connection, organization)?;
     let context = "storing a plan";
     let sql = "select count(*) from stored_plans where organization = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;

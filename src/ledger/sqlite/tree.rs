@@ -13,7 +13,7 @@ use crate::domain::id::EntryId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, LedgerErrorKind};
 
 /// Folders that lie one in another at most: every segment of a path has a byte and a slash.
 pub(super) const DEPTH_MAX: usize = crate::domain::path::PATH_BYTES_MAX;
@@ -29,22 +29,29 @@ pub(super) struct Grounds {
 }
 
 impl Grounds {
+    /// Those of an organization that is there. Of one that was removed meanwhile nothing is read
+    /// and nothing is stored any more: whoever asks is a request that began before.
     pub(super) fn of(
         connection: &Connection,
         organization: OrganizationNumber,
     ) -> Result<Self, LedgerError> {
-        let sql = "select root, locked_folders > 0, unmarked_trees > 0 from organizations \
-                   where organization = ?1";
+        let sql = "select root, locked_folders > 0, unmarked_trees > 0, removed_by is not null \
+                   from organizations where organization = ?1";
         let context = "reading an organization";
         let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
         let found = statement.query_row([organization], |row| {
-            Ok(Self {
+            let grounds = Self {
                 root: row.get(0)?,
                 has_locked_folders: row.get(1)?,
                 has_unmarked_trees: row.get(2)?,
-            })
+            };
+            Ok((grounds, row.get(3)?))
         });
-        found.optional().map_err(failed(context))?.ok_or(corrupt("an organization is gone"))
+        match found.optional().map_err(failed(context))? {
+            Some((grounds, false)) => Ok(grounds),
+            Some((_, true)) => Err(LedgerErrorKind::Unavailable.because("an organization goes")),
+            None => Err(corrupt("an organization is gone")),
+        }
     }
 }
 

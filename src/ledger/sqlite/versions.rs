@@ -3,9 +3,9 @@
 use rusqlite::params;
 
 use super::condemned::{Due, Owner, condemn};
-use super::organizations::Part;
 use super::rows::{attributes_text, failed, signed};
 use super::tree::{FolderRow, Grounds, Way, child_file, child_folder, folder, live_child};
+use super::usage::Part;
 use super::writer::WriteTx;
 use super::{commands, deletions, intents, keepsakes, plans};
 use crate::domain::blob::SizedBlob;

@@ -22,9 +22,9 @@ use tokio::sync::oneshot;
 
 use super::ballast::Ballast;
 use super::installation::Counters;
-use super::organizations::UsageMoves;
 use super::plans::PlanBook;
 use super::rows::failed;
+use super::usage::UsageMoves;
 use super::webhooks::Hearers;
 use crate::ledger::{LedgerError, LedgerErrorKind};
 use crate::meters;

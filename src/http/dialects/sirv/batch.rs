@@ -65,7 +65,7 @@ async fn attempt(
     let batch: Option<Batch> = json::read(headers, body, limits).await?;
     let asked = call.asked.judge(service, headers)?;
     asked.query.only(&[])?;
-    let batch = batch.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let batch = json::required(batch)?;
     let selectors = selectors(&batch.filenames)?;
     asked.require(Scope::Delete)?;
     accept(service, &asked, selectors).await

@@ -80,6 +80,7 @@ mod tests {
             Selector::File(_)
             | Selector::Entry(_)
             | Selector::Outputs(_)
+            | Selector::Everything
             | Selector::Matching(_) => {
                 panic!("a batch names paths")
             }

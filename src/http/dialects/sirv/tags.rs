@@ -65,7 +65,7 @@ async fn change(
     let written = filename_of(call.required("filename")?)?;
     let limits = BodyLimits { bytes_max: TAGS_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let given: Option<GivenTags> = json::read(headers, body, limits).await?;
-    let given = given.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let given = json::required(given)?;
     let change = change_of(tags_of(given.tags.iter().map(String::as_str))?);
     call.asked.require(Scope::Write)?;
     service.ledger.change_tags(&call.asked.caller.realm, &written, &change).await??;

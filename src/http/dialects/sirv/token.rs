@@ -35,7 +35,7 @@ pub(super) async fn issue(
     let limits =
         BodyLimits { bytes_max: REQUEST_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let request: Option<TokenRequest> = json::read(&headers, body, limits).await?;
-    let request = request.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let request = json::required(request)?;
     let expires_in = lifetime_seconds(request.expires_in)?;
     let claims = claims_of(&service, &request.client_id, request.client_secret.into()).await?;
     let lifetime = Duration::from_secs(expires_in);

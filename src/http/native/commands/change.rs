@@ -110,7 +110,7 @@ pub(in crate::http::native) async fn change(
     let limits =
         BodyLimits { bytes_max: REPORT_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let change: Option<Wanted> = json::read(&headers, body, limits).await?;
-    let change = change.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let change = json::required(change)?;
     let change = change.into_change()?;
     authenticated.require(Scope::Write)?;
     let caller = &authenticated.caller;

@@ -11,7 +11,7 @@ use crate::domain::command::CommandStatus;
 use crate::domain::id::CommandId;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
-use crate::http::cursor::{List, foreign_cursor};
+use crate::http::cursor::List;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::json;
@@ -58,19 +58,14 @@ pub(in crate::http::native) async fn list(
     };
     query.only(&["organization", "status", "limit", "cursor"])?;
     let page = list.asked(&service.signer, query)?;
-    let before = page.after.map(position).transpose()?;
+    let before = page.position(CommandId::from_bytes)?;
     authenticated.require(Scope::Read)?;
     let asked = CommandQuery { status, before, limit: page.limit };
     let commands = service.ledger.command_page(&caller.realm, asked).await?;
-    let full = commands.len() as u64 == page.limit;
-    let last = commands.last().filter(|_| full);
-    let cursor = last.map(|last| list.cursor(&service.signer, last.id.as_bytes()));
+    let read = (commands.as_slice(), page.limit);
+    let cursor = list.behind(&service.signer, read, |last| *last.id.as_bytes());
     let shown = commands.into_iter().map(|one| Shown::of(&service, &headers, caller, one));
     Ok(json::answer(StatusCode::OK, &CommandList { commands: shown.collect(), cursor }))
-}
-
-fn position(bytes: Vec<u8>) -> Result<CommandId, ApiError> {
-    bytes.try_into().map(CommandId::from_bytes).map_err(|_| foreign_cursor())
 }
 
 /// A status with its word.

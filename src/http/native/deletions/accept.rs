@@ -80,7 +80,7 @@ pub(super) async fn create(
     let caller = &authenticated.caller;
     let posted =
         Posted::<NewDeletion>::read(&service, caller.key, request, REQUEST_BYTES_MAX).await?;
-    let new = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let new = json::required(posted.body)?;
     let wanted = new.read()?;
     authenticated.require(Scope::Delete)?;
     let organization = Some(caller.realm.organization);

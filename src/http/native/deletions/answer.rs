@@ -12,7 +12,7 @@ use crate::domain::usage::Tally;
 /// The record of a deletion, which is its audit row.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Deletion)]
-pub(super) struct DeletionAnswer {
+pub(in crate::http::native) struct DeletionAnswer {
     id: String,
     /// `selecting` while filters go on in steps, `purging` until the last byte is durably gone,
     /// then `settled`.

@@ -26,7 +26,7 @@ mod prefer;
 mod refusal;
 mod wire;
 
-pub(super) use self::answer::ItemAnswer;
+pub(super) use self::answer::{DeletionAnswer, ItemAnswer};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

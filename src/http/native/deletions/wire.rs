@@ -294,7 +294,7 @@ mod tests {
             Selector::Path(path) => path.path.to_string(),
             Selector::Outputs(id) => format!("command {id}"),
             Selector::Matching(filter) => format!("filter {}", filter.tags.join("+")),
-            Selector::Unmatchable => "?".to_owned(),
+            Selector::Everything | Selector::Unmatchable => "?".to_owned(),
         };
         let selectors: Vec<String> = asked.selectors.iter().map(shown).collect();
         let policies = (asked.missing, asked.locked, asked.dry_run);

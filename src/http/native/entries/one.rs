@@ -11,11 +11,11 @@ use crate::deletion::request::Selector;
 use crate::domain::id::EntryId;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
+use crate::http::content;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
-use crate::http::{content, json};
 
 /// Tells of an entry
 #[utoipa::path(
@@ -105,10 +105,6 @@ pub(super) async fn delete(
     id: Segment<3>,
     headers: HeaderMap,
 ) -> Result<Response, DialectError<Native>> {
-    let asked = deleting::Asked::read(&authenticated.query, &headers)?;
-    authenticated.require(Scope::Delete)?;
-    let id = id.parse(EntryId::parse).ok_or(ApiError::NotFound)?;
-    let selector = Selector::Entry(id);
-    let deleted = deleting::delete(&service, &authenticated.caller, selector, asked).await?;
-    Ok(json::answer(StatusCode::OK, &deleted))
+    let selector = id.parse(EntryId::parse).map(Selector::Entry);
+    Ok(deleting::answer(&service, &authenticated, &headers, selector).await?)
 }

@@ -8,9 +8,8 @@ use utoipa::ToSchema;
 
 use super::{Shown, named, require_keeper};
 use crate::domain::id::KeyId;
-use crate::http::cursor::{List, foreign_cursor};
+use crate::http::cursor::List;
 use crate::http::dialect::DialectError;
-use crate::http::error::ApiError;
 use crate::http::holder::Holder;
 use crate::http::json;
 use crate::http::native::Native;
@@ -50,18 +49,13 @@ pub(in crate::http::native) async fn list(
     let list = List { route: "/delenda/v1/keys", organization, filters: &[] };
     holder.query.only(&["organization", "limit", "cursor"])?;
     let page = list.asked(&service.signer, &holder.query)?;
-    let after = page.after.map(position).transpose()?;
+    let after = page.position(KeyId::from_bytes)?;
     require_keeper(&holder)?;
     let query = KeyQuery { realm: holder.realm(), after, limit: page.limit };
     let keys = service.ledger.key_page(query).await?;
-    let last = keys.last().filter(|_| keys.len() as u64 == page.limit);
-    let cursor = last.map(|last| list.cursor(&service.signer, last.id.as_bytes()));
+    let cursor = list.behind(&service.signer, (&keys, page.limit), |last| *last.id.as_bytes());
     let keys = keys.iter().map(|key| Shown::of(&service, key)).collect();
     Ok(json::answer(StatusCode::OK, &KeyList { keys, cursor }))
-}
-
-fn position(bytes: Vec<u8>) -> Result<KeyId, ApiError> {
-    bytes.try_into().map(KeyId::from_bytes).map_err(|_| foreign_cursor())
 }
 
 /// A key

@@ -64,7 +64,7 @@ pub(in crate::http::native) async fn change(
     let limits =
         BodyLimits { bytes_max: REQUEST_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let wanted: Option<Wanted> = json::read(&headers, body, limits).await?;
-    let wanted = wanted.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = json::required(wanted)?;
     let Wanted { name, plan, disabled } = wanted;
     name.as_deref().map_or(Ok(()), check_name)?;
     plan.as_deref().map_or(Ok(()), |plan| check_plan(&service, plan))?;

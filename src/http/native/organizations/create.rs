@@ -53,7 +53,7 @@ pub(in crate::http::native) async fn create(
 ) -> Result<Response, DialectError<Native>> {
     let posted =
         Posted::<Wanted>::read(&service, holder.key.id, request, REQUEST_BYTES_MAX).await?;
-    let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = json::required(posted.body)?;
     check_name(&wanted.name)?;
     let repeat = repeat_of(&service, None, posted.once.as_ref()).await?;
     let made = if let Some(repeat) = repeat {

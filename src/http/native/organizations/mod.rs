@@ -1,9 +1,10 @@
 //! Organizations, for operators alone: made, listed, renamed, given another plan, switched off and
-//! on.
+//! on, removed.
 
 mod change;
 mod create;
 mod read;
+mod remove;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,8 +25,9 @@ const REQUEST_BYTES_MAX: u64 = 16_384;
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(read::list, create::create))
-        .routes(routes!(read::organization, change::change))
+        .routes(routes!(read::organization, change::change, remove::remove))
         .routes(routes!(read::usage))
+        .routes(routes!(remove::removal))
 }
 
 /// An organization.

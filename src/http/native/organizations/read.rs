@@ -1,5 +1,7 @@
 //! Organizations one by one and by pages, and what each uses.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -7,8 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Shown, named};
-use crate::domain::organization::{OrganizationNumber, Realm, Scope};
-use crate::http::cursor::{List, foreign_cursor};
+use crate::domain::organization::{Organization, OrganizationNumber, Realm, Scope};
+use crate::http::cursor::List;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::holder::Operator;
@@ -22,14 +24,26 @@ use crate::http::state::Service;
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrganizationPage)]
 struct OrganizationList {
-    organizations: Vec<Shown>,
+    organizations: Vec<Listed>,
     /// Where the next page begins; `null` on the last one.
     cursor: Option<String>,
 }
 
+/// An organization of a page.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedOrganization)]
+struct Listed {
+    #[serde(flatten)]
+    organization: Shown,
+    /// What it uses, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    usage: Option<UsageAnswer>,
+}
+
 /// All organizations, in the order in which they were made
 ///
-/// Operators alone.
+/// With `usage=true` each with what it uses. Operators alone.
 #[utoipa::path(
     get,
     path = "/delenda/v1/organizations",
@@ -37,6 +51,7 @@ struct OrganizationList {
     params(
         ("cursor" = Option<String>, Query, description = "Where the page begins, as the one before it says"),
         ("limit" = Option<u64>, Query, description = "Items of the page, 1 to 1,000; 100 unless said"),
+        ("usage" = Option<bool>, Query, description = "Whether to tell what each uses"),
     ),
     responses((status = 200, description = "A page", body = OrganizationList))
 )]
@@ -45,20 +60,29 @@ pub(in crate::http::native) async fn list(
     Operator(holder): Operator<Native>,
 ) -> Result<Response, DialectError<Native>> {
     let list = List { route: "/delenda/v1/organizations", organization: None, filters: &[] };
-    holder.query.only(&["organization", "limit", "cursor"])?;
+    holder.query.only(&["organization", "limit", "cursor", "usage"])?;
     let page = list.asked(&service.signer, &holder.query)?;
-    let after = page.after.map(position).transpose()?;
+    let after = page.position(|bytes| OrganizationNumber(i64::from_be_bytes(bytes)))?;
+    let tells_usage = match holder.query.single("usage")? {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::Invalid("usage must be true or false".to_owned()).into()),
+    };
     holder.require(Scope::Read)?;
     let found = service.ledger.organization_page(after, page.limit).await?;
-    let last = found.last().filter(|_| found.len() as u64 == page.limit);
-    let cursor = last.map(|last| list.cursor(&service.signer, &last.number.0.to_be_bytes()));
-    let organizations = found.iter().map(Shown::of).collect();
+    let read = (found.as_slice(), page.limit);
+    let cursor = list.behind(&service.signer, read, |last| last.number.0.to_be_bytes());
+    let mut usages = BTreeMap::new();
+    if tells_usage {
+        let numbers = found.iter().map(|organization| organization.number).collect();
+        usages = service.ledger.usages(numbers).await?;
+    }
+    let listed = |one: &Organization| Listed {
+        organization: Shown::of(one),
+        usage: usages.remove(&one.number).map(UsageAnswer::from),
+    };
+    let organizations = found.iter().map(listed).collect();
     Ok(json::answer(StatusCode::OK, &OrganizationList { organizations, cursor }))
-}
-
-fn position(bytes: Vec<u8>) -> Result<OrganizationNumber, ApiError> {
-    let number = bytes.try_into().map(i64::from_be_bytes);
-    number.map(OrganizationNumber).map_err(|_| foreign_cursor())
 }
 
 /// An organization

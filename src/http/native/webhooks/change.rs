@@ -65,7 +65,7 @@ pub(in crate::http::native) async fn change(
     let limits =
         BodyLimits { bytes_max: REQUEST_BYTES_MAX, idle_max: service.settings.body_idle_max };
     let wanted: Option<Wanted> = json::read(&headers, body, limits).await?;
-    let wanted = wanted.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = json::required(wanted)?;
     let Wanted { url, events, enabled } = wanted;
     url.as_deref().map_or(Ok(()), |url| check_url(&service, url))?;
     let events = events.map(|names| events_of(&names)).transpose()?;

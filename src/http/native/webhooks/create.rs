@@ -62,7 +62,7 @@ pub(in crate::http::native) async fn create(
 ) -> Result<Response, DialectError<Native>> {
     let caller = &authenticated.caller;
     let posted = Posted::<Wanted>::read(&service, caller.key, request, REQUEST_BYTES_MAX).await?;
-    let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
+    let wanted = json::required(posted.body)?;
     check_url(&service, &wanted.url)?;
     let events = wanted.events.map_or(Ok(Events::all()), |names| events_of(&names))?;
     authenticated.require(Scope::Admin)?;

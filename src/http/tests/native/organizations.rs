@@ -146,7 +146,9 @@ async fn nobody_but_an_operator_is_told_anything() {
             (Method::POST, ORGANIZATIONS.to_owned()),
             (Method::GET, one.clone()),
             (Method::PATCH, one.clone()),
+            (Method::DELETE, format!("{one}?confirm=0&locked=remove")),
             (Method::GET, format!("{one}/usage")),
+            (Method::GET, format!("{one}/removal")),
         ] {
             let answer = ask(&app, &admin, (method, &target), "{}").await;
             assert_eq!(problem(&answer), (403, expected.clone()), "{target}");
@@ -165,6 +167,8 @@ async fn an_operator_is_told_what_is_wrong_in_the_usual_order() {
         (Method::PATCH, format!("{ORGANIZATIONS}/{none}")),
         (Method::GET, format!("{ORGANIZATIONS}/{none}")),
         (Method::GET, format!("{ORGANIZATIONS}/{none}/usage")),
+        (Method::DELETE, format!("{ORGANIZATIONS}/{none}")),
+        (Method::GET, format!("{ORGANIZATIONS}/{none}/removal")),
     ] {
         let bearer = format!("Bearer {reader}");
         let proof = ("authorization", bearer.as_str());
@@ -200,4 +204,103 @@ async fn an_organization_is_made_once() {
     assert_eq!((first.status.as_u16(), first.text()), (201, again.text()));
     assert_eq!(problem(&post(r#"{"name":"b"}"#).await).0, 422);
     assert_eq!(app.service.ledger.organizations().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_page_tells_what_each_uses_where_that_is_asked_for() {
+    let app = TestApp::new().await;
+    let key = operator(&app).await;
+    app.upload("a.png").await;
+    let page = async |query: &str| {
+        app.as_bearer(Method::GET, &format!("{ORGANIZATIONS}{query}"), &key).await
+    };
+    let told = page("?usage=true&limit=1").await.json();
+    let usage = format!("{ORGANIZATIONS}/{}/usage", app.ours.id);
+    let usage = app.as_bearer(Method::GET, &usage, &key).await.json();
+    assert_eq!(told["organizations"][0]["usage"], usage);
+    assert_eq!(told["organizations"][0]["usage"]["live"]["files"], 1);
+    let cursor = told["cursor"].as_str().unwrap();
+    let told = page(&format!("?usage=true&limit=1&cursor={cursor}")).await.json();
+    assert_eq!(told["organizations"][0]["id"], app.theirs.id.to_string());
+    assert_eq!(told["organizations"][0]["usage"]["uploaded"]["files"], 0);
+    assert_eq!(page("").await.json()["organizations"][0].get("usage"), None);
+    assert_eq!(problem(&page("?usage=yes").await).0, 400);
+}
+
+#[tokio::test]
+async fn operators_that_name_no_organization_have_a_limit_of_their_own() {
+    let app = TestApp::with(|settings| settings.operator_requests_per_minute = 2).await;
+    let key = operator(&app).await;
+    let list = async || app.as_bearer(Method::GET, ORGANIZATIONS, &key).await;
+    assert_eq!(
+        [list().await.status, list().await.status].map(|status| status.as_u16()),
+        [200, 200]
+    );
+    let refused = list().await;
+    assert_eq!(problem(&refused).0, 429);
+    assert_eq!(refused.header("retry-after"), "60");
+    // What names an organization counts for that one, and so does all that is not an operator's.
+    let named = format!("/delenda/v1/usage?organization={}", app.ours.id);
+    assert_eq!(app.as_bearer(Method::GET, &named, &key).await.status, 200);
+    assert_eq!(app.bearer(Method::GET, "/delenda/v1/usage").await.status, 200);
+    app.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(list().await.status, 200);
+}
+
+#[tokio::test]
+async fn an_organization_is_removed_when_all_stands_for_it() {
+    let app = TestApp::new().await;
+    let key = operator(&app).await;
+    app.upload_to("/a/one").await;
+    app.upload_to("/two").await;
+    app.lock("/a", true).await;
+    let target = format!("{ORGANIZATIONS}/{}", app.ours.id);
+    let remove =
+        async |query: &str| app.as_bearer(Method::DELETE, &format!("{target}{query}"), &key).await;
+    let refused = async |query: &str| {
+        let (status, problem) = problem(&remove(query).await);
+        (status, problem["type"].clone(), problem["files"].clone())
+    };
+    let kind = |name: &str| Value::from(format!("/problems/{name}"));
+    assert_eq!(refused("?confirm=2&locked=remove").await, (409, kind("conflict"), Value::Null));
+    let off = ask(&app, &key, (Method::PATCH, &target), r#"{"disabled":true}"#).await;
+    assert_eq!(off.status, 200);
+    for query in ["?locked=no", "?confirm=x", "?confirm=", "?force=true", "?confirm=2&confirm=2"] {
+        assert_eq!(refused(query).await.0, 400, "{query}");
+    }
+    assert_eq!(refused("?confirm=2").await, (423, kind("locked"), Value::Null));
+    for query in ["?locked=remove", "?locked=remove&confirm=1", "?locked=remove&confirm=3"] {
+        assert_eq!(refused(query).await, (409, kind("confirmation-required"), json!(2)), "{query}");
+    }
+    for scopes in ["read,write,delete", "read,write,admin"] {
+        let lesser = app.new_key(None, scopes, "/").await.1;
+        let answer = app.as_bearer(Method::DELETE, &target, &lesser).await;
+        assert_eq!(problem(&answer).0, 403, "{scopes}");
+    }
+    assert_eq!(app.as_bearer(Method::GET, &format!("{target}/removal"), &key).await.status, 404);
+
+    let removed = remove("?locked=remove&confirm=2").await;
+    assert_eq!(removed.status, 202, "{}", removed.text());
+    let removed = removed.json();
+    assert_eq!(removed["id"], app.ours.id.to_string());
+    assert_eq!(removed["deletion"]["doomed"]["files"], 2);
+    assert_eq!(app.as_bearer(Method::GET, &target, &key).await.status, 404);
+    assert_eq!(app.as_bearer(Method::GET, &format!("{target}/usage"), &key).await.status, 404);
+    assert_eq!(app.bearer(Method::GET, "/delenda/v1/usage").await.status, 401);
+    let named = format!("/delenda/v1/usage?organization={}", app.ours.id);
+    let never = named.replace(&app.ours.id.to_string(), "019a0000-0000-7000-8000-000000000000");
+    let named = app.as_bearer(Method::GET, &named, &key).await;
+    let never = app.as_bearer(Method::GET, &never, &key).await;
+    assert_eq!((named.status, named.text()), (never.status, never.text()));
+
+    let settled = async || app.as_bearer(Method::GET, &format!("{target}/removal"), &key).await;
+    while settled().await.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let settled = settled().await.json();
+    assert_eq!(settled["remaining"], json!({ "files": 0, "bytes": 0 }));
+    assert_eq!(settled["deletion"]["state"], "settled");
+    // A repeat tells the same, whatever it says.
+    let again = remove("").await;
+    assert_eq!((again.status.as_u16(), again.json()), (200, settled));
 }

@@ -14,12 +14,13 @@ pub(super) use self::apply::{doomer_of, take_files};
 pub(super) use self::record::{add_purged, purge_failing, tree_done};
 pub(super) use self::steps::{add_selected, cancelled};
 use super::condemned::Due;
-use super::organizations::UsageMoves;
 use super::rows::{failed, signed};
 use super::selections::{self, Purpose};
 use super::snapshot::Ahead;
+use super::tree::Grounds;
+use super::usage::UsageMoves;
 use super::writer::WriteTx;
-use super::{SqliteLedger, expand, installation, once, sample, snapshot, stored_plans};
+use super::{SqliteLedger, expand, installation, once, removal, sample, snapshot, stored_plans};
 use crate::deletion::fence::planned_items;
 use crate::deletion::record::{AllowanceState, Committed, Declined, DeletionRecord, Refusal};
 use crate::deletion::request::{Allowance, DeleteRequest};
@@ -52,7 +53,13 @@ impl DeletionLedger for SqliteLedger {
         } else {
             (request, Ahead { findings, ..Ahead::default() })
         };
-        self.writer()?.run(move |tx| commit(tx, &request, &ahead, (planner, lease))).await
+        let removes_organization = request.removes_organization();
+        let work = move |tx: &mut WriteTx<'_>| commit(tx, &request, &ahead, (planner, lease));
+        let decided = self.writer()?.run(work).await;
+        if removes_organization {
+            self.keys.forget();
+        }
+        decided
     }
 
     async fn preview_deletion(
@@ -83,6 +90,7 @@ impl DeletionLedger for SqliteLedger {
         let organization = realm.organization;
         self.writer()?
             .run(move |tx| {
+                Grounds::of(tx.connection, organization)?;
                 let sql = "insert or replace into missed_answers \
                            (organization, subject, deletion, files) values (?1, ?2, ?3, ?4)";
                 let subject = snapshot::subject_bytes(&subject);
@@ -179,7 +187,12 @@ fn commit(
     for finding in ahead.findings.iter().filter(|one| plan.selections.contains(&one.selector)) {
         selections::open(tx, request, finding, sequence)?;
     }
-    record::write(tx, request, &plan, sequence, trees)?;
+    // What an organization has beside its entries is cleared as one more tree is.
+    let waiting = trees + u64::from(request.removes_organization());
+    record::write(tx, request, &plan, sequence, waiting)?;
+    if request.removes_organization() {
+        removal::begin(tx, request)?;
+    }
     once::remember(tx, Some(organization), request.once.as_ref(), request.id)?;
     stored_plans::use_up(tx, request)?;
     let allowance = match request.allowance {

@@ -89,6 +89,7 @@ fn filters_of(request: &DeleteRequest) -> Vec<(usize, FileFilter)> {
         | Selector::Entry(_)
         | Selector::Path(_)
         | Selector::Outputs(_)
+        | Selector::Everything
         | Selector::Unmatchable => None,
     });
     let within = filters.filter(|(_, filter)| !request.reaches_out(filter));

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 
 pub(super) use self::find::{Finding, Judged, Purpose, find, judge};
 use self::look::{LookLimits, look};
-pub(super) use self::step::open;
-use self::step::{Terms, close_all};
+use self::step::Terms;
+pub(super) use self::step::{close_all, open};
 use super::deletions::{cancelled, record};
 use super::writer::WriteTx;
 use super::{SqliteLedger, once};

@@ -255,7 +255,7 @@ fn close(tx: &WriteTx<'_>, selection: &Selection) -> Result<(), LedgerError> {
 }
 
 /// Closes all selections of a deletion; of which selectors they were.
-pub(super) fn close_all(
+pub(in super::super) fn close_all(
     tx: &WriteTx<'_>,
     organization: OrganizationNumber,
     deletion: DeletionId,

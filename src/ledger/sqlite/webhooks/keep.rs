@@ -4,13 +4,14 @@ use rusqlite::{Connection, params};
 
 use super::super::once;
 use super::super::rows::failed;
+use super::super::tree::Grounds;
 use super::super::writer::WriteTx;
 use super::outbox::release;
 use super::rows::{webhook, webhooks, write_standing};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::WebhookId;
 use crate::domain::once::Once;
-use crate::domain::organization::Realm;
+use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::webhooks::{WEBHOOKS_MAX, Webhook};
 use crate::ledger::LedgerError;
 use crate::ledger::webhooks::{NewWebhook, SignerRotation, WebhookChange, WebhookRefusal};
@@ -25,6 +26,7 @@ pub(super) fn create(
     if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
         return Ok(Err(WebhookRefusal::Repeated(repeat)));
     }
+    Grounds::of(tx.connection, organization)?;
     if webhooks(tx.connection, organization)?.len() >= WEBHOOKS_MAX {
         return Ok(Err(WebhookRefusal::TooMany));
     }
@@ -92,6 +94,17 @@ pub(super) fn rotate(
     let values = params![organization, id, rotation.secret.0, rotation.former_until];
     tx.connection.execute(sql, values).map_err(failed("rotating a webhook's secret"))?;
     Ok(webhook(tx.connection, realm, id)?.ok_or(WebhookRefusal::Missing))
+}
+
+/// Removes any webhook of an organization, with its messages; false where there is none.
+pub(in super::super) fn remove_any(
+    tx: &WriteTx<'_>,
+    organization: OrganizationNumber,
+) -> Result<bool, LedgerError> {
+    match webhooks(tx.connection, organization)?.first() {
+        Some(any) => remove(tx, &Realm::whole(organization), any.id),
+        None => Ok(false),
+    }
 }
 
 pub(super) fn remove(tx: &WriteTx<'_>, realm: &Realm, id: WebhookId) -> Result<bool, LedgerError> {

@@ -10,6 +10,7 @@ mod tell;
 use async_trait::async_trait;
 
 pub(super) use self::count::{message_counts, oldest_message_at};
+pub(super) use self::keep::remove_any;
 use self::rows::{message, webhook};
 pub(super) use self::tell::{Hearers, tell, void_leases};
 use super::SqliteLedger;

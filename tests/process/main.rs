@@ -9,6 +9,9 @@
 mod allowances;
 mod archives;
 mod cli;
+mod cli_deleting;
+mod cli_resuming;
+mod cli_usual;
 mod clients;
 mod crashes;
 mod documents;

@@ -62,6 +62,32 @@ impl Tree {
     }
 }
 
+/// What `rm` is asked for, in each case of a fresh tree.
+const CASES: [&str; 22] = [
+    "@/a",
+    "@/a @/none @/a",
+    "@",
+    "@/deep @/deep/-n @/held",
+    "@/kept",
+    "@/empty/",
+    "--id FILE",
+    "--id FOLDER @/a",
+    "--id none @/b.txt",
+    "--command COMMAND",
+    "--tag TAG",
+    "--prefix @",
+    "--prefix @/held",
+    "--prefix @ --older-than 1s",
+    "--prefix @ --older-than 1d",
+    "--tag TAG --prefix @/deep",
+    "--tag TAG @/held --id FILE --command COMMAND @/none",
+    "--prefix @/deep --id FOLDER --tag TAG",
+    "--atomic @/a @/b.txt",
+    "--atomic @/a @/held",
+    "--atomic @/a @/none",
+    "--atomic --prefix @/deep @/a",
+];
+
 /// What is left of a tree.
 fn left(cli: &Cli, top: &str) -> Vec<String> {
     cli.json(0, &["ls", "-R", top])
@@ -79,33 +105,7 @@ fn what_a_dry_run_shows_is_what_goes() {
         std::fs::create_dir_all(local.join(directory)).unwrap();
         std::fs::write(local.join(directory).join(file), directory).unwrap();
     }
-    for (number, case) in [
-        "@/a",
-        "@/a @/none @/a",
-        "@",
-        "@/deep @/deep/-n @/held",
-        "@/kept",
-        "@/empty/",
-        "--id FILE",
-        "--id FOLDER @/a",
-        "--id none @/b.txt",
-        "--command COMMAND",
-        "--tag TAG",
-        "--prefix @",
-        "--prefix @/held",
-        "--prefix @ --older-than 1s",
-        "--prefix @ --older-than 1d",
-        "--tag TAG --prefix @/deep",
-        "--tag TAG @/held --id FILE --command COMMAND @/none",
-        "--prefix @/deep --id FOLDER --tag TAG",
-        "--atomic @/a @/b.txt",
-        "--atomic @/a @/held",
-        "--atomic @/a @/none",
-        "--atomic --prefix @/deep @/a",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number, case) in CASES.into_iter().enumerate() {
         let tree = Tree::make(&cli, number);
         if case.contains("1s") {
             std::thread::sleep(Duration::from_millis(1500));
@@ -173,7 +173,7 @@ fn a_filter_of_more_than_one_commit_takes_goes_in_steps_and_not_atomically() {
     let shown = cli.json(0, &["rm", "--prefix", "/many", "--dry-run"]).pop().unwrap();
     assert_eq!(
         (&shown["would_delete"]["files"], &shown["goes_in_steps"]),
-        (&FILES.into(), &true.into())
+        (&(FILES - 1).into(), &true.into())
     );
     assert_eq!(left(&cli, "/many").len(), FILES);
     let output = cli.run(&["rm", "--prefix", "/many", "--yes"]);

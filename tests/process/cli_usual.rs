@@ -57,7 +57,7 @@ fn what_cannot_be_stored_is_named_and_the_rest_is_stored() {
     .unwrap();
     std::fs::write(tree.join("bad\nname"), "").unwrap();
     std::fs::write(tree.join("closed"), "secret").unwrap();
-    std::fs::set_permissions(tree.join("closed"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(tree.join("closed"), std::fs::Permissions::from_mode(0o000)).unwrap();
     let output = cli.run(&["put", "tree", "/t"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(3), "{out}{err}");

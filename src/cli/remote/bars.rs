@@ -57,9 +57,9 @@ impl FilesBar {
         self.bar.tick();
     }
 
-    /// Does something that prints, without the bar in its way.
-    pub(super) fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.bar.suspend(work)
+    /// Does something that may print, without the bar in its way where it does.
+    pub(super) fn aside<T>(&self, prints: bool, work: impl FnOnce() -> T) -> T {
+        if prints { self.bar.suspend(work) } else { work() }
     }
 
     /// Takes the bar away.

@@ -1,6 +1,7 @@
 //! One file of the store onto this machine: under another name until it is whole, taken up again
 //! where it broke, and never outside of the directory that was named.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -24,7 +25,7 @@ pub(super) struct Place {
     /// What was named by whoever called; a link in it is theirs.
     base: PathBuf,
     /// The parts below it.
-    parts: Vec<String>,
+    parts: Vec<OsString>,
 }
 
 /// What all fetches of a command share.
@@ -50,25 +51,26 @@ impl Place {
         if !relative.is_empty() && !relative.starts_with('/') {
             return Err(wrong());
         }
-        let parts: Vec<String> = relative.split('/').skip(1).map(ToOwned::to_owned).collect();
-        let leads_out =
-            |part: &String| matches!(part.as_str(), "" | "." | "..") || part.contains('\0');
+        let parts: Vec<&str> = relative.split('/').skip(1).collect();
+        let leads_out = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
         match parts.iter().any(leads_out) {
             true => Err(wrong()),
-            false => Ok(Self { base: base.to_owned(), parts }),
+            false => Ok(Self {
+                base: base.to_owned(),
+                parts: parts.into_iter().map(OsString::from).collect(),
+            }),
         }
     }
 
     /// A file that becomes just this.
     pub(super) fn of_file(local: &Path) -> Self {
         let parent = local.parent().filter(|parent| *parent != Path::new(""));
-        let name = local.file_name().map(|name| name.to_string_lossy().into_owned());
-        match name {
-            Some(name) if local.file_name().is_some_and(|own| own.to_str().is_some()) => {
-                let base = parent.unwrap_or(Path::new(".")).to_owned();
-                Self { base, parts: vec![name] }
-            }
-            Some(_) | None => Self { base: local.to_owned(), parts: Vec::new() },
+        match local.file_name() {
+            Some(name) => Self {
+                base: parent.unwrap_or(Path::new(".")).to_owned(),
+                parts: vec![name.to_owned()],
+            },
+            None => Self { base: local.to_owned(), parts: Vec::new() },
         }
     }
 

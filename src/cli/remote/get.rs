@@ -8,7 +8,7 @@ use super::arguments::Get;
 use super::bars::{DRAW_PERIOD, FilesBar};
 use super::fetch::{Fetching, Place};
 use super::missing;
-use super::round::{Came, Round};
+use super::round::{Came, Round, is_told};
 use super::talk::{Talk, written};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Entry, EntryPage, Meter};
@@ -98,7 +98,7 @@ impl Fetching<'_> {
                 next = fetched.next() => {
                     let Some((path, came)) = next else { return Ok(()) };
                     if let Some(came) = came.transpose() {
-                        bar.aside(|| round.add(path, came, talk))?;
+                        bar.aside(is_told(&came), || round.add(path, came, talk))?;
                         bar.done();
                     }
                     round.may_be_interrupted("fetched", talk);

@@ -9,7 +9,7 @@ use super::arguments::{Put, Written};
 use super::bars::{DRAW_PERIOD, FilesBar};
 use super::large::{LARGE_BYTES_MIN, Large};
 use super::local::{Met, Walk, name_of};
-use super::round::{Came, Round};
+use super::round::{Came, Round, is_told};
 use super::talk::Talk;
 use super::unfinished::Notes;
 use crate::cli::Ending;
@@ -51,7 +51,7 @@ pub(super) async fn run(client: &Client, put: &Put, talk: &Talk) -> Result<Endin
             next = stored.next() => {
                 let Some((name, came)) = next else { break };
                 if let Some(came) = came.transpose() {
-                    bar.aside(|| round.add(&name, came, talk))?;
+                    bar.aside(is_told(&came), || round.add(&name, came, talk))?;
                     bar.done();
                 }
                 round.may_be_interrupted("stored", talk);

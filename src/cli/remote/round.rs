@@ -20,6 +20,11 @@ pub(super) enum Came {
     Not(String),
 }
 
+/// Whether something is told of this one by itself.
+pub(super) fn is_told(came: &Result<Came, ClientError>) -> bool {
+    matches!(came, Ok(Came::Passed(_) | Came::Not(_)) | Err(_))
+}
+
 /// The sums of a round.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Round {

@@ -116,19 +116,23 @@ async fn a_copy_is_of_the_version_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn nothing_is_copied_into_what_is_locked() {
+async fn a_copy_goes_into_a_locked_folder_as_any_file_does_and_takes_no_lock_out() {
     let native = Native::new().await;
     let file = stored(&native, "/a", "1").await;
     stored(&native, "/locked/x", "2").await;
     let folder = at(&native, "/locked").await;
     let target = format!("{ENTRIES}/{}", folder["id"].as_str().unwrap());
     native.ask(Method::PATCH, &target, &[], r#"{"locked":true}"#).await;
-    let refused = copy_to(&native, &file["id"], "/locked/y").await;
-    let stored = copy_to(&native, &folder["id"], "/free").await;
-    // Storing into a locked folder is what the lock decides, and a copy is stored like any file.
     let put = native.put(&format!("{FILES}/locked/y"), &[], "1").await;
-    assert_eq!(refused.status, put.status);
-    assert_eq!((stored.status.as_u16(), &stored.json()["locked"]), (201, &json!(false)));
+    let copied = copy_to(&native, &file["id"], "/locked/z").await;
+    assert_eq!((put.status.as_u16(), copied.status.as_u16()), (201, 201));
+    // What is there already is not replaced.
+    for path in ["/locked/x", "/locked/y", "/locked"] {
+        assert_eq!(kind_of(&copy_to(&native, &file["id"], path).await).0, 409, "{path}");
+    }
+    let out = copy_to(&native, &folder["id"], "/free").await;
+    assert_eq!((out.status.as_u16(), &out.json()["locked"]), (201, &json!(false)));
+    assert_eq!(native.ask(Method::DELETE, &format!("{FILES}/free/x"), &[], "").await.status, 200);
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
 use crate::uploads::{Copies, Uploader};
+use crate::webhooks::egress::Egress;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
 #[derive(Clone)]
@@ -203,9 +204,7 @@ impl Service {
                     return ApiError::PreconditionFailed;
                 }
                 if let Some(files) = refusal.unconfirmed {
-                    let text =
-                        format!("{files} files would go: say confirm={files} if they are to");
-                    return ApiError::Conflict(text);
+                    return ApiError::Unconfirmed { files };
                 }
                 match refusal.not_empty.is_empty() {
                     true => {
@@ -260,6 +259,8 @@ pub struct HttpSettings {
     pub plans: Plans,
     /// Whether anybody may read what is measured.
     pub metrics_public: bool,
+    /// Where webhooks may connect to.
+    pub egress: Egress,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -289,6 +290,7 @@ impl Default for HttpSettings {
             rhythm: Rhythm::default(),
             plans: Plans::default(),
             metrics_public: false,
+            egress: Egress::default(),
         }
     }
 }

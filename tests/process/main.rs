@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
+mod alerts;
 mod allowances;
 mod archives;
+mod backup;
 mod cli;
 mod cli_deleting;
 mod cli_resuming;
@@ -20,11 +22,15 @@ mod harness;
 mod isolation;
 mod load;
 mod once;
+mod package;
 mod plans;
 mod power_cuts;
 mod progress;
 mod real_tree;
 mod resuming;
 mod samples;
+mod selecting;
 mod starting;
+mod tour;
 mod watching;
+mod webhooks;

@@ -8,6 +8,7 @@
 //! | 3 | partly done |
 //! | 4 | the server cannot be reached, or fails |
 //! | 130 | interrupted |
+//! | 141 | whoever read standard output has gone |
 //!
 //! What was asked for goes to standard output, everything else to standard error, each error in
 //! one line.
@@ -50,6 +51,8 @@ enum Ending {
     Partly(Option<String>),
     /// There is no server that answers; why.
     Unreachable(String),
+    /// Nobody reads what it prints any more.
+    Unread,
     /// Somebody stopped it; what is so now, and how to go on.
     Interrupted(String),
 }
@@ -62,12 +65,13 @@ impl Ending {
             Self::Partly(_) => 3,
             Self::Unreachable(_) => 4,
             Self::Interrupted(_) => 130,
+            Self::Unread => 141,
         }
     }
 
     fn reason(&self) -> Option<&str> {
         match self {
-            Self::Done => None,
+            Self::Done | Self::Unread => None,
             Self::Refused(reason) | Self::Partly(reason) => reason.as_deref(),
             Self::Unreachable(reason) | Self::Interrupted(reason) => Some(reason),
         }

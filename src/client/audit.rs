@@ -37,7 +37,8 @@ pub struct AuditPage {
     /// In the order asked for.
     pub entries: Vec<AuditEntry>,
     /// Where the next page begins; `None` with the last.
-    pub next: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub cursor: Option<String>,
 }
 
 impl Client {

@@ -1,10 +1,10 @@
 //! Deletions: what would go, what went, and how far it is.
 
-use http::{HeaderName, Method};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::error::ClientError;
-use super::transport::{Call, Client, escaped};
+use super::transport::{Call, Client, IDEMPOTENCY_KEY, escaped};
 
 /// Files and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct NewDeletion {
     pub atomic: bool,
     /// Tell only.
     pub dry_run: bool,
+    /// How many files are meant to go, where a limit wants that said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
 }
 
 /// Which files match: those for which all that is given holds.
@@ -129,6 +132,12 @@ pub struct Deletion {
     pub missing: u64,
     /// How many entries stayed because they are locked.
     pub locked: u64,
+    /// How many of the files that a filter found stayed because they are locked.
+    #[serde(default)]
+    pub locked_files: u64,
+    /// When somebody ended its steps before they were done.
+    #[serde(default)]
+    pub cancelled_at: Option<String>,
     /// What stayed because it changed since it was planned.
     pub changed: Doomed,
 }
@@ -149,24 +158,35 @@ pub struct DeletionPage {
     /// Newest first.
     pub deletions: Vec<Deletion>,
     /// Where the next page begins; `None` with the last.
-    pub next: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct ItemPage {
     items: Vec<Item>,
-    next: Option<String>,
+    // Its absence is no end of the list.
+    #[serde(deserialize_with = "Option::deserialize")]
+    cursor: Option<String>,
 }
 
 /// Pages of items that are read at most: a record has a thousand items at most.
 const ITEM_PAGES_MAX: usize = 100;
-/// Names one effect, so that a repetition of the request does not have it twice.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Deletion {
     /// Whether all of it is gone.
     pub fn is_settled(&self) -> bool {
         self.state == "settled"
+    }
+
+    /// Whether files still go in steps.
+    pub fn is_selecting(&self) -> bool {
+        self.state == "selecting"
+    }
+
+    /// How many things stayed because they are locked.
+    pub fn locked_in_all(&self) -> u64 {
+        self.locked.max(self.locked_files)
     }
 }
 
@@ -188,6 +208,13 @@ impl Client {
         let body = serde_json::json!({ "plan": plan, "confirm": files });
         let call = Call::new(Method::POST, "/deletions").header(IDEMPOTENCY_KEY, once);
         self.ask(call.json(&body)?).await
+    }
+
+    /// Commits a deletion that no plan names, since it goes in steps. `once` names the effect.
+    pub async fn delete(&self, wanted: &NewDeletion, once: &str) -> Result<Committed, ClientError> {
+        let wanted = NewDeletion { dry_run: false, ..wanted.clone() };
+        let call = Call::new(Method::POST, "/deletions").header(IDEMPOTENCY_KEY, once);
+        self.ask(call.json(&wanted)?).await
     }
 
     /// A page of deletions, newest first, in this state if one is given.
@@ -214,7 +241,7 @@ impl Client {
             let call = Call::get(&path).with("limit", "1000");
             let page: ItemPage = self.ask(call.with_some("cursor", cursor.as_deref())).await?;
             items.extend(page.items);
-            cursor = page.next;
+            cursor = page.cursor;
             if cursor.is_none() {
                 return Ok(items);
             }

@@ -4,7 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::error::ClientError;
-use super::transport::{Call, Client, escaped};
+use super::transport::{Call, Client, IDEMPOTENCY_KEY, escaped};
 
 /// A file or a folder. What only the other kind has is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,7 @@ pub struct EntryPage {
     /// In the order of the list.
     pub entries: Vec<Entry>,
     /// Where the next page begins; `None` with the last.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub cursor: Option<String>,
 }
 
@@ -135,6 +136,13 @@ impl Client {
     pub async fn change(&self, id: &str, change: &EntryChange) -> Result<Entry, ClientError> {
         let call = Call::new(Method::PATCH, &format!("/entries/{}", escaped(id)));
         self.ask(call.json(change)?).await
+    }
+
+    /// Copies an entry on the server, to where nothing lies; the copy. `once` names the effect.
+    pub async fn copy(&self, id: &str, to: &str, once: &str) -> Result<Entry, ClientError> {
+        let wanted = serde_json::json!({ "path": to });
+        let call = Call::new(Method::POST, &format!("/entries/{}/copies", escaped(id)));
+        self.ask(call.header(IDEMPOTENCY_KEY, once).json(&wanted)?.that_takes_its_time()).await
     }
 
     /// Makes a folder, and those above it; one that is there is a success.

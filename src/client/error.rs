@@ -24,6 +24,9 @@ pub struct Problem {
     /// The topmost locked entries that stand against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locked: Vec<String>,
+    /// Of a deletion that is too large: its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
     /// Of a deletion: what stood against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
@@ -44,15 +47,28 @@ pub enum ClientError {
     /// The answer is not what this API answers.
     #[error("the answer is not one of delenda's native API: {0}")]
     Unintelligible(String),
-    /// A file of this machine could not be read.
+    /// A file of this machine could not be read or written.
     #[error("{0}")]
     Local(String),
+    /// Nobody reads what is printed any more.
+    #[error("standard output is closed")]
+    Unread,
 }
 
 impl ClientError {
     /// Whether the server said that nothing is there.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 404)
+    }
+
+    /// Whether the server said that it is more than one commit takes.
+    pub fn is_too_much(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.r#type == "/problems/unprocessable")
+    }
+
+    /// Whether the server said that it stands against what is there, or what is under way.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 409)
     }
 
     /// Whether the server said that what is there is not what was expected.

@@ -1,23 +1,15 @@
 //! The bytes of files.
 
-use std::path::{Path, PathBuf};
-
-use http::Method;
-use http::header::{CONTENT_TYPE, IF_NONE_MATCH};
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, RANGE};
+use http::{Method, StatusCode};
 use reqwest::Response;
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
 
 use super::entries::Entry;
 use super::error::ClientError;
-use super::transport::{Call, Client, escaped};
-
-/// A file of this machine that is to be stored.
-#[derive(Clone, Debug)]
-pub struct FileSource {
-    path: PathBuf,
-    bytes: u64,
-}
+use super::source::FileSource;
+use super::transport::{Call, Client, escaped, whole};
 
 /// Whether what lies there already may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,27 +18,6 @@ pub enum Overwrite {
     Never,
     /// Whatever lies there is replaced.
     Always,
-}
-
-impl FileSource {
-    /// The file at `path`, of this length.
-    pub fn new(path: &Path, bytes: u64) -> Self {
-        Self { path: path.to_owned(), bytes }
-    }
-
-    /// Its length when it was looked at.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Its bytes, no more than it had: one that became shorter ends the request.
-    pub(super) async fn open(&self) -> Result<reqwest::Body, ClientError> {
-        let file = tokio::fs::File::open(&self.path).await;
-        let file = file.map_err(|error| {
-            ClientError::Local(format!("{} cannot be read: {error}", self.path.display()))
-        })?;
-        Ok(reqwest::Body::wrap_stream(ReaderStream::new(file.take(self.bytes))))
-    }
 }
 
 impl Client {
@@ -60,27 +31,55 @@ impl Client {
         self.ask(put(path, overwrite).file(file)).await
     }
 
-    /// Copies a file through this machine; the entry that the copy is.
-    pub async fn copy(
+    /// Copies a file over another one, through this machine; the entry that the copy is.
+    pub async fn copy_over(
         &self,
         from: &Entry,
         to: &str,
         overwrite: Overwrite,
     ) -> Result<Entry, ClientError> {
-        let source = self.get(&from.path).await?;
-        let bytes = length(&source)?;
+        let source = self.get(from, 0).await?;
         let kept = from.content_type.as_deref().unwrap_or("application/octet-stream");
         let call = put(to, overwrite).header(CONTENT_TYPE, kept);
-        let body = reqwest::Body::wrap_stream(source.bytes_stream());
-        let answer = self.send_stream(call, (bytes, body)).await?;
-        let answer = answer.bytes().await.map_err(|error| self.lost(&error))?;
+        let chunks = source.bytes_stream().map_err(std::io::Error::other);
+        let answer = whole(self.send_stream(call, chunks).await?).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| ClientError::Unintelligible(error.to_string()))
     }
 
-    /// Reads a file: the head of the answer, with the bytes still to come.
-    pub async fn get(&self, path: &str) -> Result<Response, ClientError> {
-        self.send(Call::get(&target(path))).await
+    /// Stores what comes, whose length nobody knows yet; the entry that it is then.
+    pub async fn put_stream<S>(
+        &self,
+        path: &str,
+        chunks: S,
+        overwrite: Overwrite,
+    ) -> Result<Entry, ClientError>
+    where
+        S: Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    {
+        let answer = whole(self.send_stream(put(path, overwrite), chunks).await?).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| ClientError::Unintelligible(error.to_string()))
+    }
+
+    /// Reads this version of a file from a byte on: the head of the answer, with the bytes still
+    /// to come.
+    pub async fn get(&self, file: &Entry, from: u64) -> Result<Response, ClientError> {
+        let call = Call::get(&target(&file.path));
+        let call = match &file.etag {
+            Some(etag) => call.header(IF_MATCH, etag),
+            None => call,
+        };
+        if from == 0 {
+            return self.send(call).await;
+        }
+        let answer = self.send(call.header(RANGE, &format!("bytes={from}-"))).await?;
+        let range = answer.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+        let begins = range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")));
+        match answer.status() == StatusCode::PARTIAL_CONTENT && begins {
+            true => Ok(answer),
+            false => Err(ClientError::Unintelligible("another range came".to_owned())),
+        }
     }
 }
 
@@ -90,12 +89,6 @@ fn put<'a>(path: &str, overwrite: Overwrite) -> Call<'a> {
         Overwrite::Never => call.header(IF_NONE_MATCH, "*"),
         Overwrite::Always => call,
     }
-}
-
-/// The bytes that an answer announces.
-pub(super) fn length(response: &Response) -> Result<u64, ClientError> {
-    let announced = response.content_length();
-    announced.ok_or_else(|| ClientError::Unintelligible("a file has no length".to_owned()))
 }
 
 /// The url of a path: each segment escaped by itself.

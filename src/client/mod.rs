@@ -15,7 +15,9 @@ mod entries;
 mod error;
 mod events;
 mod files;
+mod source;
 mod transport;
+mod uploads;
 mod usage;
 
 pub use self::access::{Access, AccessError};
@@ -26,6 +28,7 @@ pub use self::deletions::{
 pub use self::entries::{Entry, EntryChange, EntryPage, Kind, TagChange};
 pub use self::error::{ClientError, Problem};
 pub use self::events::{Event, Events};
-pub use self::files::{FileSource, Overwrite};
+pub use self::files::Overwrite;
+pub use self::source::{FileSource, Meter};
 pub use self::transport::Client;
 pub use self::usage::Usage;

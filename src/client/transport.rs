@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::access::Access;
 use super::error::{ClientError, Problem};
-use super::files::FileSource;
+use super::source::{FileSource, Reading};
 
 /// How long a connection may take to be there.
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(10);
@@ -31,6 +32,10 @@ const PAUSE_SECONDS_MAX: u64 = 30;
 const PAUSE_SECONDS_MIN: u64 = 1;
 /// Bytes of a JSON answer at most: a page of a thousand entries is far smaller.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// How long an answer may take that the server works for: a copy of many files.
+const WORK_DURATION_MAX: Duration = Duration::from_secs(3600);
+/// Names one effect, so that a repetition of the request does not have it twice.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What stands in a path and in a query as it is; all else is escaped.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -38,6 +43,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// For bodies that may take as long as they go on: its silence is looked for elsewhere.
+    sending: reqwest::Client,
     access: Access,
 }
 
@@ -48,6 +55,7 @@ pub(super) struct Call<'a> {
     target: String,
     headers: Vec<(HeaderName, String)>,
     body: CallBody<'a>,
+    takes_its_time: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +69,7 @@ impl<'a> Call<'a> {
     /// A call of `path`, which is escaped already, below the API's root.
     pub(super) fn new(method: Method, path: &str) -> Self {
         let (target, headers) = (path.to_owned(), Vec::new());
-        Self { method, target, headers, body: CallBody::Nothing }
+        Self { method, target, headers, body: CallBody::Nothing, takes_its_time: false }
     }
 
     pub(super) fn get(path: &str) -> Self {
@@ -97,6 +105,12 @@ impl<'a> Call<'a> {
         Ok(self)
     }
 
+    /// One whose answer comes when the server has worked for it.
+    pub(super) fn that_takes_its_time(mut self) -> Self {
+        self.takes_its_time = true;
+        self
+    }
+
     pub(super) fn file(mut self, file: &'a FileSource) -> Self {
         self.body = CallBody::File(file);
         self
@@ -106,21 +120,33 @@ impl<'a> Call<'a> {
 impl Client {
     /// A client; nothing is sent yet.
     pub fn new(access: Access) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_DURATION_MAX)
-            .read_timeout(SILENCE_DURATION_MAX)
-            .pool_idle_timeout(IDLE_DURATION_MAX)
-            .user_agent(concat!("delenda/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| ClientError::Local(chain(&error)))?;
-        Ok(Self { http, access })
+        let builder = || {
+            reqwest::Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT_DURATION_MAX)
+                .pool_idle_timeout(IDLE_DURATION_MAX)
+                .user_agent(concat!("delenda/", env!("CARGO_PKG_VERSION")))
+        };
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| ClientError::Local(chain(&error)))
+        };
+        // The time to read counts from the first byte of a request, not from its last.
+        let http = built(builder().read_timeout(SILENCE_DURATION_MAX))?;
+        Ok(Self { http, sending: built(builder())?, access })
     }
 
     /// Where the server is.
     pub fn url(&self) -> &str {
         self.access.url()
+    }
+
+    /// The server, and the organization where one is named: what a path is a path of.
+    pub fn place(&self) -> String {
+        match &self.access.organization {
+            Some(organization) => format!("{}?organization={organization}", self.url()),
+            None => self.url().to_owned(),
+        }
     }
 
     /// The answer of a call that succeeds, as JSON of this shape.
@@ -150,37 +176,69 @@ impl Client {
     }
 
     async fn send_once(&self, call: &Call<'_>) -> Result<Response, ClientError> {
-        let request = self.request(&call.method, &call.target, &call.headers)?;
+        let request = |http| self.request(http, &call.method, &call.target, &call.headers);
         let request = match &call.body {
-            CallBody::Nothing => request,
-            CallBody::Json(text) => {
+            CallBody::Nothing => request(&self.http)?,
+            CallBody::Json(text) if call.takes_its_time => {
+                let request = request(&self.sending)?.timeout(WORK_DURATION_MAX);
                 request.header(CONTENT_TYPE, "application/json").body(text.clone())
             }
+            CallBody::Json(text) => {
+                request(&self.http)?.header(CONTENT_TYPE, "application/json").body(text.clone())
+            }
             CallBody::File(file) => {
-                let length = HeaderValue::from(file.bytes());
-                request.header(CONTENT_LENGTH, length).body(file.open().await?)
+                let length = HeaderValue::from(file.left());
+                let (body, reading) = file.open().await?;
+                let request = request(&self.sending)?.header(CONTENT_LENGTH, length).body(body);
+                let answer = self.answer(request, &reading).await;
+                return answer.map_err(|error| file.fault(&reading).unwrap_or(error));
             }
         };
         request.send().await.map_err(|error| self.lost(&error))
     }
 
-    /// Sends a body that comes from elsewhere, once.
-    pub(super) async fn send_stream(
+    /// Sends a body of unknown length that can be read once.
+    pub(super) async fn send_stream<S>(
         &self,
         call: Call<'_>,
-        (bytes, body): (u64, reqwest::Body),
-    ) -> Result<Response, ClientError> {
-        let request = self.request(&call.method, &call.target, &call.headers)?;
-        let request = request.header(CONTENT_LENGTH, HeaderValue::from(bytes)).body(body);
-        let response = request.send().await.map_err(|error| self.lost(&error))?;
+        chunks: S,
+    ) -> Result<Response, ClientError>
+    where
+        S: futures::Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    {
+        let reading = Reading::default();
+        let told = reading.clone();
+        let chunks = chunks.inspect(move |chunk| {
+            if let Ok(chunk) = chunk {
+                told.count(chunk);
+            }
+        });
+        let request = self.request(&self.sending, &call.method, &call.target, &call.headers)?;
+        let body = reqwest::Body::wrap_stream(chunks);
+        let response = self.answer(request.body(body), &reading).await?;
         match response.status().is_success() {
             true => Ok(response),
             false => Err(refusal(response).await),
         }
     }
 
+    /// The answer to a request whose body takes its time, unless nothing goes any more.
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+        reading: &Reading,
+    ) -> Result<Response, ClientError> {
+        tokio::select! {
+            answer = request.send() => answer.map_err(|error| self.lost(&error)),
+            () = reading.silence(SILENCE_DURATION_MAX) => Err(ClientError::Unreachable(format!(
+                "{}: nothing went for {} seconds", self.url(), SILENCE_DURATION_MAX.as_secs()
+            ))),
+        }
+    }
+
     fn request(
         &self,
+        http: &reqwest::Client,
         method: &Method,
         target: &str,
         headers: &[(HeaderName, String)],
@@ -195,7 +253,7 @@ impl Client {
         let mut proof = HeaderValue::try_from(proof)
             .map_err(|_| ClientError::Local("the key cannot be sent".to_owned()))?;
         proof.set_sensitive(true);
-        let mut request = self.http.request(method.clone(), url).header(AUTHORIZATION, proof);
+        let mut request = http.request(method.clone(), url).header(AUTHORIZATION, proof);
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -257,7 +315,7 @@ async fn refusal(response: Response) -> ClientError {
     }
 }
 
-async fn whole(response: Response) -> Result<Vec<u8>, ClientError> {
+pub(super) async fn whole(response: Response) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::blob::BlobKey;
 use super::entry::{NewVersion, UploadRefusal};
 use super::id::EntryId;
+use super::once::{Once, Repeat};
 use super::path::EntryPath;
 
 /// Files and folders that one commit attaches at most: it is one transaction, and nobody else
@@ -44,6 +45,18 @@ pub struct Attach {
     pub folders: Vec<EntryPath>,
     /// Paths at which nothing may lie yet.
     pub vacant: Vec<EntryPath>,
+    /// That it happens once, however often it is asked for.
+    pub once: Option<AttachOnce>,
+}
+
+/// An attachment that happens once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachOnce {
+    /// Whose it is, and what was asked.
+    pub once: Once,
+    /// The path whose entry is what was made. Where nothing lies there afterwards, nothing is
+    /// remembered: an empty attachment only asks.
+    pub made: EntryPath,
 }
 
 /// What a commit attached.
@@ -67,6 +80,8 @@ pub enum AttachRefusal {
     Entry(EntryPath, UploadRefusal),
     /// The source of the copy that goes to this path is gone, or is another version by now.
     SourceChanged(EntryPath),
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
 }
 
 impl Attach {

@@ -4,6 +4,7 @@ use super::error::{ApiError, Source};
 use crate::archives::{PACK_FILES_MAX, PackError, UnpackError};
 use crate::domain::attach::{ATTACH_ENTRIES_MAX, AttachRefusal};
 use crate::domain::entry::UploadRefusal;
+use crate::domain::once::Repeat;
 use crate::uploads::CopyError;
 
 impl From<AttachRefusal> for ApiError {
@@ -25,6 +26,9 @@ impl From<AttachRefusal> for ApiError {
             AttachRefusal::SourceChanged(_) => {
                 Self::Conflict("a file was changed while it was copied".to_owned())
             }
+            AttachRefusal::Repeated(Repeat::OtherRequest) => Self::IdempotencyMismatch,
+            // What it made is told by the route; here it is gone.
+            AttachRefusal::Repeated(Repeat::Of(_)) => Self::NotFound,
         }
     }
 }
@@ -33,6 +37,7 @@ impl From<CopyError> for ApiError {
     fn from(error: CopyError) -> Self {
         match error {
             CopyError::NotFound => Self::NotFound,
+            CopyError::OtherVersion => Self::PreconditionFailed,
             CopyError::IntoItself => {
                 Self::Invalid("a folder cannot be copied into itself".to_owned())
             }

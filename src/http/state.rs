@@ -29,7 +29,7 @@ use crate::domain::plans::{PlanLimits, Plans};
 use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
-use crate::uploads::Uploader;
+use crate::uploads::{Copies, Uploader};
 use crate::webhooks::egress::Egress;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
@@ -83,6 +83,12 @@ pub struct ServiceParts {
 }
 
 impl Service {
+    /// What copies files and folders.
+    pub fn copies(&self) -> Copies {
+        let (uploader, ids) = (self.uploader.clone(), self.ids.clone());
+        Copies::new(uploader, self.ledger.clone(), self.blobs.clone(), ids)
+    }
+
     /// What the plan of this organization allows.
     pub fn plan_of(&self, organization: &Organization) -> Result<&PlanLimits, ApiError> {
         let plan = self.settings.plans.get(&organization.plan);

@@ -23,7 +23,7 @@ pub trait AttachLedger: Send + Sync {
     /// everything anew: conflicts, locks, prefix, sources, intents. All or nothing, also across a
     /// crash. The first thing that is wrong is the one named, in the order in which the parts of
     /// [`Attach`] are checked: by itself, vacant paths, folders, files, and then of the files all
-    /// sources, and all intents. Overwritten versions are condemned. Every version's sequence is
+    /// sources, and all intents. Before all of that, whether it happened before. Overwritten versions are condemned. Every version's sequence is
     /// larger than that of every deletion committed before (I12). A refusal changes nothing and
     /// leaves the intents.
     async fn attach(

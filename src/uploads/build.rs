@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::intents::INTENT_LIFETIME;
 use super::store::{UploadError, UploadRequest, Uploader};
-use crate::domain::attach::{Attach, AttachRefusal, Attached, Attachment, CopySource};
+use crate::domain::attach::{Attach, AttachOnce, AttachRefusal, Attached, Attachment, CopySource};
 use crate::domain::blob::{BlobFacts, BlobKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::NewVersion;
@@ -139,12 +139,22 @@ impl Build {
 
     /// Makes all of it live in one commit, with these folders, where nothing lies at `vacant`.
     pub async fn attach<E>(
-        mut self,
+        self,
         realm: &Realm,
         folders: Vec<EntryPath>,
         vacant: Vec<EntryPath>,
     ) -> Result<Attached, BuildError<E>> {
-        let attach = Attach { files: std::mem::take(&mut self.files), folders, vacant };
+        self.attach_once(realm, (folders, vacant), None).await
+    }
+
+    /// The same, with its folders and vacant paths, once where that is asked for.
+    pub async fn attach_once<E>(
+        mut self,
+        realm: &Realm,
+        (folders, vacant): (Vec<EntryPath>, Vec<EntryPath>),
+        once: Option<AttachOnce>,
+    ) -> Result<Attached, BuildError<E>> {
+        let attach = Attach { files: std::mem::take(&mut self.files), folders, vacant, once };
         let now = self.uploader.clock.now();
         // Whatever interrupts this: giving up what the commit has consumed changes nothing.
         let attached = self.uploader.ledger.attach(realm, attach, now).await?;

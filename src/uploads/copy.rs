@@ -9,15 +9,18 @@ use futures::{Stream, TryStreamExt, stream};
 use super::build::{Build, BuildError, Part};
 use super::store::{UploadError, UploadRequest, Uploader};
 use crate::blobs::{BlobError, BlobErrorKind, BlobStore};
-use crate::domain::attach::{ATTACH_ENTRIES_MAX, AttachRefusal, Attached, CopySource};
+use crate::domain::attach::{
+    ATTACH_ENTRIES_MAX, Attach, AttachOnce, AttachRefusal, Attached, CopySource,
+};
 use crate::domain::blob::BlobKey;
 use crate::domain::entry::{Attributes, Entry, FileRecord, Origin, UploadRefusal};
-use crate::domain::id::{EntryId, IdSource};
+use crate::domain::id::{BlobId, EntryId, IdSource};
+use crate::domain::once::Once;
 use crate::domain::organization::Realm;
 use crate::domain::overwrite::Overwrite;
 use crate::domain::path::{EntryName, EntryPath, WrittenPath};
 use crate::domain::plans::Target;
-use crate::ledger::{Ledger, LedgerError, WalkQuery};
+use crate::ledger::{Ledger, LedgerError, WalkQuery, Walked};
 
 /// Entries that are read at once.
 const PAGE_ENTRIES: usize = 1000;
@@ -27,6 +30,8 @@ const PAGE_ENTRIES: usize = 1000;
 pub enum CopyError {
     /// Nothing is at the source, as far as the caller sees.
     NotFound,
+    /// The source is of another version.
+    OtherVersion,
     /// The target lies in the folder that would be copied.
     IntoItself,
     /// The paths of the copies would be too long.
@@ -96,7 +101,44 @@ impl Copies {
         from: &WrittenPath,
         to: &EntryPath,
     ) -> Result<Attached, CopyError> {
-        let source = self.ledger.entry_at(realm, from).await?.ok_or(CopyError::NotFound)?;
+        let entry = self.ledger.entry_at(realm, from).await?.ok_or(CopyError::NotFound)?;
+        self.copy_found(realm, Walked { path: from.path.clone(), entry }, to, None).await
+    }
+
+    /// The same of what has this identity, which may have to be one of these versions; once, where
+    /// that is asked for.
+    pub async fn copy_entry(
+        &self,
+        realm: &Realm,
+        (id, versions): (EntryId, Option<&[BlobId]>),
+        to: &EntryPath,
+        once: Option<Once>,
+    ) -> Result<Attached, CopyError> {
+        if let Some(once) = &once {
+            // Whether it happened before is known before anything else is looked at.
+            let asked = AttachOnce { once: once.clone(), made: to.clone() };
+            let ask = Attach { vacant: vec![to.clone()], once: Some(asked), ..Attach::default() };
+            let answer = self.ledger.attach(realm, ask, once.at).await?;
+            if let Err(refusal @ AttachRefusal::Repeated(_)) = answer {
+                return Err(CopyError::Refused(refusal));
+            }
+        }
+        let found = self.ledger.entry(realm, id).await?.ok_or(CopyError::NotFound)?;
+        if let (Some(versions), Entry::File(file)) = (versions, &found.entry)
+            && !versions.contains(&file.blob.id)
+        {
+            return Err(CopyError::OtherVersion);
+        }
+        self.copy_found(realm, found, to, once).await
+    }
+
+    async fn copy_found(
+        &self,
+        realm: &Realm,
+        from: Walked,
+        to: &EntryPath,
+        once: Option<Once>,
+    ) -> Result<Attached, CopyError> {
         if !realm.sees(to) {
             let refusal = AttachRefusal::Entry(to.clone(), UploadRefusal::OutsidePrefix);
             return Err(CopyError::Refused(refusal));
@@ -106,13 +148,21 @@ impl Copies {
         if self.ledger.entry_at(realm, &there).await?.is_some() {
             return Err(CopyError::Refused(AttachRefusal::Occupied(to.clone())));
         }
-        let found = match source {
+        let found = match from.entry {
             Entry::File(mut file) => {
                 file.attributes.title = to.name().map_or_else(String::new, |n| n.to_string());
                 Found { files: vec![(file, to.clone())], folders: Vec::new() }
             }
             Entry::Folder(_) if from.path.contains(to) => return Err(CopyError::IntoItself),
-            Entry::Folder(_) => self.all_below(realm, &from.path, to).await?,
+            Entry::Folder(folder) => {
+                let found = self.all_below(realm, &from.path, to).await?;
+                // What was walked is what was named, and not what came to its path meanwhile.
+                let still = self.ledger.entry(realm, folder.id).await?;
+                if still.is_none_or(|still| still.path != from.path) {
+                    return Err(CopyError::Refused(AttachRefusal::SourceChanged(to.clone())));
+                }
+                found
+            }
         };
         let bytes = found.files.iter().map(|(file, _)| file.content.size).sum();
         let target = if found.files.is_empty() { Target::Unknown } else { Target::New };
@@ -125,7 +175,8 @@ impl Copies {
         if let Err(error) = built {
             return Err(self.explained(realm, error).await);
         }
-        let attached = build.attach(realm, found.folders, vec![to.clone()]).await;
+        let once = once.map(|once| AttachOnce { once, made: to.clone() });
+        let attached = build.attach_once(realm, (found.folders, vec![to.clone()]), once).await;
         match attached {
             Ok(attached) => Ok(attached),
             Err(error) => Err(self.explained(realm, error).await),
@@ -143,7 +194,7 @@ impl Copies {
             WalkQuery { top: from.clone(), depth: None, after: None, limit: PAGE_ENTRIES };
         loop {
             let page = self.ledger.walk(realm, &query).await?.ok_or(CopyError::NotFound)?;
-            query.after = page.last().map(crate::ledger::Walked::cursor);
+            query.after = page.last().map(Walked::cursor);
             let is_last = page.len() < PAGE_ENTRIES;
             for met in page {
                 let target = moved(&met.path, from, to).ok_or(CopyError::TooLong)?;

@@ -1,8 +1,6 @@
 //! The command line as a client, from outside: the real binary against the real server.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,102 +8,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::harness::Cli;
+use crate::harness::cli::tree;
 use crate::harness::server::{delenda, run, text};
-use crate::harness::{Client, Server};
 
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const POLL_PERIOD: Duration = Duration::from_millis(50);
-
-/// A server, an organization, and a caller of the command line.
-struct Cli {
-    home: TempDir,
-    server: Server,
-    client: Client,
-    organization: String,
-}
-
-impl Cli {
-    fn new() -> Self {
-        let home = TempDir::new().unwrap();
-        let server = Server::start(&home.path().join("data"));
-        let member = server.member("one");
-        Self { home, server, client: member.client, organization: member.organization }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// Runs a command with the member's key, by the environment.
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.run_with(&self.client.key, arguments)
-    }
-
-    fn run_with(&self, key: &str, arguments: &[&str]) -> Output {
-        let mut command = delenda(arguments);
-        command.env("DELENDA_URL", self.server.base()).env("DELENDA_KEY", key);
-        command.env("HOME", self.home.path()).env_remove("XDG_CONFIG_HOME");
-        command.current_dir(self.home.path()).output().unwrap()
-    }
-
-    /// Runs a command that must end with this code; what it printed.
-    #[track_caller]
-    fn code(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {out}{err}");
-        assert!(!err.contains(&self.client.key) && !out.contains(&self.client.key));
-        out
-    }
-
-    /// Runs a command that must end with this code, and reads each of its lines as an object.
-    #[track_caller]
-    fn json(&self, code: i32, arguments: &[&str]) -> Vec<Value> {
-        let mut all = arguments.to_vec();
-        all.push("--json");
-        let printed = self.code(code, &all);
-        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    /// The paths below a folder.
-    fn listed(&self, folder: &str) -> Vec<String> {
-        let entries = self.json(0, &["ls", "-R", folder]);
-        entries.iter().map(|entry| entry["path"].as_str().unwrap().to_owned()).collect()
-    }
-
-    /// A tree with names and contents that are not easy.
-    fn make_tree(&self, name: &str) -> PathBuf {
-        let tree = self.path(name);
-        std::fs::create_dir_all(tree.join("deep/er ünd #%?&+/x")).unwrap();
-        std::fs::create_dir(tree.join("empty")).unwrap();
-        for (file, content) in [
-            ("a", Vec::new()),
-            ("b.txt", b"b".to_vec()),
-            ("deep/-n", (0..=255).cycle().take(300_000).collect()),
-            ("deep/er ünd #%?&+/%2e%2e", b"escaped".to_vec()),
-            ("deep/er ünd #%?&+/x/\u{1f980}", b"crab".to_vec()),
-        ] {
-            std::fs::write(tree.join(file), content).unwrap();
-        }
-        tree
-    }
-}
-
-/// All files below a directory with their contents, and all directories.
-fn tree(top: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-    let (mut found, mut open) = (BTreeMap::new(), vec![top.to_owned()]);
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            let content = path.is_file().then(|| std::fs::read(&path).unwrap());
-            if content.is_none() {
-                open.push(path.clone());
-            }
-            found.insert(path.strip_prefix(top).unwrap().to_owned(), content);
-        }
-    }
-    found
-}
 
 #[test]
 fn a_tree_that_is_put_comes_back_byte_for_byte_and_a_second_put_passes_it_over() {

@@ -300,6 +300,12 @@ fn changes(names: &Names) -> Vec<Probe> {
         ),
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe_with(
+            "POST",
+            Proof::Bearer,
+            format!("/delenda/v1/entries/{file}/copies"),
+            json!({ "path": "/copied" }),
+        ),
+        probe_with(
             "PATCH",
             Proof::Bearer,
             format!("/delenda/v1/entries/{file}"),

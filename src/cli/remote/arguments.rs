@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgAction, ArgGroup, Args, Subcommand};
 use secrecy::SecretString;
 
 use crate::cli::arguments::duration;
@@ -16,13 +16,15 @@ pub enum Remote {
     ///
     /// Without a `/` at its end, REMOTE is what the one FILE or DIR becomes; with one, it is the
     /// folder that all of them are put into. What is there already with the same size is passed over,
-    /// so that the same command goes on where it was interrupted. Links are not followed.
+    /// so that the same command goes on where it was interrupted; of a large file inside of it. Links
+    /// are not followed. `-` as the one FILE is standard input.
     Put(Put),
     /// Fetch files and folders
     ///
     /// Without a `/` at its end, LOCAL is what REMOTE becomes; with one, it is the directory that it is
     /// put into. What is there already with the same size is passed over, so that the same command
-    /// goes on where it was interrupted.
+    /// goes on where it was interrupted; of a large file inside of it. Nothing is written outside of
+    /// LOCAL, nor through links in it.
     Get(Get),
     /// List a folder
     Ls(Ls),
@@ -34,10 +36,12 @@ pub enum Remote {
     ///
     /// With a `/` at its end, TO is the folder that it is moved into; without one, what it becomes.
     Mv(Move),
-    /// Copy a file or a folder, through this machine
+    /// Copy a file or a folder, on the server
     ///
     /// With a `/` at its end, TO is the folder that it is copied into; without one, what it becomes.
-    /// A copy has the bytes and the type of its original, and neither its tags nor its lock.
+    /// A copy has the bytes, the type and the tags of its original, and not its lock. A folder of up
+    /// to 10,000 entries is copied whole or not at all. Only what replaces another file
+    /// (`--overwrite`) comes through this machine, without its tags.
     Cp(Copy),
     /// Change the tags of files
     Tag(Tag),
@@ -52,7 +56,8 @@ pub enum Remote {
     /// First a dry run: it shows how much would go, what is locked and stays, and asks. What is
     /// committed then is what was shown, or less: what came or changed since stays. Folders go with
     /// all below them. Conditions (`--tag`, `--prefix`, `--older-than`) select single files, for
-    /// which all of them hold.
+    /// which all of them hold. More than 10,000 of them go in steps, each file that matches when the
+    /// deletion is committed.
     Rm(Rm),
     /// See how deletions go
     #[command(subcommand)]
@@ -98,7 +103,7 @@ pub struct Jobs {
 /// Arguments of `put`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  delenda put report.pdf /reports/2026.pdf\n  delenda put photos/ /archive/photos\n  delenda put a.txt b.txt /letters/"
+    after_help = "Examples:\n  delenda put report.pdf /reports/2026.pdf\n  delenda put photos/ /archive/photos\n  delenda put a.txt b.txt /letters/\n  tar c . | delenda put - /backups/today.tar"
 )]
 pub struct Put {
     /// What is stored
@@ -146,6 +151,10 @@ pub struct Get {
 
 /// Arguments of `ls`.
 #[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    after_help = "Examples:\n  delenda ls -lh /archive\n  delenda ls -R --json / | jq -r .path"
+)]
 pub struct Ls {
     /// A folder, or a file; left out: all that the key sees
     #[arg(value_parser = written)]
@@ -153,9 +162,15 @@ pub struct Ls {
     /// With lock, size and time
     #[arg(short = 'l', long)]
     pub long: bool,
+    /// Sizes in kB, MB and so on
+    #[arg(short = 'h', long)]
+    pub human: bool,
     /// All below it
     #[arg(short = 'R', short_alias = 'r', long)]
     pub recursive: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
     /// Which server
     #[command(flatten)]
     pub server: Server,

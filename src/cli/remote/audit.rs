@@ -21,7 +21,7 @@ pub(super) async fn run(
             talk.say(&line(entry), entry)?;
         }
         left = left.saturating_sub(page.entries.len() as u64);
-        cursor = page.next;
+        cursor = page.cursor;
         if cursor.is_none() {
             break;
         }

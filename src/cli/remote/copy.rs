@@ -1,11 +1,13 @@
-//! `delenda cp`: copies files through this machine.
+//! `delenda cp`: has the server copy. A folder is copied in one commit where nothing is at its
+//! target and one commit can take it; else file by file, which goes on where it was interrupted.
+//! Only what replaces another file goes through this machine.
 
 use futures::StreamExt;
 
 use super::arguments::{Copy, below};
-use super::missing;
 use super::round::{Came, Round};
 use super::talk::Talk;
+use super::{missing, once};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Entry, Overwrite};
 use crate::domain::path::EntryPath;
@@ -31,6 +33,17 @@ pub(super) async fn run(client: &Client, copy: &Copy, talk: &Talk) -> Result<End
     }
     if copy.from.path.contains(&to) {
         return Ok(Ending::Refused(Some(format!("{to} lies in {}", top.path))));
+    }
+    if client.entry_at(to.as_str()).await?.is_none() {
+        talk.if_interrupted("interrupted: nothing is copied unless it is whole; look before");
+        match client.copy(&top.id, to.as_str(), &once()).await {
+            Ok(made) => {
+                talk.say(&format!("copied {} to {}", top.path, made.path), &made)?;
+                return Ok(Ending::Done);
+            }
+            Err(error) if error.is_too_much() => {}
+            Err(error) => return Err(error),
+        }
     }
     copying.copy_folder((&top, &to), usize::from(copy.jobs.jobs), talk).await
 }
@@ -84,13 +97,20 @@ impl Copying<'_> {
     }
 
     async fn copy(&self, from: &Entry, to: &EntryPath) -> Result<Came, ClientError> {
-        let looks = self.overwrite == Overwrite::Never;
-        if looks && let Some(there) = self.client.entry_at(to.as_str()).await? {
-            let is_same = there.size.is_some() && there.size == from.size;
-            let other = "something else is there: --overwrite replaces a file";
-            return Ok(if is_same { Came::There } else { Came::Not(other.to_owned()) });
-        }
-        let copy = self.client.copy(from, to.as_str(), self.overwrite).await?;
+        let there = self.client.entry_at(to.as_str()).await?;
+        let copy = match (there, self.overwrite) {
+            (Some(there), Overwrite::Never) => {
+                let is_same = there.size.is_some() && there.size == from.size;
+                let other = "something else is there: --overwrite replaces a file";
+                return Ok(if is_same { Came::There } else { Came::Not(other.to_owned()) });
+            }
+            (Some(_), Overwrite::Always) => {
+                self.client.copy_over(from, to.as_str(), self.overwrite).await?
+            }
+            (None, Overwrite::Never | Overwrite::Always) => {
+                self.client.copy(&from.id, to.as_str(), &once()).await?
+            }
+        };
         Ok(Came::Done(copy.size.unwrap_or_default()))
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn run(
             Ok(Ending::Done)
         }
         Deletions::Watch(one) => {
-            let deletion = watch::to_the_end(client, &one.id, talk).await?;
+            let deletion = watch::to_the_end(client, &one.id, None, talk).await?;
             tell(client, &deletion, talk).await?;
             Ok(Ending::Done)
         }
@@ -48,7 +48,7 @@ async fn list(
             talk.say(&shown::deletion(deletion), deletion)?;
         }
         left = left.saturating_sub(page.deletions.len() as u64);
-        cursor = page.next;
+        cursor = page.cursor;
         if cursor.is_none() {
             break;
         }

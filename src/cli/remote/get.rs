@@ -1,19 +1,17 @@
 //! `delenda get`: files and folders of the store onto this machine.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
-use tokio::io::AsyncWriteExt;
 
 use super::arguments::Get;
+use super::bars::{DRAW_PERIOD, FilesBar};
+use super::fetch::{Fetching, Place};
 use super::missing;
-use super::round::{Came, Round};
-use super::talk::Talk;
+use super::round::{Came, Round, is_told};
+use super::talk::{Talk, written};
 use crate::cli::Ending;
-use crate::client::{Client, ClientError, Entry};
-
-const BAR: &str = "{spinner} {pos} files  {msg}";
+use crate::client::{Client, ClientError, Entry, EntryPage, Meter};
 
 pub(super) async fn run(client: &Client, get: &Get, talk: &Talk) -> Result<Ending, ClientError> {
     let path = &get.remote.path;
@@ -26,56 +24,101 @@ pub(super) async fn run(client: &Client, get: &Get, talk: &Talk) -> Result<Endin
             None => return Ok(Ending::Refused(Some(missing(path)))),
         },
     };
+    let fetching = Fetching { client, overwrite: get.overwrite, meter: Meter::default() };
     match top.filter(|top| !top.is_folder()) {
         Some(file) if to_output => to_standard_output(client, &file).await,
-        Some(file) => {
-            let mut round = Round::default();
-            let local = place(&get.local, file.name());
-            round.add(&file.path, fetch(client, &file, &local, get.overwrite).await, talk)?;
-            round.end("fetched", talk)
-        }
+        Some(file) => fetching.fetch_one(&file, &place(&get.local, file.name()), talk).await,
         None if to_output => Ok(Ending::Refused(Some(format!("{path} is a folder")))),
         None if !get.recursive => {
             Ok(Ending::Refused(Some(format!("{path} is a folder: -R fetches all below it"))))
         }
-        None => fetch_folder(client, get, talk).await,
+        None => fetching.fetch_folder(get, talk).await,
     }
 }
 
-async fn fetch_folder(client: &Client, get: &Get, talk: &Talk) -> Result<Ending, ClientError> {
-    let top = get.remote.path.as_str();
-    let name = get.remote.path.name();
-    let local = place(&get.local, name.as_ref().map_or("", |name| name.as_str()));
-    make_directory(&local)?;
-    let (mut round, mut cursor) = (Round::default(), None::<String>);
-    let bar = talk.bar(0, BAR);
-    loop {
-        let page = client.entries(Some(top), true, cursor.as_deref()).await?;
+impl Fetching<'_> {
+    async fn fetch_one(
+        &self,
+        file: &Entry,
+        local: &Path,
+        talk: &Talk,
+    ) -> Result<Ending, ClientError> {
+        let mut round = Round::default();
+        round.may_be_interrupted("fetched", talk);
+        let mut bar = FilesBar::new(talk, &self.meter, || Some((1, file.size.unwrap_or_default())));
+        let place = Place::of_file(local);
+        let mut fetched = std::pin::pin!(self.fetch(file, &place));
+        let mut draws = tokio::time::interval(DRAW_PERIOD);
+        let came = loop {
+            tokio::select! {
+                came = &mut fetched => break came,
+                _ = draws.tick() => bar.draw(),
+            }
+        };
+        bar.done();
+        bar.end();
+        round.add(&file.path, came, talk)?;
+        round.end("fetched", talk)
+    }
+
+    async fn fetch_folder(&self, get: &Get, talk: &Talk) -> Result<Ending, ClientError> {
+        let top = get.remote.path.as_str();
+        let name = get.remote.path.name();
+        let local = place(&get.local, name.as_ref().map_or("", |name| name.as_str()));
+        Place::below(&local, top, top)?.make()?;
+        let (mut round, mut cursor) = (Round::default(), None::<String>);
+        let mut bar = FilesBar::new(talk, &self.meter, || None);
+        round.may_be_interrupted("fetched", talk);
+        loop {
+            let page = self.client.entries(Some(top), true, cursor.as_deref()).await?;
+            self.fetch_page(get, (&local, &page), (&mut round, &mut bar), talk).await?;
+            cursor = page.cursor;
+            if cursor.is_none() {
+                bar.end();
+                return round.end("fetched", talk);
+            }
+        }
+    }
+
+    async fn fetch_page(
+        &self,
+        get: &Get,
+        (local, page): (&Path, &EntryPage),
+        (round, bar): (&mut Round, &mut FilesBar),
+        talk: &Talk,
+    ) -> Result<(), ClientError> {
+        let top = get.remote.path.as_str();
         let fetched = futures::stream::iter(&page.entries)
-            .map(|entry| {
-                let (local, overwrite) = (below(&local, top, &entry.path), get.overwrite);
-                async move {
-                    let came = match entry.is_folder() {
-                        true => make_directory(&local).map(|()| None),
-                        false => fetch(client, entry, &local, overwrite).await.map(Some),
-                    };
-                    (&entry.path, came)
-                }
-            })
+            .map(|entry| async move { (&entry.path, self.fetch_below(entry, local, top).await) })
             .buffer_unordered(usize::from(get.jobs.jobs));
         let mut fetched = std::pin::pin!(fetched);
-        while let Some((path, came)) = fetched.next().await {
-            // A folder that was made is no thing of its own.
-            if let Some(came) = came.transpose() {
-                bar.suspend(|| round.add(path, came, talk))?;
-                bar.inc(1);
+        let mut draws = tokio::time::interval(DRAW_PERIOD);
+        loop {
+            tokio::select! {
+                next = fetched.next() => {
+                    let Some((path, came)) = next else { return Ok(()) };
+                    if let Some(came) = came.transpose() {
+                        bar.aside(is_told(&came), || round.add(path, came, talk))?;
+                        bar.done();
+                    }
+                    round.may_be_interrupted("fetched", talk);
+                }
+                _ = draws.tick() => bar.draw(),
             }
-            round.may_be_interrupted("fetched", talk);
         }
-        cursor = page.cursor;
-        if cursor.is_none() {
-            bar.finish_and_clear();
-            return round.end("fetched", talk);
+    }
+
+    /// `None` for a folder, which is made and is no thing of its own.
+    async fn fetch_below(
+        &self,
+        entry: &Entry,
+        local: &Path,
+        top: &str,
+    ) -> Result<Option<Came>, ClientError> {
+        let place = Place::below(local, top, &entry.path)?;
+        match entry.is_folder() {
+            true => place.make().map(|()| None),
+            false => self.fetch(entry, &place).await.map(Some),
         }
     }
 }
@@ -86,86 +129,18 @@ fn place(local: &Path, name: &str) -> PathBuf {
     if says_directory || local == Path::new(".") { local.join(name) } else { local.to_owned() }
 }
 
-/// Where what lies at `path`, somewhere below `top`, lies below `local`.
-fn below(local: &Path, top: &str, path: &str) -> PathBuf {
-    let relative = path.strip_prefix(top).unwrap_or(path);
-    relative
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .fold(local.to_owned(), |at, part| at.join(part))
-}
-
-fn make_directory(local: &Path) -> Result<(), ClientError> {
-    std::fs::create_dir_all(local).map_err(|error| failed(local, &error))
-}
-
-fn failed(local: &Path, error: &std::io::Error) -> ClientError {
-    ClientError::Local(format!("{}: {error}", local.display()))
-}
-
-/// Fetches a file under another name first: what lies at its place is whole.
-async fn fetch(
-    client: &Client,
-    entry: &Entry,
-    local: &Path,
-    overwrite: bool,
-) -> Result<Came, ClientError> {
-    if entry.path.split('/').any(|part| part == "." || part == "..") {
-        return Err(ClientError::Unintelligible("a path leads out of its folder".to_owned()));
-    }
-    let there = std::fs::symlink_metadata(local).ok();
-    if let Some(there) = there.filter(|_| !overwrite) {
-        return Ok(match there.is_file() && Some(there.len()) == entry.size {
-            true => Came::There,
-            false => Came::Not(format!(
-                "{} is here and is not the same size: --overwrite replaces it",
-                local.display()
-            )),
-        });
-    }
-    let directory = local.parent().filter(|parent| *parent != Path::new(""));
-    let directory = directory.unwrap_or(Path::new("."));
-    make_directory(directory)?;
-    let unfinished = directory.join(format!(".delenda-part-{}", entry.id));
-    let response = client.get(&entry.path).await?;
-    let announced = response.content_length();
-    let written = write(response, &unfinished).await;
-    let written = written.and_then(|bytes| match announced.is_none_or(|whole| whole == bytes) {
-        true => std::fs::rename(&unfinished, local)
-            .map(|()| bytes)
-            .map_err(|error| failed(local, &error)),
-        false => Err(ClientError::Unreachable("the file ended too early".to_owned())),
-    });
-    if written.is_err() {
-        // It may not even have been made.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written.map(Came::Done)
-}
-
-async fn write(response: reqwest::Response, place: &Path) -> Result<u64, ClientError> {
-    let file = tokio::fs::File::create(place).await;
-    let mut file = file.map_err(|error| failed(place, &error))?;
+async fn to_standard_output(client: &Client, file: &Entry) -> Result<Ending, ClientError> {
+    let mut chunks = client.get(file, 0).await?.bytes_stream();
     let mut bytes = 0;
-    let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| ClientError::Unreachable(error.to_string()))?;
         bytes += chunk.len() as u64;
-        file.write_all(&chunk).await.map_err(|error| failed(place, &error))?;
+        written(&chunk)?;
     }
-    file.flush().await.map_err(|error| failed(place, &error))?;
-    Ok(bytes)
-}
-
-async fn to_standard_output(client: &Client, file: &Entry) -> Result<Ending, ClientError> {
-    let mut chunks = client.get(&file.path).await?.bytes_stream();
-    let mut output = std::io::stdout().lock();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| ClientError::Unreachable(error.to_string()))?;
-        let written = output.write_all(&chunk).and_then(|()| output.flush());
-        written.map_err(|error| failed(Path::new("standard output"), &error))?;
+    match file.size.is_none_or(|size| size == bytes) {
+        true => Ok(Ending::Done),
+        false => Err(ClientError::Unreachable("the file ended too early".to_owned())),
     }
-    Ok(Ending::Done)
 }
 
 #[cfg(test)]
@@ -177,7 +152,6 @@ mod tests {
         assert_eq!(place(Path::new("./"), "a"), Path::new("./a"));
         assert_eq!(place(Path::new("."), "a"), Path::new("./a"));
         assert_eq!(place(Path::new("b"), "a"), Path::new("b"));
-        assert_eq!(below(Path::new("b"), "/t", "/t/x/y"), Path::new("b/x/y"));
-        assert_eq!(below(Path::new("b"), "/", "/x"), Path::new("b/x"));
+        assert_eq!(place(Path::new("b/"), "a"), Path::new("b/a"));
     }
 }

@@ -2,15 +2,19 @@
 
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::arguments::below;
 use crate::domain::path::EntryPath;
 
+/// The length of a file, and when it was changed last.
+pub(super) type Seen = (u64, Option<SystemTime>);
+
 /// Something that was met on the way through a directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Met {
-    /// A file, where it is to lie, and its bytes.
-    File { source: PathBuf, path: EntryPath, bytes: u64 },
+    /// A file, where it is to lie, and its bytes with the time of its last change.
+    File { source: PathBuf, path: EntryPath, seen: Seen },
     /// A directory with nothing in it.
     Empty { path: EntryPath },
     /// Neither file nor directory.
@@ -22,14 +26,14 @@ pub(super) enum Met {
 /// All that lies at some places, each with the path that it is to have. One directory is held in
 /// memory at a time, and those that are open above it.
 pub(super) struct Walk {
-    /// What is still to be looked at, the next one last.
-    open: Vec<(PathBuf, EntryPath)>,
+    /// What is still to be looked at, the next one last; or why it cannot be stored.
+    open: Vec<(PathBuf, Result<EntryPath, String>)>,
 }
 
 impl Walk {
-    pub(super) fn new(mut places: Vec<(PathBuf, EntryPath)>) -> Self {
-        places.reverse();
-        Self { open: places }
+    pub(super) fn new(places: Vec<(PathBuf, EntryPath)>) -> Self {
+        let open = places.into_iter().rev().map(|(source, path)| (source, Ok(path)));
+        Self { open: open.collect() }
     }
 
     fn look(&mut self, source: PathBuf, path: EntryPath) -> Option<Met> {
@@ -45,7 +49,7 @@ impl Walk {
             };
         }
         Some(match kind_of(found.file_type()) {
-            None => Met::File { source, path, bytes: found.len() },
+            None => Met::File { source, path, seen: (found.len(), found.modified().ok()) },
             Some(why) => Met::Passed { source, why },
         })
     }
@@ -60,8 +64,8 @@ impl Walk {
         found.sort_by(|one, other| other.1.cmp(&one.1));
         let number = found.len();
         for (source, name) in found {
-            let name = name.to_str().ok_or("a name in it is no UTF-8")?;
-            self.open.push((source, below(path, name)?));
+            let name = name.to_str().ok_or_else(|| "its name is no UTF-8".to_owned());
+            self.open.push((source, name.and_then(|name| below(path, name))));
         }
         Ok(number)
     }
@@ -73,6 +77,10 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Met> {
         loop {
             let (source, path) = self.open.pop()?;
+            let path = match path {
+                Ok(path) => path,
+                Err(reason) => return Some(Met::Unreadable { source, reason }),
+            };
             if let Some(met) = self.look(source, path) {
                 return Some(met);
             }
@@ -118,10 +126,14 @@ mod tests {
         std::fs::write(at("a"), "1").unwrap();
         std::os::unix::fs::symlink(place.path(), at("c")).unwrap();
         let met: Vec<Met> = Walk::new(vec![(place.path().to_owned(), path("/t"))]).collect();
+        let seen = |name: &str| {
+            let found = std::fs::metadata(at(name)).unwrap();
+            (found.len(), found.modified().ok())
+        };
         let expected = [
-            Met::File { source: at("a"), path: path("/t/a"), bytes: 1 },
+            Met::File { source: at("a"), path: path("/t/a"), seen: seen("a") },
             Met::Empty { path: path("/t/b/empty") },
-            Met::File { source: at("b/two"), path: path("/t/b/two"), bytes: 2 },
+            Met::File { source: at("b/two"), path: path("/t/b/two"), seen: seen("b/two") },
             Met::Passed { source: at("c"), why: "it is a link" },
         ];
         assert_eq!(met, expected);
@@ -131,12 +143,15 @@ mod tests {
     fn what_is_not_there_or_has_no_usable_name_is_named() {
         let place = tempfile::tempdir().unwrap();
         std::fs::write(place.path().join("a\nb"), "").unwrap();
+        std::fs::write(place.path().join("good"), "").unwrap();
         let walk = Walk::new(vec![
             (place.path().to_owned(), path("/t")),
             (place.path().join("none"), path("/n")),
         ]);
-        let unreadable = walk.filter(|met| matches!(met, Met::Unreadable { .. })).count();
-        assert_eq!(unreadable, 2);
+        let met: Vec<Met> = walk.collect();
+        let unreadable = met.iter().filter(|met| matches!(met, Met::Unreadable { .. })).count();
+        // What lies beside it is stored.
+        assert_eq!((unreadable, met.len()), (2, 3), "{met:?}");
     }
 
     #[test]

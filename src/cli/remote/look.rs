@@ -3,19 +3,21 @@
 use indicatif::DecimalBytes;
 
 use super::arguments::{Ls, Written};
-use super::talk::{Talk, count, files, note};
+use super::shown::Look;
+use super::talk::{INTERRUPTED, Talk, count, files, note};
 use super::{missing, shown};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError};
 
 pub(super) async fn list(client: &Client, ls: &Ls, talk: &Talk) -> Result<Ending, ClientError> {
-    talk.if_interrupted("interrupted");
+    talk.if_interrupted(INTERRUPTED);
+    let look = if ls.long { Look::Long { human: ls.human } } else { Look::Short };
     let folder = ls.path.as_ref().map(Written::as_selector);
     if let Some(path) = ls.path.as_ref().filter(|path| !path.path.is_root()) {
         match client.entry_at(&path.as_selector()).await? {
             None => return Ok(Ending::Refused(Some(missing(&path.path)))),
             Some(file) if !file.is_folder() => {
-                talk.say(&shown::entry(&file, &file.path, ls.long), &file)?;
+                talk.say(&shown::entry(&file, &file.path, look), &file)?;
                 return Ok(Ending::Done);
             }
             Some(_) => {}
@@ -26,7 +28,7 @@ pub(super) async fn list(client: &Client, ls: &Ls, talk: &Talk) -> Result<Ending
         let page = client.entries(folder.as_deref(), ls.recursive, cursor.as_deref()).await?;
         for entry in &page.entries {
             let name = if ls.recursive { entry.path.as_str() } else { entry.name() };
-            talk.say(&shown::entry(entry, name, ls.long), entry)?;
+            talk.say(&shown::entry(entry, name, look), entry)?;
         }
         cursor = page.cursor;
         if cursor.is_none() {

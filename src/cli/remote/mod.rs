@@ -8,13 +8,17 @@
 //! | 3 | partly done: what was not is named |
 //! | 4 | the server cannot be reached, fails, or gives no answer of this API |
 //! | 130 | interrupted; what was done is told, and how to go on |
+//! | 141 | whoever read standard output has gone |
 
 pub(super) mod arguments;
 mod audit;
+mod bars;
 mod changes;
 mod copy;
 mod deletions;
+mod fetch;
 mod get;
+mod large;
 mod local;
 mod look;
 mod profile;
@@ -23,15 +27,17 @@ mod rm;
 mod round;
 mod shown;
 mod talk;
+mod unfinished;
 mod watch;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
 
 use self::arguments::Remote;
-use self::talk::Talk;
+use self::talk::{INTERRUPTED, Talk};
 use super::Ending;
 use crate::client::{Client, ClientError};
+use crate::domain::random::{Random, SystemRandom};
 
 /// Runs a command against a server, to its end or to an interruption.
 pub(super) fn execute(remote: &Remote) -> anyhow::Result<Ending> {
@@ -42,7 +48,7 @@ pub(super) fn execute(remote: &Remote) -> anyhow::Result<Ending> {
     let ending = runtime.block_on(async {
         let client = Client::new(access)?;
         tokio::select! {
-            ended = run(&client, remote, &talk) => ended.or_else(told),
+            ended = run(&client, remote, &talk) => ended.or_else(|error| told(error, &talk)),
             _signal = tokio::signal::ctrl_c() => Ok(Ending::Interrupted(talk.state())),
         }
     });
@@ -71,14 +77,27 @@ async fn run(client: &Client, remote: &Remote, talk: &Talk) -> Result<Ending, Cl
 }
 
 /// What the lack of a result means to whoever called.
-fn told(error: ClientError) -> anyhow::Result<Ending> {
+fn told(error: ClientError, talk: &Talk) -> anyhow::Result<Ending> {
     match error {
         ClientError::Refused(_) => Ok(Ending::Refused(Some(error.to_string()))),
         ClientError::Failing(_) | ClientError::Unreachable(_) | ClientError::Unintelligible(_) => {
-            Ok(Ending::Unreachable(error.to_string()))
+            // What was done before is no less done.
+            let state = talk.known_state().filter(|state| state != INTERRUPTED);
+            Ok(Ending::Unreachable(match state {
+                Some(state) => format!("{error}; {state}"),
+                None => error.to_string(),
+            }))
         }
         ClientError::Local(reason) => Err(anyhow::Error::msg(reason)),
+        ClientError::Unread => Ok(Ending::Unread),
     }
+}
+
+/// A name for one effect, which nothing else has.
+fn once() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom.fill(&mut bytes);
+    hex::encode(bytes)
 }
 
 fn missing(path: &impl std::fmt::Display) -> String {

@@ -2,6 +2,7 @@
 //! profile.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -9,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::arguments::Server;
+use super::talk::note;
 use crate::client::Access;
 
 /// The profile that is meant where none is named.
@@ -57,6 +59,10 @@ fn file() -> Option<PathBuf> {
 fn read(file: Option<&Path>, name: Option<&str>) -> anyhow::Result<Profile> {
     let found = match file {
         Some(file) if file.exists() => {
+            if is_open(file) {
+                let file = file.display();
+                note(&format!("{file} can be read by others: chmod 600 {file}"));
+            }
             let text = std::fs::read_to_string(file);
             let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
             // What the parser quotes of the file might be a key.
@@ -72,6 +78,11 @@ fn read(file: Option<&Path>, name: Option<&str>) -> anyhow::Result<Profile> {
         (None, None) => Ok(Profile::default()),
         (None, Some(name)) => bail!("there is no profile '{name}'"),
     }
+}
+
+/// Whether somebody else than its owner may read or write it.
+fn is_open(file: &Path) -> bool {
+    file.metadata().is_ok_and(|found| found.mode() & 0o077 != 0)
 }
 
 fn parse(text: &str) -> anyhow::Result<BTreeMap<String, Profile>> {

@@ -1,19 +1,20 @@
 //! `delenda put`: files and directories of this machine into the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
-use indicatif::ProgressBar;
+use tokio_util::io::ReaderStream;
 
 use super::arguments::{Put, Written};
+use super::bars::{DRAW_PERIOD, FilesBar};
+use super::large::{LARGE_BYTES_MIN, Large};
 use super::local::{Met, Walk, name_of};
-use super::round::{Came, Round};
+use super::round::{Came, Round, is_told};
 use super::talk::Talk;
+use super::unfinished::Notes;
 use crate::cli::Ending;
-use crate::client::{Client, ClientError, FileSource, Kind, Overwrite};
+use crate::client::{Client, ClientError, FileSource, Kind, Meter, Overwrite};
 use crate::domain::path::EntryPath;
-
-const BAR: &str = "{bar:24} {pos}/{len} files  {msg}";
 
 /// One run of the command.
 struct Putting<'a> {
@@ -21,31 +22,70 @@ struct Putting<'a> {
     overwrite: Overwrite,
     /// Nothing was at the one target when the command began: nobody needs to look for each file.
     is_fresh: bool,
+    notes: Notes,
+    meter: Meter,
 }
 
 pub(super) async fn run(client: &Client, put: &Put, talk: &Talk) -> Result<Ending, ClientError> {
+    let overwrite = if put.overwrite { Overwrite::Always } else { Overwrite::Never };
+    if put.sources.iter().any(|source| source == Path::new("-")) {
+        return from_standard_input(client, put, overwrite, talk).await;
+    }
     let places = places(&put.sources, &put.remote).map_err(ClientError::Local)?;
     let is_fresh = match places.as_slice() {
         [(_, target)] => client.entry_at(target.as_str()).await?.is_none(),
         _ => false,
     };
-    let overwrite = if put.overwrite { Overwrite::Always } else { Overwrite::Never };
-    let putting = Putting { client, overwrite, is_fresh };
-    let bar = bar(&places, talk);
+    let (notes, meter) = (Notes::of_user(), Meter::default());
+    let putting = Putting { client, overwrite, is_fresh, notes, meter };
+    let mut bar = FilesBar::new(talk, &putting.meter, || Some(count(&places)));
     let mut round = Round::default();
     round.may_be_interrupted("stored", talk);
     let stored = futures::stream::iter(Walk::new(places))
         .map(|met| putting.store(met))
         .buffer_unordered(usize::from(put.jobs.jobs));
     let mut stored = std::pin::pin!(stored);
-    while let Some((name, came)) = stored.next().await {
-        if let Some(came) = came.transpose() {
-            bar.suspend(|| round.add(&name, came, talk))?;
+    let mut draws = tokio::time::interval(DRAW_PERIOD);
+    loop {
+        tokio::select! {
+            next = stored.next() => {
+                let Some((name, came)) = next else { break };
+                if let Some(came) = came.transpose() {
+                    bar.aside(is_told(&came), || round.add(&name, came, talk))?;
+                    bar.done();
+                }
+                round.may_be_interrupted("stored", talk);
+            }
+            _ = draws.tick() => bar.draw(),
         }
-        bar.inc(1);
-        round.may_be_interrupted("stored", talk);
     }
-    bar.finish_and_clear();
+    bar.end();
+    round.end("stored", talk)
+}
+
+/// Stores what comes on standard input, to its end.
+async fn from_standard_input(
+    client: &Client,
+    put: &Put,
+    overwrite: Overwrite,
+    talk: &Talk,
+) -> Result<Ending, ClientError> {
+    if put.sources.len() > 1 || put.remote.says_folder {
+        let reason = "standard input becomes one file: give its path, without a final /";
+        return Err(ClientError::Local(reason.to_owned()));
+    }
+    let path = put.remote.path.as_str();
+    let mut round = Round::default();
+    let is_there = overwrite == Overwrite::Never && client.entry_at(path).await?.is_some();
+    let came = if is_there {
+        Ok(Came::Not("something is there: --overwrite replaces a file".to_owned()))
+    } else {
+        talk.if_interrupted("interrupted: nothing was stored");
+        let input = ReaderStream::new(tokio::io::stdin());
+        let stored = client.put_stream(path, input, overwrite).await;
+        stored.map(|entry| Came::Done(entry.size.unwrap_or_default()))
+    };
+    round.add(path, came, talk)?;
     round.end("stored", talk)
 }
 
@@ -64,21 +104,21 @@ fn places(sources: &[PathBuf], remote: &Written) -> Result<Vec<(PathBuf, EntryPa
     sources.iter().map(place).collect()
 }
 
-/// A bar as long as what is to be looked at, which is counted only where it is drawn.
-fn bar(places: &[(PathBuf, EntryPath)], talk: &Talk) -> ProgressBar {
-    let bar = talk.bar(0, BAR);
-    if !bar.is_hidden() {
-        bar.set_length(Walk::new(places.to_vec()).count() as u64);
-    }
-    bar
+/// Files, and whatever else is told of, and their bytes.
+fn count(places: &[(PathBuf, EntryPath)]) -> (u64, u64) {
+    Walk::new(places.to_vec()).fold((0, 0), |(things, bytes), met| match met {
+        Met::File { seen, .. } => (things + 1, bytes + seen.0),
+        Met::Empty { .. } => (things, bytes),
+        Met::Passed { .. } | Met::Unreadable { .. } => (things + 1, bytes),
+    })
 }
 
 impl Putting<'_> {
     /// What came of it; `None` for a directory, which is no thing of its own.
     async fn store(&self, met: Met) -> (String, Result<Option<Came>, ClientError>) {
         match met {
-            Met::File { source, path, bytes } => {
-                let file = FileSource::new(&source, bytes);
+            Met::File { source, path, seen } => {
+                let file = FileSource::new(&source, seen, &self.meter);
                 let came = self.store_file(path.as_str(), &file).await;
                 (path.to_string(), came.map(Some))
             }
@@ -96,16 +136,27 @@ impl Putting<'_> {
     }
 
     async fn store_file(&self, path: &str, file: &FileSource) -> Result<Came, ClientError> {
+        let Self { client, notes, overwrite, .. } = self;
+        let large = Large { client, notes, path, file, overwrite: *overwrite };
+        let is_large = file.bytes() >= LARGE_BYTES_MIN;
         let looks = self.overwrite == Overwrite::Never && !self.is_fresh;
         if looks && let Some(there) = self.there(path, file).await? {
+            if is_large {
+                large.forget().await;
+            }
             return Ok(there);
         }
-        match self.client.put(path, file, self.overwrite).await {
-            Ok(_) => Ok(Came::Done(file.bytes())),
+        let stored = if is_large {
+            large.store().await
+        } else {
+            let stored = self.client.put(path, file, self.overwrite).await;
+            stored.map(|_| Came::Done(file.bytes()))
+        };
+        match stored {
             Err(error) if error.is_precondition() => {
                 Ok(self.there(path, file).await?.unwrap_or_else(|| Came::Not(error.to_string())))
             }
-            Err(error) => Err(error),
+            stored => stored,
         }
     }
 
@@ -113,7 +164,10 @@ impl Putting<'_> {
     async fn there(&self, path: &str, file: &FileSource) -> Result<Option<Came>, ClientError> {
         let Some(entry) = self.client.entry_at(path).await? else { return Ok(None) };
         Ok(Some(match (entry.kind, entry.size) {
-            (Kind::File, Some(size)) if size == file.bytes() => Came::There,
+            (Kind::File, Some(size)) if size == file.bytes() => {
+                file.meter().becomes(size);
+                Came::There
+            }
             (Kind::File, _) => {
                 Came::Not("a file of another size is there: --overwrite replaces it".to_owned())
             }

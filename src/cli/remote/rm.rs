@@ -6,15 +6,18 @@ use serde_json::json;
 
 use super::arguments::{Rm, Written};
 use super::talk::{Talk, note};
-use super::{shown, watch};
+use super::{once, shown, watch};
 use crate::cli::Ending;
 use crate::client::{Client, ClientError, Committed, DryRun, Matching, NewDeletion};
-use crate::domain::random::{Random, SystemRandom};
 
 /// Paths of a sample that are shown.
 const SAMPLE_SHOWN_MAX: usize = 10;
 
 pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending, ClientError> {
+    if rm.paths.iter().any(|path| path.path.is_root()) {
+        let reason = "/ is not deleted: name what lies in it";
+        return Ok(Ending::Refused(Some(reason.to_owned())));
+    }
     talk.if_interrupted("interrupted: nothing was deleted");
     let wanted = wanted(rm);
     let names = names(rm);
@@ -33,43 +36,55 @@ pub(super) async fn run(client: &Client, rm: &Rm, talk: &Talk) -> Result<Ending,
     if !rm.yes && !is_wanted(&shown).await? {
         return Ok(Ending::Refused(Some("nothing was deleted".to_owned())));
     }
-    let Some(plan) = &shown.plan else {
-        let reason = match shown.no_plan.as_deref() {
-            Some("goes_in_steps") => "so many files match that no plan names them all: say more",
-            _ => "the organization has as many stored plans as it may have: try again later",
-        };
-        return Ok(Ending::Refused(Some(reason.to_owned())));
-    };
     talk.if_interrupted(
         "interrupted while it was committed: see `delenda deletions list` whether it was",
     );
-    let committed = match client.commit(plan, goes.files, &once()).await {
-        Ok(committed) => committed,
-        Err(error) => return refused(error, &names, talk),
+    let committed = match (&shown.plan, shown.no_plan.as_deref()) {
+        (Some(plan), _) => client.commit(plan, goes.files, &once()).await,
+        (None, Some("goes_in_steps")) => {
+            let wanted = NewDeletion { confirm: Some(goes.files), ..wanted };
+            client.delete(&wanted, &once()).await
+        }
+        (None, _) => {
+            let reason = "the organization has as many stored plans as it may have: nothing was \
+                          deleted, try again later";
+            return Ok(Ending::Refused(Some(reason.to_owned())));
+        }
     };
-    committed_and_followed(client, rm, &committed, talk).await
+    match committed {
+        Ok(committed) => committed_and_followed(client, (rm, goes.files), &committed, talk).await,
+        Err(error) => refused(error, &names, talk),
+    }
 }
 
 async fn committed_and_followed(
     client: &Client,
-    rm: &Rm,
+    (rm, expected): (&Rm, u64),
     committed: &Committed,
     talk: &Talk,
 ) -> Result<Ending, ClientError> {
     let deletion = &committed.deletion;
     talk.object(committed)?;
-    talk.line(&format!("deleted {} as {}", shown::doomed(&deletion.doomed), deletion.id))?;
-    let (missing, locked) = (deletion.missing, deletion.locked);
-    let changed = deletion.changed.files + deletion.changed.folders;
-    let deletion = match rm.no_wait || deletion.is_settled() {
+    let steps = if deletion.is_selecting() { ", and goes on in steps" } else { "" };
+    talk.line(&format!("deleted {} as {}{steps}", shown::doomed(&deletion.doomed), deletion.id))?;
+    let last = match rm.no_wait || deletion.is_settled() {
         true => deletion.clone(),
-        false => watch::to_the_end(client, &deletion.id, talk).await?,
+        false => watch::to_the_end(client, &deletion.id, Some(expected), talk).await?,
     };
-    match deletion.is_settled() {
-        true => talk.line("all bytes are gone")?,
-        false => talk.line(&format!("bytes go: delenda deletions watch {}", deletion.id))?,
+    if deletion.is_selecting() && last.is_settled() {
+        let ended = if last.cancelled_at.is_some() { ", then it was cancelled" } else { "" };
+        talk.line(&format!("deleted {} in all{ended}", shown::doomed(&last.doomed)))?;
     }
-    let stayed = [(missing, "not there"), (locked, "locked"), (changed, "changed since shown")];
+    match last.is_settled() {
+        true => talk.line("all bytes are gone")?,
+        false => talk.line(&format!("bytes go: delenda deletions watch {}", last.id))?,
+    }
+    let stayed = [
+        (last.missing, "not there"),
+        (last.locked_in_all(), "locked"),
+        (last.changed.files + last.changed.folders, "changed since shown"),
+        (u64::from(last.cancelled_at.is_some()), "cancelled before all were taken"),
+    ];
     let stayed: Vec<String> = stayed
         .iter()
         .filter(|(number, _)| *number > 0)
@@ -95,6 +110,7 @@ fn wanted(rm: &Rm) -> NewDeletion {
             .collect(),
         atomic: rm.atomic,
         dry_run: false,
+        confirm: None,
     }
 }
 
@@ -114,7 +130,8 @@ fn name(names: &[String], index: u32) -> &str {
 /// Tells what would go, and what would stay.
 fn tell(shown: &DryRun, names: &[String], talk: &Talk) -> Result<(), ClientError> {
     talk.object(&json!({ "dry_run": true, "would_delete": shown.doomed, "missing": shown.missing,
-        "items": shown.items, "sample": shown.sample }))?;
+        "items": shown.items, "sample": shown.sample, "goes_in_steps":
+        shown.no_plan.as_deref() == Some("goes_in_steps") }))?;
     for item in &shown.items {
         if let Some(line) = shown::item(item, name(names, item.index)) {
             talk.line(&line)?;
@@ -127,7 +144,13 @@ fn tell(shown: &DryRun, names: &[String], talk: &Talk) -> Result<(), ClientError
     if more > 0 && !shown.sample.is_empty() {
         talk.line(&format!("  … and {more} more"))?;
     }
-    talk.line(&format!("would delete {}", shown::doomed(&shown.doomed)))
+    talk.line(&format!("would delete {}", shown::doomed(&shown.doomed)))?;
+    match shown.no_plan.as_deref() {
+        Some("goes_in_steps") => talk.line(
+            "in steps: locked ones among these stay, and what comes to match before the commit goes",
+        ),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A refused request, with what stood against it.
@@ -138,6 +161,9 @@ fn refused(error: ClientError, names: &[String], talk: &Talk) -> Result<Ending, 
             if let Some(line) = shown::item(item, name(names, item.index)) {
                 note(&line);
             }
+        }
+        if problem.r#type == "/problems/too-many-files" {
+            note("without --atomic so many files go in steps");
         }
     }
     Err(error)
@@ -163,11 +189,4 @@ async fn is_wanted(shown: &DryRun) -> Result<bool, ClientError> {
         Err(error) => return Err(ClientError::Local(error.to_string())),
     };
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-/// A name for one effect, which nothing else has.
-fn once() -> String {
-    let mut bytes = [0; 16];
-    SystemRandom.fill(&mut bytes);
-    hex::encode(bytes)
 }

@@ -20,6 +20,11 @@ pub(super) enum Came {
     Not(String),
 }
 
+/// Whether something is told of this one by itself.
+pub(super) fn is_told(came: &Result<Came, ClientError>) -> bool {
+    matches!(came, Ok(Came::Passed(_) | Came::Not(_)) | Err(_))
+}
+
 /// The sums of a round.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Round {
@@ -28,7 +33,13 @@ pub(super) struct Round {
     pub(super) there: u64,
     pub(super) passed: u64,
     pub(super) failed: u64,
+    /// The first of those that failed, with the reason.
+    #[serde(skip)]
+    failures: Vec<String>,
 }
+
+/// Failures that are told again at the end.
+const FAILURES_SHOWN_MAX: usize = 20;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -72,7 +83,15 @@ impl Round {
             }
             Came::Not(reason) => {
                 self.failed += 1;
-                note(&format!("{path}: {reason}"));
+                let told = if reason.contains(path) {
+                    reason.clone()
+                } else {
+                    format!("{path}: {reason}")
+                };
+                note(&told);
+                if self.failures.len() < FAILURES_SHOWN_MAX {
+                    self.failures.push(told);
+                }
                 talk.object(&Line { outcome: "failed", reason: Some(&reason), ..line })
             }
         }
@@ -101,6 +120,12 @@ impl Round {
 
     /// Tells the sums, and how that ends.
     pub(super) fn end(&self, verb: &str, talk: &Talk) -> Result<Ending, ClientError> {
+        // Of many lines, those that matter may be out of sight.
+        if self.done + self.there + self.passed > FAILURES_SHOWN_MAX as u64 {
+            for failure in &self.failures {
+                note(&format!("failed: {failure}"));
+            }
+        }
         talk.say(&self.words(verb), self)?;
         Ok(match (self.failed, self.done + self.there) {
             (0, _) => Ending::Done,
@@ -114,9 +139,10 @@ impl Round {
 fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::Refused(problem) => problem.status == 401,
-        ClientError::Failing(_) | ClientError::Unreachable(_) | ClientError::Unintelligible(_) => {
-            true
-        }
+        ClientError::Failing(_)
+        | ClientError::Unreachable(_)
+        | ClientError::Unintelligible(_)
+        | ClientError::Unread => true,
         ClientError::Local(_) => false,
     }
 }

@@ -1,21 +1,36 @@
 //! Entries, records and items as lines for people. Pure.
 
-use indicatif::DecimalBytes;
+use indicatif::{DecimalBytes, HumanCount};
 
+use super::bars;
 use super::talk::{count, files};
 use crate::client::{Deletion, Doomed, Entry, Event, Item};
 
 /// Locked entries that a line of an item names.
 const LOCKED_SHOWN_MAX: usize = 20;
 
+/// What a line of a list says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The name.
+    Short,
+    /// Lock, size and time, too; the size perhaps as people say it.
+    Long { human: bool },
+}
+
 /// One line of a list.
-pub(super) fn entry(entry: &Entry, name: &str, long: bool) -> String {
+pub(super) fn entry(entry: &Entry, name: &str, look: Look) -> String {
     let slash = if entry.is_folder() && !name.ends_with('/') { "/" } else { "" };
-    if !long {
-        return format!("{name}{slash}");
-    }
+    let human = match look {
+        Look::Short => return format!("{name}{slash}"),
+        Look::Long { human } => human,
+    };
     let lock = if entry.locked { 'L' } else { '-' };
-    let size = entry.size.map_or("-".to_owned(), |size| size.to_string());
+    let size = match (entry.size, human) {
+        (None, _) => "-".to_owned(),
+        (Some(size), true) => DecimalBytes(size).to_string(),
+        (Some(size), false) => size.to_string(),
+    };
     let time = entry.modified_at.as_deref().unwrap_or(&entry.created_at);
     format!("{lock} {size:>14}  {time}  {name}{slash}")
 }
@@ -53,7 +68,7 @@ pub(super) fn doomed(doomed: &Doomed) -> String {
 /// What became of a selector; nothing to say of what just went.
 pub(super) fn item(item: &Item, selector: &str) -> Option<String> {
     let word = match item.outcome.as_str() {
-        "deleted" | "within" | "joined" => return None,
+        "deleted" | "within" | "joined" | "selecting" => return None,
         "missing" => "nothing is there",
         "partly" => "something locked in it stays",
         "locked" => "locked, stays",
@@ -81,12 +96,12 @@ pub(super) fn deletion(deletion: &Deletion) -> String {
 
 /// How far a deletion is, behind its bar.
 pub(super) fn progress(event: &Event) -> String {
-    let gone = DecimalBytes(event.purged.bytes);
-    let all = DecimalBytes(event.doomed.bytes);
-    match event.seconds_left {
-        Some(seconds) => format!("{gone} of {all} gone, {seconds} s left"),
-        None => format!("{gone} of {all} gone"),
-    }
+    let amount =
+        |files: u64, bytes: u64| format!("{} ({})", HumanCount(files), DecimalBytes(bytes));
+    let doomed = amount(event.doomed.files, event.doomed.bytes);
+    let purged = amount(event.purged.files, event.purged.bytes);
+    let left = event.seconds_left.map(|seconds| format!("  {} left", bars::time(seconds)));
+    format!("doomed {doomed}  purged {purged}{}", left.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -103,10 +118,13 @@ mod tests {
 
     #[test]
     fn a_line_of_a_list_says_more_where_it_is_asked_to() {
-        assert_eq!(entry(&file(), "b", false), "b");
-        assert_eq!(entry(&file(), "b", true), "L             12  M  b");
+        let (long, human) = (Look::Long { human: false }, Look::Long { human: true });
+        assert_eq!(entry(&file(), "b", Look::Short), "b");
+        assert_eq!(entry(&file(), "b", long), "L             12  M  b");
+        let large = Entry { size: Some(1_500_000), ..file() };
+        assert_eq!(entry(&large, "b", human), "L        1.50 MB  M  b");
         let folder = Entry { kind: crate::client::Kind::Folder, size: None, ..file() };
-        assert_eq!(entry(&folder, "b", false), "b/");
+        assert_eq!(entry(&folder, "b", Look::Short), "b/");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How a command speaks: results to standard output, all else to standard error; bars only where
 //! somebody sits before a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,24 +11,26 @@ use crate::client::ClientError;
 
 /// What is so before the first answer.
 const UNANSWERED: &str = "interrupted before an answer came: look before you repeat it";
+/// What is so where nothing changes.
+pub(super) const INTERRUPTED: &str = "interrupted";
 /// How often a bar is drawn in a second at most.
 const DRAWS_PER_SECOND_MAX: u8 = 8;
 
 /// The voice of one command.
 pub(super) struct Talk {
     json: bool,
-    state: Mutex<String>,
+    state: Mutex<Option<String>>,
 }
 
 impl Talk {
     /// For programs, or for people.
     pub(super) fn new(json: bool) -> Self {
-        Self { json, state: Mutex::new(UNANSWERED.to_owned()) }
+        Self { json, state: Mutex::new(None) }
     }
 
     /// A line of the result, for people.
     pub(super) fn line(&self, text: &str) -> Result<(), ClientError> {
-        if self.json { Ok(()) } else { written(&format!("{}\n", visible(text))) }
+        if self.json { Ok(()) } else { written(format!("{}\n", visible(text)).as_bytes()) }
     }
 
     /// A line of the result, for programs.
@@ -38,7 +40,7 @@ impl Talk {
         }
         let text = serde_json::to_string(object);
         let text = text.map_err(|error| ClientError::Local(error.to_string()))?;
-        written(&format!("{text}\n"))
+        written(format!("{text}\n").as_bytes())
     }
 
     /// The same result for both.
@@ -49,11 +51,16 @@ impl Talk {
 
     /// What is so if the command is interrupted from here on, and how to go on.
     pub(super) fn if_interrupted(&self, text: impl Into<String>) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
     }
 
     /// What is so now that it is interrupted.
     pub(super) fn state(&self) -> String {
+        self.known_state().unwrap_or_else(|| UNANSWERED.to_owned())
+    }
+
+    /// The same, where an answer came before.
+    pub(super) fn known_state(&self) -> Option<String> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -91,11 +98,14 @@ fn visible(text: &str) -> String {
         .collect()
 }
 
-fn written(text: &str) -> Result<(), ClientError> {
+/// Writes a result to standard output.
+pub(super) fn written(bytes: &[u8]) -> Result<(), ClientError> {
     let mut output = std::io::stdout().lock();
-    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    written
-        .map_err(|error| ClientError::Local(format!("standard output cannot be written: {error}")))
+    let written = output.write_all(bytes).and_then(|()| output.flush());
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => ClientError::Unread,
+        _ => ClientError::Local(format!("standard output cannot be written: {error}")),
+    })
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use super::fixture::{Fixture, INTENT_LIFETIME, at, beneath, by_path, keys_of};
+use super::fixture::{Fixture, INTENT_LIFETIME, at, beneath, by_path, keys_of, written};
+use super::once::once;
 use crate::domain::attach::{
-    ATTACH_ENTRIES_MAX, Attach, AttachRefusal, Attached, Attachment, CopySource,
+    ATTACH_ENTRIES_MAX, Attach, AttachOnce, AttachRefusal, Attached, Attachment, CopySource,
 };
 use crate::domain::blob::BlobKey;
-use crate::domain::entry::{FileRecord, UploadRefusal};
+use crate::domain::entry::{Entry, FileRecord, UploadRefusal};
+use crate::domain::once::Repeat;
 use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::overwrite::Overwrite;
 use crate::domain::plans::{PlanLimits, Plans};
@@ -309,4 +311,40 @@ pub(crate) async fn ten_thousand_files_are_attached_and_no_more(fixture: Fixture
     let attached = attach(&fixture, &realm, wanted).await;
     assert_eq!(attached, Ok(Attached { created: 10_000, replaced: 0 }));
     assert_eq!(fixture.usage(&realm).await.live.files, 10_000);
+}
+
+/// Of attachments under one idempotency key one is made, and the others learn what it made: a
+/// file, or a folder. An empty one only asks.
+pub(crate) async fn what_is_attached_once_is_known_by_what_it_made(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    let asked = |key: &str, what: &str, made: &str| {
+        Some(AttachOnce { once: once(&fixture, key, what), made: at(made) })
+    };
+    let empty = |once| Attach { vacant: vec![at("/a/f")], once, ..Attach::default() };
+    for _asked_only in 0..2 {
+        let answer = attach(&fixture, &realm, empty(asked("1", "file", "/a/f"))).await;
+        assert_eq!(answer, Ok(Attached::default()));
+    }
+    for (key, what, made, file) in
+        [("1", "file", "/a/f", "/a/f"), ("2", "folder", "/b/d", "/b/d/x")]
+    {
+        let wanted = Attach { once: asked(key, what, made), ..files(&fixture, &[file]).await };
+        assert!(attach(&fixture, &realm, wanted).await.is_ok());
+        let id = match fixture.ledger.entry_at(&realm, &written(made)).await.unwrap() {
+            Some(Entry::File(file)) => file.id,
+            Some(Entry::Folder(folder)) => folder.id,
+            None => panic!("nothing is at {made}"),
+        };
+        // Whatever else would be wrong with it now.
+        let repeat = empty(asked(key, what, made));
+        let repeated = Err(AttachRefusal::Repeated(Repeat::Of(id.into())));
+        assert_eq!(attach(&fixture, &realm, repeat).await, repeated);
+        let other = Err(AttachRefusal::Repeated(Repeat::OtherRequest));
+        assert_eq!(attach(&fixture, &realm, empty(asked(key, "other", made))).await, other);
+    }
+    // A refusal is not remembered.
+    let refused = Err(AttachRefusal::Occupied(at("/a/f")));
+    for _refused_again in 0..2 {
+        assert_eq!(attach(&fixture, &realm, empty(asked("3", "x", "/a/f"))).await, refused);
+    }
 }

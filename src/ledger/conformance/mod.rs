@@ -398,6 +398,7 @@ macro_rules! every_check {
                 what_is_attached_after_a_deletion_survives_it,
                 ten_thousand_files_are_attached_and_no_more,
                 what_is_overwritten_together_counts_as_backlog,
+                what_is_attached_once_is_known_by_what_it_made,
             }
             resumable {
                 an_upload_in_pieces_becomes_a_version,

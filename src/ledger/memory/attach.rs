@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::tree::paths_above;
 use super::{Holdings, MemoryLedger, State};
-use crate::domain::attach::{Attach, AttachRefusal, Attached, CopySource};
+use crate::domain::attach::{Attach, AttachOnce, AttachRefusal, Attached, CopySource};
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::UploadRefusal;
@@ -78,6 +78,11 @@ impl State {
         attach: Attach,
         now: Timestamp,
     ) -> Result<Attached, AttachRefusal> {
+        let owner = Some(realm.organization);
+        let asked = attach.once.clone();
+        if let Some(repeat) = self.repeat(owner, asked.as_ref().map(|asked| &asked.once)) {
+            return Err(AttachRefusal::Repeated(repeat));
+        }
         self.check_attach(realm, &attach)?;
         for folder in &attach.folders {
             self.folder_made(realm.organization, folder, now);
@@ -88,6 +93,14 @@ impl State {
             match stored.expect("what was checked is let in").created {
                 true => attached.created += 1,
                 false => attached.replaced += 1,
+            }
+        }
+        if let Some(AttachOnce { once, made }) = asked {
+            let holdings = self.holdings(realm.organization);
+            let file = holdings.files.get(&made).map(|file| file.id);
+            let folder = holdings.folders.get(&made).map(|folder| folder.id);
+            if let Some(id) = file.or(folder) {
+                self.remember(owner, Some(&once), id);
             }
         }
         Ok(attached)

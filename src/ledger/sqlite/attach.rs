@@ -7,12 +7,12 @@ use super::rows::corrupt;
 use super::tree::{Grounds, Way, live_child};
 use super::versions::{make_folders, names_below, path_to_depth};
 use super::writer::WriteTx;
-use super::{SqliteLedger, entries, intents, plans, tree, versions};
-use crate::domain::attach::{Attach, AttachRefusal, Attached, CopySource};
+use super::{SqliteLedger, entries, intents, once, plans, tree, versions};
+use crate::domain::attach::{Attach, AttachOnce, AttachRefusal, Attached, CopySource};
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{FolderNumber, UploadRefusal};
-use crate::domain::id::IdSource;
+use crate::domain::id::{EntryId, IdSource};
 use crate::domain::organization::Realm;
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::plans::Incoming;
@@ -46,9 +46,15 @@ impl AttachLedger for SqliteLedger {
         }
         let (realm, ids) = (realm.clone(), self.ids.clone());
         writer
-            .run(move |tx| match check(tx, &realm, &attach)? {
-                Err(refusal) => Ok(Err(refusal)),
-                Ok(()) => apply(tx, &ids, &realm, &attach, now).map(Ok),
+            .run(move |tx| {
+                let once = attach.once.as_ref().map(|asked| &asked.once);
+                if let Some(repeat) = once::repeat(tx.connection, Some(realm.organization), once)? {
+                    return Ok(Err(AttachRefusal::Repeated(repeat)));
+                }
+                match check(tx, &realm, &attach)? {
+                    Err(refusal) => Ok(Err(refusal)),
+                    Ok(()) => apply(tx, &ids, &realm, &attach, now).map(Ok),
+                }
             })
             .await
     }
@@ -170,7 +176,30 @@ fn apply(
             false => attached.replaced += 1,
         }
     }
+    if let Some(AttachOnce { once, made }) = &attach.once
+        && let Some(id) = entry_at(tx, grounds, made)?
+    {
+        once::remember(tx, Some(realm.organization), Some(once), id)?;
+    }
     Ok(attached)
+}
+
+/// The identity of what lies at a path.
+fn entry_at(
+    tx: &WriteTx<'_>,
+    grounds: Grounds,
+    path: &EntryPath,
+) -> Result<Option<EntryId>, LedgerError> {
+    let way = Way::along(tx.connection, grounds.root, path)?;
+    if way.folders.len() > path.names().count() {
+        return Ok(Some(way.last().record.id));
+    }
+    match path.name() {
+        Some(name) if way.folders.len() == path.names().count() => {
+            Ok(live_child(tx.connection, way.last(), &name)?.map(|row| row.id))
+        }
+        Some(_) | None => Ok(None),
+    }
 }
 
 /// An error undoes the transaction, so that even this leaves nothing behind.

@@ -1,15 +1,18 @@
 //! What every test of the real binary uses: the process, its clients, and disks that can lose
 //! power.
 
+pub mod cli;
 pub mod client;
 pub mod disks;
 pub mod doors;
 pub mod events;
 pub mod page;
 pub mod receiver;
+pub mod road;
 pub mod server;
 mod waits;
 
+pub use self::cli::Cli;
 pub use self::client::{Answer, Client};
 pub use self::server::Server;
 

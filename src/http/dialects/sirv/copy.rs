@@ -10,7 +10,6 @@ use crate::domain::organization::Scope;
 use crate::domain::path::EntryPath;
 use crate::http::error::ApiError;
 use crate::http::state::Service;
-use crate::uploads::Copies;
 
 pub(super) async fn copy(State(service): State<Service>, call: Call) -> Response {
     call.answer(copied(&service, &call).await)
@@ -27,8 +26,6 @@ async fn copied(service: &Service, call: &Call) -> Result<Response, ApiError> {
     {
         return Err(ApiError::Invalid("to names a folder, and from a file".to_owned()));
     }
-    let (uploader, ids) = (service.uploader.clone(), service.ids.clone());
-    let copies = Copies::new(uploader, service.ledger.clone(), service.blobs.clone(), ids);
-    copies.copy(realm, &from, &to.path).await?;
+    service.copies().copy(realm, &from, &to.path).await?;
     Ok(StatusCode::OK.into_response())
 }

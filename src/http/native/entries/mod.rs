@@ -2,6 +2,7 @@
 
 mod at;
 mod change;
+mod copies;
 mod list;
 mod one;
 
@@ -17,4 +18,5 @@ pub(super) fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(at::read))
         .routes(routes!(one::read, change::change, one::delete))
         .routes(routes!(one::content))
+        .routes(routes!(copies::copy))
 }

@@ -152,6 +152,14 @@ fn routes_of_entries() -> Vec<Route> {
         Route { body: "{\"name\":\"n\"}", ..route(Method::PATCH, id, nothing) },
         route(Method::DELETE, id, "/delenda/v1/entries/no?x=1"),
         Route {
+            body: "{\"path\":\"/n\"}",
+            ..route(
+                Method::POST,
+                "/delenda/v1/entries/no/copies",
+                "/delenda/v1/entries/no/copies?x=%zz",
+            )
+        },
+        Route {
             headers: &[
                 ("tus-resumable", "1.0.0"),
                 ("upload-length", "5"),

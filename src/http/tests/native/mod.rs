@@ -1,6 +1,7 @@
 //! The native API: commands, outputs, usage, and its problem documents.
 
 mod commands;
+mod copies;
 mod deletion_events;
 mod deletion_filters;
 mod deletion_lists;

@@ -34,6 +34,7 @@ impl Side {
             files: Vec::new(),
             folders: bundle.folder.iter().map(|place| at(PLACES[*place])).collect(),
             vacant: bundle.vacant.iter().map(|place| at(PLACES[*place])).collect(),
+            ..Attach::default()
         };
         for (index, (place, size)) in bundle.parts.iter().enumerate() {
             let mut version = self.version(PLACES[*place], *size, bundle.late, given).await;

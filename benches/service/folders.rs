@@ -17,7 +17,8 @@ use super::wire::{Connection, request, request_with};
 
 const FOLDERS: usize = 256;
 const FILES: usize = 100_000;
-const MILLION_FOLDERS: usize = 1000;
+/// Folders of a tree of a million files.
+pub const MILLION_FOLDERS: usize = 1000;
 const OTHERS: usize = 8;
 const PROGRESS_MAX: Duration = Duration::from_secs(3600);
 

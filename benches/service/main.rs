@@ -4,10 +4,13 @@
 //! What is compared is measured in the same run, within the same minutes: a durable write costs
 //! several times as much when the host is busy.
 
+#[path = "../../tests/process/harness/events.rs"]
+mod events;
 mod folders;
 mod installation;
 mod rounds;
 mod singles;
+mod watched;
 mod wire;
 
 use std::path::PathBuf;
@@ -21,9 +24,9 @@ use self::installation::{Installation, Place};
 struct Options {
     /// A tenth of the sizes.
     quick: bool,
-    /// Also the tree of a million files, which takes minutes to fill.
+    /// Also the trees of a million files, which take minutes to fill.
     million: bool,
-    /// How many files that tree has.
+    /// How many files they have.
     files: usize,
     /// Only the measurements of this topic.
     only: Option<String>,
@@ -79,7 +82,10 @@ fn options() -> anyhow::Result<Options> {
             "--bench" => {}
             "--quick" => options.quick = true,
             "--million" => options.million = true,
-            "--files" => options.files = arguments.next().unwrap_or_default().parse()?,
+            "--files" => {
+                options.million = true;
+                options.files = arguments.next().unwrap_or_default().parse()?;
+            }
             "--only" => options.only = arguments.next(),
             "--directory" => options.directory = arguments.next().unwrap_or_default().into(),
             other => {
@@ -126,6 +132,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     }
     if options.million && wants("million") {
         folders::a_million(&mut bench).await?;
+    }
+    if options.million && wants("watch") {
+        watched::two_connections(&mut bench).await?;
     }
     println!("\n{:<58} {:>34}  {:<26}", "what", "measured", "target");
     for Line { what, measured, target, met } in &bench.lines {

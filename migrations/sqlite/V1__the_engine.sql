@@ -290,6 +290,10 @@ create table stored_plans (
     made_at integer not null,
     expires_at integer not null,
     used_by blob,
+    -- What its dry run told beside that, where an idempotency key lets it be asked for again.
+    told_missing integer,
+    told_sample text,
+    told_items blob,
     primary key (organization, id)
 ) strict, without rowid;
 create index stored_plans_by_expiry on stored_plans (expires_at);

@@ -42,9 +42,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads a time in ISO 8601 that names its offset, such as `2030-01-31T12:00:00Z`.
+    /// Reads a time in ISO 8601 that names its offset, such as `2030-01-31T12:00:00Z`. The last
+    /// two days of the year 9999, which people write for "never", are beyond what can be told: they
+    /// are the last time that can be.
     pub fn parse(text: &str) -> Option<Self> {
-        let time: jiff::Timestamp = text.parse().ok()?;
+        let time = text.parse().ok().or_else(|| is_last(text).then_some(jiff::Timestamp::MAX))?;
         Some(Self(time.as_millisecond()))
     }
 
@@ -58,6 +60,14 @@ impl Timestamp {
     pub fn date(self) -> String {
         self.iso8601().chars().take_while(|letter| *letter != 'T').collect()
     }
+}
+
+/// Whether this is a whole time, with its offset, at the end of the year 9999.
+fn is_last(text: &str) -> bool {
+    let Ok(pieces) = jiff::fmt::temporal::Pieces::parse(text) else { return false };
+    let is_whole = pieces.time().is_some() && pieces.to_numeric_offset().is_some();
+    let date = pieces.date();
+    is_whole && (date.year(), date.month()) == (9999, 12) && date.day() >= 30
 }
 
 /// Where the time comes from.
@@ -116,6 +126,27 @@ mod tests {
         let time = Timestamp::from_millis(1_767_225_599_999);
         assert_eq!(time.iso8601(), "2025-12-31T23:59:59.999Z");
         assert_eq!(time.date(), "2025-12-31");
+    }
+
+    #[test]
+    fn a_time_names_its_offset_and_never_is_the_last_one() {
+        let parsed = |text| Timestamp::parse(text).map(Timestamp::iso8601);
+        let last = Some("9999-12-30T22:00:00.999Z".to_owned());
+        for (text, expected) in [
+            ("2030-01-31T12:00:00Z", Some("2030-01-31T12:00:00.000Z".to_owned())),
+            ("2030-01-31T12:00:00+01:00", Some("2030-01-31T11:00:00.000Z".to_owned())),
+            ("9999-12-31T23:59:59Z", last.clone()),
+            ("9999-12-31T23:59:59.999999999-12:00", last),
+            ("2030-01-31T12:00:00", None),
+            ("9999-12-31", None),
+            ("9999-12-31T23:59:59", None),
+            ("9999-12-32T00:00:00Z", None),
+            ("-009999-01-01T00:00:00Z", None),
+            ("30d", None),
+            ("", None),
+        ] {
+            assert_eq!(parsed(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod attach;
 pub mod blob;
 pub mod clock;
 pub mod command;
+pub mod declared;
 pub mod entry;
 pub mod filter;
 pub mod grant;

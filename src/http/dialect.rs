@@ -158,6 +158,7 @@ fn finish(mut response: Response, error: ApiError) -> Response {
         | ApiError::TooLarge { .. }
         | ApiError::UnsupportedMediaType
         | ApiError::PreconditionFailed
+        | ApiError::Unconfirmed { .. }
         | ApiError::ChecksumMismatch
         | ApiError::NotImplemented
         | ApiError::InsufficientStorage(_)

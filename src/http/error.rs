@@ -64,6 +64,11 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// What is there is not what the request's conditions want. 412
     PreconditionFailed,
+    /// More files would go than may without a confirmation of just this number. 409
+    Unconfirmed {
+        /// Files.
+        files: u64,
+    },
     /// A piece of an upload is not what its checksum says. 460
     ChecksumMismatch,
     /// The range lies outside of a file of this many bytes. 416

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_RANGE, CONTENT_TYPE};
 
 use super::error::ApiError;
 use super::json::{announced_length, check_encoding, check_length};
@@ -27,6 +27,14 @@ pub struct RawTarget {
 pub fn check(service: &Service, headers: &HeaderMap) -> Result<(), ApiError> {
     check_length(headers, service.settings.upload_bytes_max)?;
     check_encoding(headers)
+}
+
+/// Refuses a body that says to be a part of a file: it would take the place of the whole.
+pub fn check_whole(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.contains_key(CONTENT_RANGE) {
+        true => Err(ApiError::Invalid("'content-range' is not taken: the body is the file".into())),
+        false => Ok(()),
+    }
 }
 
 /// Stores a body as the file at a path, durably, or changes nothing. Any media type is taken, or

@@ -198,9 +198,7 @@ impl Service {
                     return ApiError::PreconditionFailed;
                 }
                 if let Some(files) = refusal.unconfirmed {
-                    let text =
-                        format!("{files} files would go: say confirm={files} if they are to");
-                    return ApiError::Conflict(text);
+                    return ApiError::Unconfirmed { files };
                 }
                 match refusal.not_empty.is_empty() {
                     true => {

@@ -68,6 +68,7 @@ fn kind(error: &ApiError) -> (StatusCode, &'static str) {
         }
         ApiError::HeadTooLong(part) => (part.status(), part.text()),
         ApiError::PreconditionFailed => (S::PRECONDITION_FAILED, "The precondition does not hold"),
+        ApiError::Unconfirmed { .. } => (S::CONFLICT, "Nothing was deleted"),
         ApiError::ChecksumMismatch => {
             (checksum_mismatch(), "The body is not what its checksum says")
         }
@@ -99,6 +100,9 @@ fn detail(error: &ApiError) -> Option<Cow<'static, str>> {
         | ApiError::InsufficientStorage(text) => text.clone(),
         ApiError::Forbidden(scope) => format!("The API key lacks the scope '{}'", scope.as_str()),
         ApiError::TooLarge { limit } => format!("At most {limit} bytes are accepted"),
+        ApiError::Unconfirmed { files } => {
+            format!("{files} files would go: send 'confirm' with this number")
+        }
         ApiError::RangeNotSatisfiable { size } => {
             format!("The range lies outside of the file, which has {size} bytes")
         }

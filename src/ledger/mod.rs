@@ -54,7 +54,7 @@ pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
 pub use self::selections::{Cancellation, SelectionLedger};
-pub use self::stored_plans::StoredPlanLedger;
+pub use self::stored_plans::{Keeping, StoredPlanLedger};
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
 pub use self::webhooks::{OutboxLedger, WebhookLedger};

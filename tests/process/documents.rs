@@ -65,7 +65,7 @@ async fn hold_document(held: &Held, client: &Client, asked: &[String], header: &
         .args(asked)
         .args(["--no-color", "--header", header])
         .envs([("ORGANIZATION", &held.organization), ("COMMAND", &command)])
-        .env("EXPENDABLE_KEY", expendable)
+        .envs([("OWN_KEY", &client.key_id), ("EXPENDABLE_KEY", &expendable)])
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", clients)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -121,7 +121,7 @@ async fn the_native_api_answers_operators_as_its_document_says() {
     let asked = [
         format!("{}/openapi.json", held.base()),
         "--include-path-regex".to_owned(),
-        "^/delenda/v1/organizations".to_owned(),
+        "^/delenda/v1/(organizations|keys)".to_owned(),
     ];
     let header = format!("Authorization: Bearer {}", made["key"].as_str().unwrap());
     hold_document(&held, &client, &asked, &header).await;

@@ -1,13 +1,16 @@
 //! Two organizations on one server: what belongs to the other looks exactly like what never was,
 //! and nothing that one does changes the other (I7).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::client::Proof;
+use crate::harness::client::{Proof, answer};
 use crate::harness::doors::encoded;
+use crate::harness::server::verify;
 use crate::harness::{Answer, Client, Server};
 
 const CONTENT: Bytes = Bytes::from_static(b"content");
@@ -475,6 +478,99 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
         assert_eq!(answer.status, expected, "{}: {}", read.target, answer.text());
     }
     server.terminate();
+}
+
+/// Files at the same paths, with the same tags, in each of two organizations.
+async fn alike(client: &Client) -> String {
+    let mut id = String::new();
+    for path in ["/t/one.png", "/t/sub/two.png", "/other/three.txt"] {
+        let target = format!("/delenda/v1/files{path}");
+        let request = client.request(Method::PUT, &target, Proof::Bearer).await.unwrap();
+        let made = answer(request.body(CONTENT)).await.unwrap().expect(201).json();
+        made["id"].as_str().unwrap().clone_into(&mut id);
+        let tags = json!({ "tags": { "add": ["red"] } });
+        let target = format!("/delenda/v1/entries/{id}");
+        client.send_json(Method::PATCH, &target, Proof::Bearer, &tags).await.unwrap().expect(200);
+    }
+    id
+}
+
+/// Everything that lives in an organization, with all that is told of it.
+async fn whole(client: &Client) -> Value {
+    let page = "/delenda/v1/entries?path=/&recursive=true";
+    let entries = client.send(Method::GET, page, Proof::Bearer).await.unwrap().expect(200).json();
+    let deletions = client.send(Method::GET, DELETIONS, Proof::Bearer).await.unwrap();
+    let audit = client.send(Method::GET, AUDIT, Proof::Bearer).await.unwrap();
+    json!([
+        entries,
+        deletions.expect(200).json(),
+        audit.expect(200).json(),
+        client.usage().await.unwrap().expect(200).json(),
+    ])
+}
+
+/// What is accepted takes one's own alone, though the other has the same names and tags; and what
+/// came of it is to the other as if it had never been.
+#[tokio::test]
+async fn an_accepted_filter_ends_at_the_organization() {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    let server = Server::start(&data);
+    let (own, other) = (server.member("own"), server.member("other"));
+    alike(&other.client).await;
+    let before = whole(&other.client).await;
+    let filters = [
+        json!({ "prefix": "/t" }),
+        json!({ "tags": ["red"] }),
+        json!({ "media_type": "image/*" }),
+        json!({ "larger_than": 0 }),
+        json!({ "older_than": "1s", "smaller_than": 1000 }),
+    ];
+    let narrow = ["--scopes", "read,write,delete,admin", "--prefix", "/t"];
+    let narrow = server.client(&own.organization, &narrow);
+    for (client, filter, atomic) in filters.iter().flat_map(|filter| {
+        [(&own.client, filter, true), (&own.client, filter, false), (&narrow, filter, true)]
+    }) {
+        alike(&own.client).await;
+        if filter.get("older_than").is_some() {
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+        let asked = json!({ "matching": [filter], "atomic": atomic, "dry_run": true });
+        let post = async |client: &Client, body: &Value| {
+            client.send_json(Method::POST, DELETIONS, Proof::Bearer, body).await.unwrap()
+        };
+        let plan = post(client, &asked).await.expect(200).json();
+        let found = plan["sample"].as_array().unwrap().len();
+        assert!([2, 3].contains(&found) && plan["doomed"]["files"] == found, "{plan}");
+        // The other's key commits no plan of ours, and one of its own takes nothing of ours.
+        let absent = Names::absent();
+        let names =
+            Names { deletion: plan["plan"].as_str().unwrap().to_owned(), ..Names::absent() };
+        let theirs = post(&other.client, &json!({ "plan": names.deletion })).await;
+        let never = post(&other.client, &json!({ "plan": absent.deletion })).await;
+        assert_eq!(visible(&theirs, &names), visible(&never, &absent));
+        assert_eq!(theirs.status, 404);
+        let made = match atomic {
+            true => post(client, &json!({ "plan": plan["plan"] })).await,
+            false => post(client, &json!({ "matching": [filter], "atomic": false })).await,
+        };
+        let made = made.expect(201).json();
+        assert_eq!(made["doomed"]["files"], found, "{filter} {atomic}");
+        let names = Names { deletion: made["id"].as_str().unwrap().to_owned(), ..Names::absent() };
+        for (method, more) in
+            [("GET", ""), ("GET", "/items"), ("GET", "/events"), ("POST", "/cancel")]
+        {
+            let look = async |names: &Names| {
+                let target = format!("{DELETIONS}/{}{more}", names.deletion);
+                ask(&other.client, &probe(method, Proof::Bearer, target)).await
+            };
+            let (theirs, never) = (look(&names).await, look(&absent).await);
+            assert_eq!(visible(&theirs, &names), visible(&never, &absent), "{method} {more}");
+            assert_eq!(theirs.status, 404);
+        }
+        assert_eq!(whole(&other.client).await, before, "{filter}");
+    }
+    verify(&server.terminate());
 }
 
 /// The id of a batch deletion that was accepted.

@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's surprise is a failed test")]
 
+mod alerts;
 mod allowances;
 mod archives;
+mod backup;
 mod cli;
 mod clients;
 mod crashes;
@@ -17,12 +19,15 @@ mod harness;
 mod isolation;
 mod load;
 mod once;
+mod package;
 mod plans;
 mod power_cuts;
 mod progress;
 mod real_tree;
 mod resuming;
 mod samples;
+mod selecting;
 mod starting;
+mod tour;
 mod watching;
 mod webhooks;

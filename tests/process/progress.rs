@@ -1,107 +1,50 @@
 //! Deletions that are watched while the real binary works them off: what is told is monotone and
 //! ends exact, for everybody who watches, also over a restart.
 //!
-//! How a million files go is measured by `scripts/bench`, which watches nothing; here it is as many as
-//! the suite has time for.
-
-use std::time::Duration;
+//! Here it is as many files as the suite has time for; `scripts/bench --million --only watch` does
+//! the same with a million.
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::client::Proof;
+use crate::harness::events::{Watch, check_course, check_pace, watch_in_two};
 use crate::harness::server::{blob_files, verify};
 use crate::harness::{Client, Server};
 
 const DELETIONS: &str = "/delenda/v1/deletions";
-/// Files of the deletion that is watched.
-const FILES: u64 = 4000;
-/// How long a test waits for one event.
-const EVENT_WAIT: Duration = Duration::from_secs(30);
+/// Files of one folder of the deletion that is watched: one is filled, the others are copies of it.
+const FILES_OF_ONE: u64 = 1250;
+const FOLDERS: u64 = 8;
+const FILES: u64 = FILES_OF_ONE * FOLDERS;
+/// When one of the connections is cut.
+const CUT_PERCENT: u64 = 1;
+/// Copies that are made at a time.
+const COPIES_MAX: usize = 4;
 
-/// One event: its id, its name, its data.
-#[derive(Clone, Debug)]
-struct Event {
-    id: u64,
-    name: String,
-    data: Value,
+/// Fills `/t`: `FOLDERS` folders with `FILES_OF_ONE` files each.
+async fn fill(client: &Client) {
+    let puts = stream::iter(0..FILES_OF_ONE).map(async |number| {
+        let path = format!("/t/0/{number}");
+        client.merple_put(&path, Bytes::from_static(b"1234567")).await.unwrap().expect(201);
+    });
+    puts.buffer_unordered(32).collect::<Vec<()>>().await;
+    let copies = stream::iter(1..FOLDERS).map(async |number| {
+        client.sirv_copy("/t/0", &format!("/t/{number}")).await.unwrap().expect(200);
+    });
+    copies.buffer_unordered(COPIES_MAX).collect::<Vec<()>>().await;
 }
 
-/// A stream of events.
-struct Watch {
-    response: Response,
-    text: String,
+async fn request(client: &Client, deletion: &str) -> RequestBuilder {
+    let target = format!("{DELETIONS}/{deletion}/events");
+    client.request(Method::GET, &target, Proof::Bearer).await.unwrap()
 }
 
-impl Watch {
-    async fn open(client: &Client, deletion: &str, last: Option<u64>) -> Self {
-        let target = format!("{DELETIONS}/{deletion}/events");
-        let mut request = client.request(Method::GET, &target, Proof::Bearer).await.unwrap();
-        if let Some(last) = last {
-            request = request.header("last-event-id", last);
-        }
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status().as_u16(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, text: String::new() }
-    }
-
-    /// The next event; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            while let Some((piece, rest)) = self.text.split_once("\n\n") {
-                let (piece, rest) = (piece.to_owned(), rest.to_owned());
-                self.text = rest;
-                if let Some(event) = event_in(&piece) {
-                    return Some(event);
-                }
-            }
-            let chunk = tokio::time::timeout(EVENT_WAIT, self.response.chunk()).await;
-            let chunk = chunk.expect("the stream speaks").unwrap()?;
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    /// All events to the end.
-    async fn rest(mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        while let Some(event) = self.next().await {
-            events.push(event);
-        }
-        events
-    }
-}
-
-/// `None` for a comment, or for what tells the client how to come back.
-fn event_in(piece: &str) -> Option<Event> {
-    let field = |name: &str| {
-        let lines = piece.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(field, _)| *field == name).map(|(_, value)| value.to_owned()).next()
-    };
-    let data = serde_json::from_str(&field("data")?).unwrap();
-    Some(Event { id: field("id")?.parse().unwrap(), name: field("event")?, data })
-}
-
-/// Fails unless nothing that was told ever went back, and the end is exact.
-fn assert_course(events: &[Event], files: u64, bytes: u64) {
-    let number = |event: &Event, part: &str, what: &str| event.data[part][what].as_u64().unwrap();
-    for pair in events.windows(2) {
-        assert!(pair[0].id < pair[1].id, "{pair:?}");
-        assert_eq!(pair[0].name, "progress", "{pair:?}");
-        for (part, what) in
-            [("doomed", "files"), ("doomed", "bytes"), ("purged", "files"), ("purged", "bytes")]
-        {
-            assert!(number(&pair[0], part, what) <= number(&pair[1], part, what), "{pair:?}");
-        }
-        assert!(pair[0].data["percent"].as_u64() <= pair[1].data["percent"].as_u64(), "{pair:?}");
-    }
-    let last = events.last().expect("the end is told");
-    let gone = json!({ "files": files, "bytes": bytes });
-    assert_eq!((last.name.as_str(), &last.data["purged"]), ("settled", &gone));
-    assert_eq!((&last.data["percent"], &last.data["state"]), (&json!(100), &json!("settled")));
+async fn watch(client: &Client, deletion: &str, last: Option<u64>) -> Watch {
+    Watch::open(request(client, deletion).await, last).await.unwrap()
 }
 
 async fn delete(client: &Client, path: &str) -> String {
@@ -118,33 +61,22 @@ async fn a_deletion_of_many_files_is_watched_from_two_connections_to_its_exact_e
     let home = TempDir::new().unwrap();
     let server = Server::start(&home.path().join("data"));
     let client = server.member("watcher").client;
-    let puts = stream::iter(0..FILES).map(|number| {
-        let client = &client;
-        async move {
-            let path = format!("/t/{:02}/{number}", number % 50);
-            client.merple_put(&path, Bytes::from_static(b"1234567")).await.unwrap().expect(201);
-        }
-    });
-    puts.buffer_unordered(32).collect::<Vec<()>>().await;
+    fill(&client).await;
     let deletion = delete(&client, "/t").await;
-    let whole = Watch::open(&client, &deletion, None).await;
-    let broken = async {
-        let mut watch = Watch::open(&client, &deletion, None).await;
-        let first = watch.next().await.expect("it begins with how far it is");
-        drop(watch);
-        let mut events = vec![first.clone()];
-        if first.name == "progress" {
-            let again = Watch::open(&client, &deletion, Some(first.id)).await;
-            events.extend(again.rest().await);
-        }
-        events
-    };
-    let (whole, broken) = tokio::join!(whole.rest(), broken);
-    assert_course(&whole, FILES, FILES * 7);
-    assert_course(&broken, FILES, FILES * 7);
+    let whole = watch(&client, &deletion, None).await;
+    let again = request(&client, &deletion).await;
+    let cut = watch_in_two(|| again.try_clone().unwrap(), CUT_PERCENT);
+    let (whole, cut) = tokio::join!(whole.rest(), cut);
+    for events in [whole.unwrap(), cut.unwrap()] {
+        check_course(&events, FILES, FILES * 7).unwrap();
+        check_pace(&events).unwrap();
+    }
     let target = format!("{DELETIONS}/{deletion}");
     let record = client.send(Method::GET, &target, Proof::Bearer).await.unwrap().expect(200).json();
-    assert_eq!(record["doomed"], json!({ "files": FILES, "bytes": FILES * 7, "folders": 51 }));
+    assert_eq!(
+        record["doomed"],
+        json!({ "files": FILES, "bytes": FILES * 7, "folders": FOLDERS + 1 })
+    );
     assert_eq!((&record["state"], &record["percent"]), (&json!("settled"), &json!(100)));
     let data = server.terminate();
     assert_eq!(blob_files(&data).len(), 0);
@@ -163,20 +95,20 @@ async fn a_stop_ends_the_streams_and_whoever_comes_back_hears_the_end() {
     std::fs::remove_file(&blob).unwrap();
     std::fs::create_dir(&blob).unwrap();
     let deletion = delete(&client, "/t").await;
-    let mut watch = Watch::open(&client, &deletion, None).await;
-    let first = watch.next().await.unwrap();
+    let mut begun = watch(&client, &deletion, None).await;
+    let first = begun.next().await.unwrap().unwrap();
     assert_eq!((first.name.as_str(), &first.data["percent"]), ("progress", &json!(0)));
     server.send_sigterm();
-    assert!(watch.next().await.is_none(), "the stop ends the stream");
+    assert!(begun.next().await.unwrap().is_none(), "the stop ends the stream");
     server.wait_for_exit();
 
     let server = Server::start(&data);
     let client = server.again(&client);
-    let watch = Watch::open(&client, &deletion, Some(first.id)).await;
+    let again = watch(&client, &deletion, Some(first.id)).await;
     std::fs::remove_dir(&blob).unwrap();
     let mut events = vec![first];
-    events.extend(watch.rest().await);
-    assert_course(&events, 1, 7);
+    events.extend(again.rest().await.unwrap());
+    check_course(&events, 1, 7).unwrap();
     let target = format!("{DELETIONS}/{deletion}/events");
     let last = events.last().unwrap().id;
     let request = client.request(Method::GET, &target, Proof::Bearer).await.unwrap();

@@ -1,6 +1,7 @@
 //! Deleting one entry, by its path or its id: the short form of a deletion with one selector.
 
 use http::HeaderMap;
+use http::header::TRANSFER_ENCODING;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,6 +11,7 @@ use crate::domain::id::BlobId;
 use crate::domain::organization::Caller;
 use crate::http::conditions::{Wanted, wanted_of};
 use crate::http::error::ApiError;
+use crate::http::json::announced_length;
 use crate::http::query::Query;
 use crate::http::state::Service;
 
@@ -44,8 +46,9 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads `recursive`, `confirm` and the conditions; refuses every other parameter.
+    /// Reads `recursive`, `confirm` and the conditions; refuses every other parameter, and a body.
     pub(super) fn read(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
+        check_without_body(headers)?;
         query.only(&["organization", "recursive", "confirm"])?;
         let folders = match query.single("recursive")? {
             None | Some("false") => FoldersPolicy::EmptyOnly,
@@ -64,6 +67,14 @@ impl Asked {
             Some(_) => Some(query.number("confirm", 0, 0..=u64::MAX)?),
         };
         Ok(Self { folders, versions, confirmed })
+    }
+}
+
+/// Refuses a body: what it says, such as `dry_run`, might have been meant to spare something.
+pub(super) fn check_without_body(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.contains_key(TRANSFER_ENCODING) || announced_length(headers) > 0 {
+        true => Err(ApiError::Invalid("a body is not taken here".to_owned())),
+        false => Ok(()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The `OpenAPI` document of the native API, made from the handlers that serve it: at
 //! `GET /openapi.json`, without a key.
 
-use utoipa::openapi::link::Link;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -85,7 +84,6 @@ pub(super) fn complete(document: &mut Document) {
             }
         }
     }
-    link(document);
     let description = document.info.description.get_or_insert_default();
     description
         .push_str("\n\nErrors are problem documents (RFC 9457). Their types are stable:\n\n");
@@ -96,29 +94,6 @@ pub(super) fn complete(document: &mut Document) {
     {
         let types = KINDS.iter().map(|kind| Some(format!("/problems/{}", kind.name).into()));
         kind.enum_values = Some(types.flatten().collect());
-    }
-}
-
-/// Where the answer of one call has what another call needs: the first call, its status, the other
-/// call, the parameter, and where its value stands in the answer.
-const LINKS: &[(&str, &str, &str, &str, &str)] = &[
-    ("post_commands", "201", "put_commands_id_outputs_name", "id", "$response.body#/command_id"),
-    ("post_commands", "201", "get_commands_id", "id", "$response.body#/command_id"),
-    ("post_commands", "201", "delete_commands_id_outputs", "id", "$response.body#/command_id"),
-];
-
-fn link(document: &mut Document) {
-    let calls = document.paths.paths.values_mut().flat_map(|item| {
-        [&mut item.post, &mut item.put, &mut item.get, &mut item.patch].into_iter().flatten()
-    });
-    for call in calls {
-        let is_first = |link: &&(&str, _, _, _, _)| Some(link.0) == call.operation_id.as_deref();
-        for (_, status, other, parameter, place) in LINKS.iter().filter(is_first) {
-            let link = Link::builder().operation_id(*other).parameter(*parameter, *place).build();
-            if let Some(RefOr::T(response)) = call.responses.responses.get_mut(*status) {
-                response.links.insert((*other).to_owned(), RefOr::T(link));
-            }
-        }
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) async fn put(
 ) -> Result<Response, DialectError<Native>> {
     let (head, body) = request.into_parts();
     raw::check(&service, &head.headers)?;
+    raw::check_whole(&head.headers)?;
+    authenticated.query.only(&["organization"])?;
     let path = file_path(path)?;
     let overwrite = overwrite_of(&head.headers)?;
     authenticated.require(Scope::Write)?;

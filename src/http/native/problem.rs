@@ -8,7 +8,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::deletions::ItemAnswer;
-use crate::deletion::request::MATCHED_FILES_MAX;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::usual::Usual;
@@ -90,21 +89,12 @@ pub(super) fn deletion_refused(status: StatusCode, items: Vec<ItemAnswer>) -> Re
     Problem { items: Some(items), ..problem }.into_answer()
 }
 
-/// The problem document of a deletion that is too large to happen without a confirmation.
-pub(super) fn confirmation_required(files: u64) -> Response {
-    let (kind, title) = ("/problems/confirmation-required", "Nothing was deleted");
-    let problem = Problem::new(kind, title, StatusCode::CONFLICT);
-    let detail = format!("{files} files would go: send 'confirm' with this number");
-    Problem { files: Some(files), ..problem }.saying(detail).into_answer()
-}
-
 /// The problem document of an atomic deletion whose filters find more files than it may take.
-pub(super) fn too_many_files(files: u64) -> Response {
+pub(super) fn too_many_files(files: u64, files_max: usize) -> Response {
     let (kind, title) = ("/problems/too-many-files", "Nothing was deleted");
     let problem = Problem::new(kind, title, StatusCode::CONFLICT);
-    let detail = format!(
-        "filters find {files} files, and an atomic request takes {MATCHED_FILES_MAX} at most"
-    );
+    let detail =
+        format!("filters find {files} files, and an atomic request takes {files_max} at most");
     Problem { files: Some(files), ..problem }.saying(detail).into_answer()
 }
 
@@ -120,6 +110,9 @@ pub(super) fn render(error: &ApiError) -> Response {
     let mut problem = Problem { detail, ..Problem::new(type_of(error), title, status) };
     if let ApiError::Locked(paths) = error {
         problem.locked = Some(paths.iter().map(ToString::to_string).collect());
+    }
+    if let ApiError::Unconfirmed { files } = error {
+        problem.files = Some(*files);
     }
     if let ApiError::RateLimited(limited) = error {
         let until = limited.until.iso8601();
@@ -147,6 +140,7 @@ fn type_of(error: &ApiError) -> &'static str {
         ApiError::UnsupportedMediaType => "/problems/unsupported-media-type",
         ApiError::HeadTooLong(_) => "/problems/head-too-long",
         ApiError::PreconditionFailed => "/problems/precondition-failed",
+        ApiError::Unconfirmed { .. } => "/problems/confirmation-required",
         ApiError::ChecksumMismatch => "/problems/checksum-mismatch",
         ApiError::RangeNotSatisfiable { .. } => "/problems/range-not-satisfiable",
         ApiError::RateLimited(_) => "/problems/rate-limited",

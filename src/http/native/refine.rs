@@ -1,69 +1,172 @@
 //! What the types of the code cannot say of themselves in the `OpenAPI` document: bounds, the few
-//! words that a text may be, and what an event of a stream looks like.
+//! words or the form that a text has, what an event of a stream looks like, and where an answer has
+//! what another call needs.
+//!
+//! It stands in `refinements.json`: of parameters by their place and name (of one call alone, behind
+//! its `operationId`), of bodies by the pointer below the schemas, of links by the call and status
+//! that they begin with. `{segment}` in a pattern is the pattern of that name. Tests hold that each
+//! of them is there.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// Schemas of bodies, by their names and members, with what holds for them beside their type.
-/// Tests hold that each of them is there.
-pub const MEMBERS: [(&str, &str, &str); 7] = [
-    ("NewCommand", "status", r#"{"enum":["QUEUED","PROCESSING","SUCCESS","FAILED",null]}"#),
-    (
-        "NewCommand",
-        "command_type",
-        r#"{"enum":["FFMPEG_COMMAND","CHAINED_COMMAND","MULTIPLE_COMMAND",null]}"#,
-    ),
-    ("CommandChange", "status", r#"{"enum":["QUEUED","PROCESSING","SUCCESS","FAILED"]}"#),
-    ("CommandChange", "total_processing_seconds", r#"{"minimum":0}"#),
-    ("CommandChange", "ffmpeg_command_run_seconds", r#"{"minimum":0}"#),
-    ("NewFolder", "path", r#"{"minLength":1}"#),
-    ("Problem", "status", r#"{"minimum":400,"maximum":599}"#),
-];
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-/// Bodies whose members are left out or have a value, and are never `null`.
-pub const WITHOUT_NULL: [&str; 1] = ["EntryChange"];
+use super::problems::KINDS;
+
+const REFINEMENTS: &str = include_str!("refinements.json");
+/// What bodies of bytes are of.
+const BYTES: [&str; 3] = ["application/octet-stream", "application/offset+octet-stream", "*/*"];
+
+/// All of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refinements {
+    patterns: BTreeMap<String, String>,
+    /// By place and name.
+    pub parameters: BTreeMap<String, Value>,
+    /// The same behind the name of the call.
+    pub calls: BTreeMap<String, Value>,
+    /// By pointer.
+    pub schemas: BTreeMap<String, Value>,
+    /// Bodies whose members are left out or have a value, and are never `null`.
+    pub without_null: Vec<String>,
+    /// From answers to calls.
+    pub links: Vec<Link>,
+}
+
+/// Where an answer has what another call needs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The first call, and its status.
+    pub from: String,
+    /// The other call.
+    pub to: String,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    #[serde(rename = "requestBody")]
+    body: Option<Value>,
+}
+
+impl Refinements {
+    /// Reads it, with its patterns written out.
+    pub fn read() -> Self {
+        let mut read: Self = serde_json::from_str(REFINEMENTS).expect("it was read by every test");
+        let Self { patterns, parameters, calls, schemas, .. } = &mut read;
+        let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        calls.insert("get_problems_type path type".to_owned(), json!({ "enum": kinds }));
+        for more in parameters.values_mut().chain(calls.values_mut()).chain(schemas.values_mut()) {
+            write_out(more, patterns);
+        }
+        read
+    }
+}
 
 /// Adds all of it to a document.
 pub fn refine(document: &mut Value) {
-    for (name, member, more) in MEMBERS {
-        let place = format!("/components/schemas/{name}/properties/{member}");
-        if let Some(schema) = document.pointer_mut(&place) {
-            merge(schema, serde_json::from_str(more).unwrap_or_default());
+    let refinements = Refinements::read();
+    for (pointer, more) in &refinements.schemas {
+        if let Some(schema) = document.pointer_mut(&format!("/components/schemas{pointer}")) {
+            merge(schema, more.clone());
         }
     }
-    for name in WITHOUT_NULL {
+    for name in &refinements.without_null {
         let place = format!("/components/schemas/{name}/properties");
         let members = document.pointer_mut(&place).and_then(Value::as_object_mut);
         members.into_iter().flat_map(|members| members.values_mut()).for_each(drop_null);
     }
     let items = document.pointer_mut("/paths").and_then(Value::as_object_mut);
-    let items = items.into_iter().flat_map(|items| items.values_mut());
-    let calls = items.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut());
-    for call in calls {
-        let parameters = call.pointer_mut("/parameters").and_then(Value::as_array_mut);
-        parameters.into_iter().flatten().for_each(refine_parameter);
-        let answers = call.pointer_mut("/responses").and_then(Value::as_object_mut);
-        answers.into_iter().flat_map(|answers| answers.values_mut()).for_each(refine_answer);
+    for (path, item) in items.into_iter().flatten() {
+        for call in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
+            if takes_organization(path) && call.get("security").is_none() {
+                add_organization(call);
+            }
+            refine_call(call, &refinements);
+        }
     }
 }
 
-fn refine_parameter(parameter: &mut Value) {
+/// Calls on organizations name theirs in the path.
+fn takes_organization(path: &str) -> bool {
+    let own = path.strip_prefix(super::PREFIX);
+    own.is_some_and(|own| !own.starts_with("/organizations"))
+}
+
+fn add_organization(call: &mut Value) {
+    let Some(call) = call.as_object_mut() else { return };
+    let parameters = call.entry("parameters").or_insert_with(|| json!([])).as_array_mut();
+    let Some(parameters) = parameters else { return };
+    if parameters.iter().all(|parameter| parameter["name"] != "organization") {
+        parameters.push(json!({
+            "name": "organization",
+            "in": "query",
+            "description": "The organization that an operator means",
+            "schema": { "type": "string" },
+        }));
+    }
+}
+
+fn refine_call(call: &mut Value, refinements: &Refinements) {
+    let id = call["operationId"].as_str().unwrap_or_default().to_owned();
+    let parameters = call.pointer_mut("/parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        refine_parameter(parameter, &id, refinements);
+    }
+    if let Some(body) = call.get_mut("requestBody") {
+        refine_bytes(body);
+    }
+    let answers = call.pointer_mut("/responses").and_then(Value::as_object_mut);
+    for (status, answer) in answers.into_iter().flatten() {
+        refine_bytes(answer);
+        refine_stream(answer);
+        let from = format!("{id} {status}");
+        let links = refinements.links.iter().filter(|link| link.from == from);
+        let links: Map<String, Value> =
+            links.map(|link| (link.to.clone(), rendered(link))).collect();
+        if !links.is_empty() {
+            merge(answer, json!({ "links": links }));
+        }
+    }
+}
+
+fn rendered(link: &Link) -> Value {
+    let mut rendered = json!({ "operationId": link.to });
+    if !link.parameters.is_empty() {
+        merge(&mut rendered, json!({ "parameters": link.parameters }));
+    }
+    if let Some(body) = &link.body {
+        merge(&mut rendered, json!({ "requestBody": body }));
+    }
+    rendered
+}
+
+fn refine_parameter(parameter: &mut Value, call: &str, refinements: &Refinements) {
     let text = |member: &str| parameter[member].as_str().unwrap_or_default().to_owned();
-    let more = match (text("in").as_str(), text("name").as_str()) {
-        ("query", "limit") => json!({ "minimum": 1, "maximum": 1000 }),
-        ("query", "path" | "organization") => json!({ "minLength": 1 }),
-        ("header", "Tus-Resumable") => json!({ "enum": ["1.0.0"] }),
-        _ => Value::Null,
-    };
-    let is_header = text("in") == "header";
+    let (place, name) = (text("in"), text("name"));
     let Some(schema) = parameter.get_mut("schema") else { return };
-    if is_header {
+    if place == "header" {
         drop_null(schema);
     }
-    merge(schema, more);
+    let of_all = refinements.parameters.get(&format!("{place} {name}"));
+    let of_one = refinements.calls.get(&format!("{call} {place} {name}"));
+    for more in of_all.into_iter().chain(of_one) {
+        merge(schema, more.clone());
+    }
+}
+
+/// Bytes are not a list of numbers.
+fn refine_bytes(body: &mut Value) {
+    let contents = body.pointer_mut("/content").and_then(Value::as_object_mut);
+    for (media_type, content) in contents.into_iter().flatten() {
+        if BYTES.contains(&media_type.as_str()) {
+            merge(content, json!({ "schema": { "type": "string", "format": "binary" } }));
+        }
+    }
 }
 
 /// A stream is of events, and what is told stands in their data, as a text.
-fn refine_answer(answer: &mut Value) {
+fn refine_stream(answer: &mut Value) {
     if let Some(stream) = answer.pointer_mut("/content/text~1event-stream/schema") {
         let told = stream.take();
         *stream = json!({
@@ -79,6 +182,22 @@ fn refine_answer(answer: &mut Value) {
                 },
             },
         });
+    }
+}
+
+/// Writes the named patterns out in every text below.
+fn write_out(value: &mut Value, patterns: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            for (name, pattern) in patterns {
+                *text = text.replace(&format!("{{{name}}}"), pattern);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| write_out(item, patterns)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|member| write_out(member, patterns));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -195,6 +195,8 @@ macro_rules! every_check {
                 moved_folders_are_met_once,
                 what_goes_between_two_steps_is_not_counted,
                 a_step_opens_no_lock,
+                an_item_tells_how_its_filter_ended,
+                an_item_tells_that_it_was_cancelled,
                 a_cancelled_deletion_takes_no_more,
                 a_deletion_is_cancelled_where_it_goes_on,
                 a_deletion_out_of_sight_cannot_be_cancelled,
@@ -355,6 +357,8 @@ macro_rules! every_check {
                 organizations_and_keys_are_made_once,
                 a_deletion_happens_once_and_a_refusal_is_no_effect,
                 of_repeats_at_once_one_has_its_effect,
+                a_plan_is_kept_once,
+                a_deletion_is_cancelled_once,
                 old_effects_are_forgotten_in_steps,
             }
             registry {

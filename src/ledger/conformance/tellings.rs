@@ -118,15 +118,15 @@ pub(crate) async fn a_cancelled_deletion_is_told(fixture: Fixture) {
     fixture.upload_each(&realm, &["/a", "/b", "/c"]).await;
     let id = fixture.delete(in_steps(&fixture, &realm)).await.unwrap().id;
     fixture.select_once(None, 1).await.unwrap();
-    fixture.ledger.cancel_deletion(&realm, id, fixture.now()).await.unwrap().unwrap();
+    fixture.ledger.cancel_deletion(&realm, id, None, fixture.now()).await.unwrap().unwrap();
     assert_eq!(fixture.told(&realm, &webhook).await, [failed(id, "cancelled")]);
-    fixture.ledger.cancel_deletion(&realm, id, fixture.now()).await.unwrap().unwrap();
+    fixture.ledger.cancel_deletion(&realm, id, None, fixture.now()).await.unwrap().unwrap();
     fixture.drain().await;
     let expected = [failed(id, "cancelled"), settled(id)];
     assert_eq!(fixture.told(&realm, &webhook).await, expected);
     // One of which nothing had gone settles in the same transaction.
     let id = fixture.delete(in_steps(&fixture, &realm)).await.unwrap().id;
-    fixture.ledger.cancel_deletion(&realm, id, fixture.now()).await.unwrap().unwrap();
+    fixture.ledger.cancel_deletion(&realm, id, None, fixture.now()).await.unwrap().unwrap();
     let all = fixture.told(&realm, &webhook).await;
     assert_eq!(all.len(), 4);
     assert!(all.contains(&failed(id, "cancelled")) && all.contains(&settled(id)), "{all:?}");

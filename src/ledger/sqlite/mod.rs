@@ -118,6 +118,7 @@ impl SqliteLedger {
         random: &dyn Random,
     ) -> Result<Self, LedgerError> {
         let mut connection = connection::open_writer(&settings.file)?;
+        installation::refuse_newer(&connection)?;
         let fresh = installation::migrate(&mut connection, random)?;
         let installed = installation::read(&connection)?;
         condemned::void_leases(&connection)?;
@@ -145,6 +146,7 @@ impl SqliteLedger {
 
     fn open_to_inspect(settings: &SqliteSettings, ids: Arc<IdSource>) -> Result<Self, LedgerError> {
         let connection = connection::open_inspector(&settings.file)?;
+        installation::refuse_newer(&connection)?;
         let installed = installation::read(&connection)?;
         Ok(Self {
             ids,

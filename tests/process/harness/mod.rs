@@ -4,6 +4,8 @@
 pub mod client;
 pub mod disks;
 pub mod doors;
+pub mod events;
+pub mod page;
 pub mod receiver;
 pub mod server;
 mod waits;

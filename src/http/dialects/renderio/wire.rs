@@ -141,7 +141,7 @@ fn code(error: &ApiError) -> &'static str {
         ApiError::NotFound => "NOT_FOUND",
         ApiError::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
         ApiError::Unprocessable(_) | ApiError::IdempotencyMismatch => "VALIDATION_ERROR",
-        ApiError::Conflict(_) | ApiError::Locked(_) => "CONFLICT",
+        ApiError::Conflict(_) | ApiError::Locked(_) | ApiError::Unconfirmed { .. } => "CONFLICT",
         ApiError::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
         ApiError::RateLimited(_) => "RATE_LIMITED",
         ApiError::NotImplemented => "NOT_IMPLEMENTED",

@@ -10,16 +10,17 @@ use crate::domain::command::{Command, Output};
 use crate::domain::entry::{FileRecord, Origin, UploadRefusal};
 use crate::domain::id::CommandId;
 use crate::domain::organization::{Realm, Scope};
-use crate::domain::overwrite::Overwrite;
 use crate::http::auth::Authenticated;
+use crate::http::conditions::{overwrite_of, wanted_of};
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::json::{self, announced_length, check_encoding, check_length};
 use crate::http::media::media_type;
 use crate::http::native::Native;
-use crate::http::native::deleting::DeletedEntry;
+use crate::http::native::deleting::{DeletedEntry, check_without_body};
 use crate::http::outputs::OutputAnswer;
 use crate::http::placing::{attributes, output_path};
+use crate::http::raw::check_whole;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::uploads::UploadRequest;
@@ -34,6 +35,8 @@ use crate::uploads::UploadRequest;
     params(
         ("id" = String, Path, description = "The command"),
         ("name" = String, Path, description = "The worker's name for the output"),
+        ("If-Match" = Option<String>, Header, description = "Versions of which one must be there"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: no such output may be there"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
@@ -41,6 +44,7 @@ use crate::uploads::UploadRequest;
         (status = 201, description = "The output", body = Object),
         (status = 404, description = "No such command"),
         (status = 409, description = "Its outputs were deleted: it takes no more"),
+        (status = 412, description = "Another version is there, or none, or one at all"),
         (status = 413, description = "More than the plan lets one file have"),
         (status = 423, description = "Locked"),
         (status = 507, description = "No space is left"),
@@ -55,6 +59,8 @@ pub(in crate::http::native) async fn put(
     let headers = request.headers().clone();
     check_length(&headers, service.settings.upload_bytes_max)?;
     check_encoding(&headers)?;
+    check_whole(&headers)?;
+    authenticated.query.only(&["organization"])?;
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
     let command = open_command(&service, realm, &id).await?;
@@ -91,7 +97,12 @@ pub(in crate::http::native) async fn delete(
     State(service): State<Service>,
     authenticated: Authenticated<Native>,
     id: Segment<3>,
+    headers: HeaderMap,
 ) -> Result<Response, DialectError<Native>> {
+    check_without_body(&headers)?;
+    if wanted_of(&headers)?.is_some() {
+        return Err(ApiError::Invalid("'if-match' is not taken here".to_owned()).into());
+    }
     let query = &authenticated.query;
     query.only(&["organization", "confirm"])?;
     let confirmed = query.single("confirm")?.map(|_| query.number("confirm", 0, 0..=u64::MAX));
@@ -132,7 +143,7 @@ fn output_upload(
     Ok(UploadRequest {
         entry: service.ids.next(),
         path: output_path(&realm.prefix, command.created_at, command.id, name)?,
-        overwrite: Overwrite::Always,
+        overwrite: overwrite_of(headers)?,
         attributes: attributes(name.to_owned(), media_type(given, name)),
         output_of: Some((command.id, name.to_owned())),
         origin: Origin::CommandOutput,

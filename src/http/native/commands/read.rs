@@ -56,6 +56,7 @@ pub(in crate::http::native) async fn list(
         organization: Some(caller.organization.id),
         filters: filters.as_slice(),
     };
+    query.only(&["organization", "status", "limit", "cursor"])?;
     let page = list.asked(&service.signer, query)?;
     let before = page.after.map(position).transpose()?;
     authenticated.require(Scope::Read)?;

@@ -13,8 +13,13 @@ use crate::ledger::{DeletionOrder, DeletionQuery};
 /// The parameters of a list, in the order in which its cursors are bound to them.
 const PARAMETERS: [&str; 6] = ["state", "door", "key", "since", "until", "order"];
 
-/// The filters as they were given, for the cursor.
+/// The parameters of every list beside its filters.
+const USUAL: [&str; 3] = ["organization", "limit", "cursor"];
+
+/// The filters as they were given, for the cursor. A word that is none of them might have been meant
+/// to leave something out.
 pub(super) fn given(query: &Query) -> Result<Vec<(&'static str, &str)>, ApiError> {
+    query.only(&[&PARAMETERS[..], &USUAL].concat())?;
     let mut given = Vec::new();
     for name in PARAMETERS {
         if let Some(value) = query.single(name)?.filter(|value| !value.is_empty()) {
@@ -93,7 +98,10 @@ mod tests {
     #[test]
     fn filters_are_read_and_may_be_empty() {
         assert_eq!(check(""), Some(DeletionQuery::default()));
-        assert_eq!(check("state=&door=&key=&since=&until=&order="), check("limit=5&other=1"));
+        assert_eq!(
+            check("state=&door=&key=&since=&until=&order="),
+            check("limit=5&organization=x")
+        );
         let id = "01890000-0000-7000-8000-000000000001";
         let all = format!(
             "state=purging&door=sirv&key={id}&since=1970-01-01T00:00:01Z\
@@ -123,6 +131,7 @@ mod tests {
             "since=2026-01-31",
             "until=2026-01-31T12:00:00",
             "order=up",
+            "sinse=2026-01-31T12:00:00Z",
         ] {
             assert_eq!(check(wrong), None, "{wrong}");
         }

@@ -149,6 +149,7 @@ pub(super) async fn items(
 }
 
 fn outcome_of(authenticated: &Authenticated<Native>) -> Result<Option<&str>, ApiError> {
+    authenticated.query.only(&["organization", "outcome", "limit", "cursor"])?;
     let outcome = authenticated.query.single("outcome")?.filter(|text| !text.is_empty());
     match outcome {
         Some(word) if !OUTCOMES.contains(&word) => Err(ApiError::Invalid(format!(

@@ -7,18 +7,23 @@ use super::answer::ItemAnswer;
 use crate::deletion::items::{self, Fate, Item};
 use crate::deletion::record::Refusal;
 use crate::deletion::request::Selector;
+use crate::http::error::ApiError;
 use crate::http::native::problem;
 
 /// The answer to a refused request.
-pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
+pub(super) fn render(
+    selectors: &[Selector],
+    refusal: &Refusal,
+    matched_files_max: usize,
+) -> Response {
     if let Some(files) = refusal.unconfirmed {
-        return problem::confirmation_required(files);
+        return problem::render(&ApiError::Unconfirmed { files });
     }
     if refusal.too_much_changed {
         return problem::plan_again();
     }
     if let Some(files) = refusal.too_many_matching {
-        return problem::too_many_files(files);
+        return problem::too_many_files(files, matched_files_max);
     }
     let items = items::of_refusal(selectors, refusal);
     let status = status_of(&items);

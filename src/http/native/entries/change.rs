@@ -107,6 +107,7 @@ pub(super) async fn change(
     let asked: Option<GivenChange> = json::read(&headers, body, limits).await?;
     let asked = read(asked.unwrap_or_default())?;
     let wanted = wanted_of(&headers)?;
+    authenticated.query.only(&["organization"])?;
     for scope in asked.scopes() {
         authenticated.require(scope)?;
     }

@@ -88,6 +88,7 @@ pub(super) async fn list(
 
 impl Asked {
     fn read(query: &Query, realm: &Realm) -> Result<Self, ApiError> {
+        query.only(&["organization", "path", "recursive", "tag", "limit", "cursor"])?;
         let top = match query.single("path")? {
             None => realm.prefix.clone(),
             Some(text) => EntryPath::parse_written(text)?.path,

@@ -48,6 +48,7 @@ pub(in crate::http::native) async fn list(
 ) -> Result<Response, DialectError<Native>> {
     let organization = holder.organization.as_ref().map(|organization| organization.id);
     let list = List { route: "/delenda/v1/keys", organization, filters: &[] };
+    holder.query.only(&["organization", "limit", "cursor"])?;
     let page = list.asked(&service.signer, &holder.query)?;
     let after = page.after.map(position).transpose()?;
     require_keeper(&holder)?;

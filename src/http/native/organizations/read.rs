@@ -45,6 +45,7 @@ pub(in crate::http::native) async fn list(
     Operator(holder): Operator<Native>,
 ) -> Result<Response, DialectError<Native>> {
     let list = List { route: "/delenda/v1/organizations", organization: None, filters: &[] };
+    holder.query.only(&["organization", "limit", "cursor"])?;
     let page = list.asked(&service.signer, &holder.query)?;
     let after = page.after.map(position).transpose()?;
     holder.require(Scope::Read)?;

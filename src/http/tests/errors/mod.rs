@@ -2,6 +2,7 @@
 //! about through real requests.
 
 mod caused;
+mod page;
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::http::error::{ApiError, HeadPart, RateLimited};
 use crate::http::native::Native;
 
 /// How many kinds of errors there are.
-const KINDS: usize = 28;
+const KINDS: usize = 29;
 
 /// The place of a kind in the tables below. Whoever adds a kind is stopped here.
 fn place(error: &ApiError) -> usize {
@@ -56,6 +57,7 @@ fn place(error: &ApiError) -> usize {
         ApiError::OperatorsOnly => 25,
         ApiError::IdempotencyMismatch => 26,
         ApiError::ChecksumMismatch => 27,
+        ApiError::Unconfirmed { .. } => 28,
     }
 }
 
@@ -92,6 +94,7 @@ pub(super) fn one_of_each() -> Vec<ApiError> {
         ApiError::OperatorsOnly,
         ApiError::IdempotencyMismatch,
         ApiError::ChecksumMismatch,
+        ApiError::Unconfirmed { files: 12 },
     ]
 }
 
@@ -174,6 +177,7 @@ async fn every_kind_of_error_in_the_shape_of_renderio() {
         403 {"error":"FORBIDDEN","message":"Only an operator key may do this"}
         422 {"error":"VALIDATION_ERROR","message":"Another request was made with the same idempotency key"}
         460 {"error":"INVALID_REQUEST","message":"The body is not what its checksum says"}
+        409 {"error":"CONFLICT","message":"12 files would go: send 'confirm' with this number"}
     "#]]).await;
 }
 
@@ -208,6 +212,7 @@ async fn every_kind_of_error_in_the_shape_of_swiftia() {
         403 {"message":"Only an operator key may do this"}
         422 {"message":"Another request was made with the same idempotency key"}
         460 {"message":"The body is not what its checksum says"}
+        409 {"message":"12 files would go: send 'confirm' with this number"}
     "#]]).await;
 }
 
@@ -242,6 +247,7 @@ async fn every_kind_of_error_in_the_shape_of_templated() {
         403 {"error":"Only an operator key may do this"}
         422 {"error":"Another request was made with the same idempotency key"}
         460 {"error":"The body is not what its checksum says"}
+        409 {"error":"12 files would go: send 'confirm' with this number"}
     "#]]).await;
 }
 
@@ -276,6 +282,7 @@ async fn every_kind_of_error_in_the_shape_of_merple() {
         403 {"error":"Only an operator key may do this"}
         422 {"error":"Another request was made with the same idempotency key"}
         460 {"error":"The body is not what its checksum says"}
+        409 {"error":"12 files would go: send 'confirm' with this number"}
     "#]]).await;
 }
 
@@ -310,6 +317,7 @@ async fn every_kind_of_error_in_the_shape_of_sirv() {
         403 {"statusCode":403,"error":"Forbidden","message":"Only an operator key may do this"} access-control-allow-origin=*
         422 {"statusCode":422,"error":"Unprocessable Entity","message":"Another request was made with the same idempotency key"} access-control-allow-origin=*
         460 {"statusCode":460,"error":"","message":"The body is not what its checksum says"} access-control-allow-origin=*
+        409 {"statusCode":409,"error":"Conflict","message":"12 files would go: send 'confirm' with this number"} access-control-allow-origin=*
     "#]]).await;
 }
 
@@ -344,5 +352,6 @@ async fn every_kind_of_error_as_a_problem() {
         403 {"type":"/problems/forbidden","title":"Only an operator key may do this","status":403}
         422 {"type":"/problems/idempotency-mismatch","title":"Another request was made with the same idempotency key","status":422}
         460 {"type":"/problems/checksum-mismatch","title":"The body is not what its checksum says","status":460}
+        409 {"type":"/problems/confirmation-required","title":"Nothing was deleted","status":409,"detail":"12 files would go: send 'confirm' with this number","files":12}
     "#]]).await;
 }

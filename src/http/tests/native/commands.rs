@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{COMMANDS, ask as ask_with, post, problem};
+use super::{COMMANDS, ask as ask_with, post, problem, put};
 use crate::http::tests::app::{Answer, TestApp};
 
 async fn made(app: &TestApp) -> String {
@@ -187,5 +187,26 @@ async fn a_command_beyond_the_prefix_or_of_others_is_not_there() {
         }
         let list = app.as_bearer(Method::GET, COMMANDS, &key).await.json();
         assert_eq!(list, json!({ "commands": [], "cursor": null }));
+    }
+}
+
+#[tokio::test]
+async fn an_output_is_stored_whole_and_under_its_conditions() {
+    let app = TestApp::new().await;
+    let target = format!("{COMMANDS}/{}/outputs/out", made(&app).await);
+    let unclear = format!("{target}?overwrite=false");
+    for (target, headers, status) in [
+        (&target, &[("if-match", "*")][..], 412),
+        (&target, &[("if-none-match", "*")], 201),
+        (&target, &[("if-none-match", "*")], 412),
+        (&target, &[("if-match", "\"other\"")], 412),
+        (&target, &[("if-match", "*"), ("if-none-match", "*")], 400),
+        (&target, &[("content-range", "bytes 0-0/9")], 400),
+        (&unclear, &[], 400),
+        (&target, &[("if-match", "*")], 200),
+        (&target, &[], 200),
+    ] {
+        let answer = put(&app, target, headers, "x").await;
+        assert_eq!(answer.status.as_u16(), status, "{target} {headers:?}: {}", answer.text());
     }
 }

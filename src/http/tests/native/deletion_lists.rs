@@ -96,6 +96,30 @@ async fn a_cursor_is_good_for_the_list_that_gave_it() {
     }
 }
 
+/// A filter that is misspelt would list what it was meant to leave out.
+#[tokio::test]
+async fn a_list_refuses_a_parameter_that_it_does_not_have() {
+    let app = TestApp::new().await;
+    three(&app).await;
+    let (_, admin) = app.new_key(Some(app.ours.id), "read,admin", "/").await;
+    let (_, operator) = app.new_key(None, "read,admin", "/").await;
+    let one = get(&app, DELETIONS).await["deletions"][0]["id"].as_str().unwrap().to_owned();
+    for (list, key) in [
+        (DELETIONS, &admin),
+        (AUDIT, &admin),
+        (&format!("{DELETIONS}/{one}/items"), &admin),
+        ("/delenda/v1/entries", &admin),
+        ("/delenda/v1/commands", &admin),
+        ("/delenda/v1/keys", &admin),
+        ("/delenda/v1/organizations", &operator),
+    ] {
+        assert_eq!(app.as_bearer(Method::GET, list, key).await.status, 200, "{list}");
+        let misspelt = app.as_bearer(Method::GET, &format!("{list}?sinse=x"), key).await;
+        let (status, document) = problem(&misspelt);
+        assert_eq!((status, &document["type"]), (400, &json!("/problems/invalid")), "{list}");
+    }
+}
+
 #[tokio::test]
 async fn items_come_in_pages_and_by_their_outcomes() {
     let app = TestApp::new().await;

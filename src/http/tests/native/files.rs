@@ -158,6 +158,43 @@ fn deleted(answer: &super::Answer) -> (u16, Value) {
     (answer.status.as_u16(), body)
 }
 
+/// Whoever sends a part, or something that is not understood, may not mean to replace the whole.
+#[tokio::test]
+async fn a_part_or_an_unclear_request_replaces_nothing() {
+    let native = Native::new().await;
+    let target = format!("{FILES}/whole");
+    native.put(&target, &[], "0123456789").await;
+    let part = [("content-range", "bytes 3-4/10")];
+    let unclear = format!("{target}?overwrite=false");
+    for (target, headers) in [(&target, &part[..]), (&unclear, &[])] {
+        let answer = native.ask(Method::PUT, target, headers, "xx").await;
+        assert_eq!(answer.status.as_u16(), 400, "{target}: {}", answer.text());
+    }
+    assert_eq!(native.ask(Method::GET, &target, &[], "").await.text(), "0123456789");
+}
+
+/// What is not understood might have been meant to spare something.
+#[tokio::test]
+async fn a_delete_with_a_body_deletes_nothing() {
+    let native = Native::new().await;
+    let target = format!("{FILES}/spared");
+    let stored = native.put(&target, &[], "x").await.json();
+    let by_id = format!("/delenda/v1/entries/{}", stored["id"].as_str().unwrap());
+    let command = native.ask(Method::POST, "/delenda/v1/commands", &[], "").await.json();
+    let outputs =
+        format!("/delenda/v1/commands/{}/outputs", command["command_id"].as_str().unwrap());
+    for target in [&target, &by_id, &outputs] {
+        for headers in [&[("content-length", "16")][..], &[("transfer-encoding", "chunked")]] {
+            let answer = native.ask(Method::DELETE, target, headers, "{\"dry_run\":true}").await;
+            assert_eq!(answer.status.as_u16(), 400, "{target}: {}", answer.text());
+        }
+    }
+    let conditional = [("if-match", "\"x\"")];
+    let answer = native.ask(Method::DELETE, &outputs, &conditional, "").await;
+    assert_eq!(answer.status.as_u16(), 400, "{}", answer.text());
+    assert_eq!(native.ask(Method::GET, &target, &[], "").await.text(), "x");
+}
+
 #[tokio::test]
 async fn a_file_is_deleted_under_its_condition() {
     let native = Native::new().await;
@@ -225,6 +262,11 @@ async fn more_than_a_limit_goes_only_where_just_that_is_confirmed() {
     ] {
         let answer = native.ask(Method::DELETE, &format!("{FILES}/{target}"), &[], "").await;
         assert_eq!(answer.status.as_u16(), status, "{target}: {}", answer.text());
+        if status == 409 {
+            let problem = answer.json();
+            let kind = "/problems/confirmation-required";
+            assert_eq!((&problem["type"], &problem["files"]), (&json!(kind), &json!(2)));
+        }
     }
 }
 

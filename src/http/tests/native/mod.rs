@@ -10,6 +10,7 @@ mod files;
 mod idempotency;
 mod keys;
 mod organizations;
+mod repeats;
 mod uploads;
 mod webhooks;
 

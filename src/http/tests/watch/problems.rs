@@ -12,7 +12,7 @@ use super::get;
 use crate::http::dialect::DialectError;
 use crate::http::native::Native;
 use crate::http::native::problems::{KINDS, table};
-use crate::http::native::refine::{MEMBERS, WITHOUT_NULL};
+use crate::http::native::refine::Refinements;
 
 /// The types that stand in the source of whatever renders problems.
 fn rendered() -> BTreeSet<&'static str> {
@@ -82,20 +82,64 @@ async fn the_document_names_every_type_of_problem() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_members_beside_their_types_is_said_of_members_that_there_are() {
+async fn what_is_said_beside_the_types_is_said_of_what_is_there() {
     let app = TestApp::new().await;
     let document = get(&app, "/openapi.json").await.json();
-    let schema = |name: &str| &document["components"]["schemas"][name];
-    for (name, member, more) in MEMBERS {
-        let more: Value = serde_json::from_str(more).unwrap();
-        let there = &schema(name)["properties"][member];
+    let has = |there: &Value, more: &Value, name: &str| {
         for (word, value) in more.as_object().unwrap() {
-            assert_eq!(&there[word], value, "{name}.{member}");
+            assert_eq!(&there[word], value, "{name}");
+        }
+    };
+    let refinements = Refinements::read();
+    for (pointer, more) in &refinements.schemas {
+        let there = document.pointer(&format!("/components/schemas{pointer}"));
+        has(there.unwrap_or_else(|| panic!("no {pointer}")), more, pointer);
+    }
+    for name in &refinements.without_null {
+        let members = document["components"]["schemas"][name]["properties"].as_object().unwrap();
+        assert!(members.values().all(|member| !member.to_string().contains("\"null\"")), "{name}");
+    }
+    let (mut parameters, mut ofs) = (BTreeSet::new(), BTreeSet::new());
+    for call in calls(&document) {
+        let id = call["operationId"].as_str().unwrap();
+        for parameter in call["parameters"].as_array().into_iter().flatten() {
+            let text = |member: &str| parameter[member].as_str().unwrap();
+            let name = format!("{} {}", text("in"), text("name"));
+            let (of_one, of_all) = (format!("{id} {name}"), name);
+            if let Some(more) = refinements.calls.get(&of_one) {
+                has(&parameter["schema"], more, &of_one);
+            } else if let Some(more) = refinements.parameters.get(&of_all) {
+                has(&parameter["schema"], more, &of_all);
+            }
+            parameters.insert(of_all);
+            ofs.insert(of_one);
         }
     }
-    for name in WITHOUT_NULL {
-        let members = schema(name)["properties"].as_object().unwrap();
-        assert!(members.values().all(|member| !member.to_string().contains("\"null\"")), "{name}");
+    assert!(refinements.parameters.keys().all(|name| parameters.contains(name)));
+    assert!(refinements.calls.keys().all(|name| ofs.contains(name)), "{ofs:?}");
+    assert!(!document.to_string().contains("{segment}"), "every pattern is written out");
+}
+
+/// All calls of a document.
+fn calls(document: &Value) -> impl Iterator<Item = &Value> {
+    let items = document["paths"].as_object().unwrap().values();
+    items.flat_map(|item| item.as_object().unwrap().values())
+}
+
+/// What a key may say of itself stands in every call, so that an operator's client can name whom it
+/// means.
+#[tokio::test]
+async fn every_call_with_a_key_names_the_organization_or_is_about_one() {
+    let app = TestApp::new().await;
+    let document = get(&app, "/openapi.json").await.json();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for call in item.as_object().unwrap().values() {
+            let mut parameters = call["parameters"].as_array().into_iter().flatten();
+            let names = parameters.any(|parameter| parameter["name"] == "organization");
+            let wanted =
+                call.get("security").is_none() && !path.starts_with("/delenda/v1/organizations");
+            assert_eq!(names, wanted, "{path}");
+        }
     }
 }
 
@@ -112,15 +156,14 @@ fn links_in<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
 async fn every_call_of_the_document_has_a_name_of_its_own() {
     let app = TestApp::new().await;
     let document = get(&app, "/openapi.json").await.json();
-    let calls =
-        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
-    let names: Vec<&str> = calls.map(|(_, call)| call["operationId"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        calls(&document).map(|call| call["operationId"].as_str().unwrap()).collect();
     let apart: BTreeSet<&str> = names.iter().copied().collect();
     assert_eq!(apart.len(), names.len());
     assert!(apart.contains("put_commands_id_outputs_name"), "{apart:?}");
     let mut links = Vec::new();
     links_in(&document["paths"], &mut links);
-    assert!(!links.is_empty());
+    assert_eq!(links.len(), Refinements::read().links.len(), "each of them is there");
     for link in links {
         assert!(apart.contains(link["operationId"].as_str().unwrap()), "{link}");
     }

@@ -339,7 +339,7 @@ impl Side {
 
     async fn cancel(&self, who: Who, deletion: DeletionId, now: Timestamp) -> String {
         let realm = &self.realms[who];
-        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, now).await;
+        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, None, now).await;
         format!("{:?}", cancelled.unwrap())
     }
 

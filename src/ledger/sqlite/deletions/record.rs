@@ -8,7 +8,7 @@ use super::super::writer::WriteTx;
 use super::outcomes;
 use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
-use crate::deletion::record::{Counts, DeletionRecord, DeletionState, LOCKED_NAMES_MAX, Outcome};
+use crate::deletion::record::{Counts, DeletionRecord, DeletionState, skipped};
 use crate::deletion::request::{DeleteRequest, Door};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
@@ -34,7 +34,7 @@ pub(super) fn write(
     let is_settled = trees == 0 && selections == 0 && plan.files.is_empty();
     let settled_at = is_settled.then_some(request.at);
     let items = items::of_outcomes(&request.selectors, &plan.outcomes);
-    let skipped = skipped(plan);
+    let skipped = skipped(&request.selectors, &plan.outcomes);
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
     let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
@@ -86,14 +86,6 @@ fn files(plan: &Plan, items: &[Item]) -> Option<Vec<u8>> {
         packed.extend_from_slice(&file.blob.size.to_be_bytes());
     }
     Some(packed)
-}
-
-fn skipped(plan: &Plan) -> Vec<&str> {
-    let locked = plan.outcomes.iter().flat_map(Outcome::locked);
-    let mut skipped: Vec<&str> = locked.map(EntryPath::as_str).collect();
-    skipped.sort_unstable();
-    skipped.dedup();
-    skipped
 }
 
 /// The columns that make a record and the prefix from which on it is seen.
@@ -184,69 +176,6 @@ pub(in super::super) fn tree_done(
     change(tx, (organization, id), Change { trees_done: 1, ..Change::at(now) })
 }
 
-/// What a step of a deletion's selections came to.
-pub(in super::super) struct Selected {
-    /// Files that went.
-    pub(in super::super) doomed: Tally,
-    /// Files that stayed, locked.
-    pub(in super::super) locked: Vec<EntryPath>,
-    /// Selections that are done with it.
-    pub(in super::super) ended: i64,
-    pub(in super::super) now: Timestamp,
-}
-
-/// A deletion has taken more.
-pub(in super::super) fn add_selected(
-    tx: &WriteTx<'_>,
-    of: (OrganizationNumber, DeletionId),
-    selected: &Selected,
-) -> Result<(), LedgerError> {
-    if !selected.locked.is_empty() {
-        add_locked(tx, of, &selected.locked)?;
-    }
-    let Selected { doomed, ended, now, .. } = *selected;
-    change(tx, of, Change { doomed, selections_done: ended, ..Change::at(now) })
-}
-
-fn add_locked(
-    tx: &WriteTx<'_>,
-    (organization, id): (OrganizationNumber, DeletionId),
-    locked: &[EntryPath],
-) -> Result<(), LedgerError> {
-    let context = "naming what stayed";
-    let sql = "select skipped from deletions where organization = ?1 and id = ?2";
-    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
-    let named = statement.query_row(params![organization, id], |row| {
-        let text: Option<String> = row.get(0)?;
-        text.map(|text| read_json(0, &text)).transpose()
-    });
-    let mut named: Vec<String> = named.map_err(failed(context))?.unwrap_or_default();
-    let room = LOCKED_NAMES_MAX.saturating_sub(named.len());
-    named.extend(locked.iter().take(room).map(|path| path.as_str().to_owned()));
-    let text = serde_json::to_string(&named).expect("paths are texts");
-    let sql = "update deletions set skipped = ?3, locked_files = locked_files + ?4 \
-               where organization = ?1 and id = ?2";
-    let values = params![organization, id, text, signed(locked.len() as u64)];
-    tx.connection.execute(sql, values).map(|_| ()).map_err(failed(context))
-}
-
-/// A deletion takes no more: its selections are closed.
-pub(in super::super) fn cancelled(
-    tx: &WriteTx<'_>,
-    organization: OrganizationNumber,
-    id: DeletionId,
-    now: Timestamp,
-) -> Result<(), LedgerError> {
-    let sql = "update deletions set cancelled_at = ?3, pending_selections = 0, settled_at = \
-         case when pending_trees = 0 and purged_files = files then ?3 else settled_at end \
-         where organization = ?1 and id = ?2";
-    settling(tx, (organization, id), now, || {
-        let changed = tx.connection.execute(sql, params![organization, id, now]);
-        changed.map_err(failed("cancelling a deletion"))?;
-        tell(tx, (organization, id), Notice::Failed(Failure::Cancelled), now)
-    })
-}
-
 /// Bytes of a deletion could not be removed for a long time, which is told once.
 pub(in super::super) fn purge_failing(
     tx: &WriteTx<'_>,
@@ -269,7 +198,7 @@ pub(in super::super) fn purge_failing(
 
 /// Makes a change of a deletion, and tells of it where that settles it. Every change of one that is
 /// committed goes through here.
-fn settling(
+pub(super) fn settling(
     tx: &WriteTx<'_>,
     of: (OrganizationNumber, DeletionId),
     now: Timestamp,
@@ -298,22 +227,22 @@ fn is_settled(
 }
 
 #[derive(Clone, Copy)]
-struct Change {
-    doomed: Tally,
-    gone: Tally,
-    trees_done: i64,
-    selections_done: i64,
-    now: Timestamp,
+pub(super) struct Change {
+    pub(super) doomed: Tally,
+    pub(super) gone: Tally,
+    pub(super) trees_done: i64,
+    pub(super) selections_done: i64,
+    pub(super) now: Timestamp,
 }
 
 impl Change {
-    fn at(now: Timestamp) -> Self {
+    pub(super) fn at(now: Timestamp) -> Self {
         let (doomed, gone) = (Tally::default(), Tally::default());
         Self { doomed, gone, trees_done: 0, selections_done: 0, now }
     }
 }
 
-fn change(
+pub(super) fn change(
     tx: &WriteTx<'_>,
     of: (OrganizationNumber, DeletionId),
     change: Change,

@@ -34,7 +34,6 @@ const GRACE_SECONDS_MAX: u64 = 7 * 86_400;
 #[schema(as = WebhookRotation)]
 struct Wanted {
     /// How long the secret that is replaced signs still, 0 to 604,800; 86,400 unless said.
-    #[schema(maximum = 604_800)]
     grace_seconds: Option<u64>,
 }
 

@@ -14,7 +14,7 @@ use crate::domain::webhooks::{Events, WebhookSecret};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::{Posted, repeat_of};
 use crate::http::native::{Native, secrets};
 use crate::http::state::Service;
 use crate::ledger::webhooks::{NewWebhook, WebhookRefusal};
@@ -63,7 +63,10 @@ pub(in crate::http::native) async fn create(
     let caller = &authenticated.caller;
     let posted = Posted::<Wanted>::read(&service, caller.key, request, REQUEST_BYTES_MAX).await?;
     let wanted = json::required(posted.body)?;
-    check_url(&service, &wanted.url)?;
+    let organization = Some(caller.realm.organization);
+    if repeat_of(&service, organization, posted.once.as_ref()).await?.is_none() {
+        check_url(&service, &wanted.url)?;
+    }
     let events = wanted.events.map_or(Ok(Events::all()), |names| events_of(&names))?;
     authenticated.require(Scope::Admin)?;
     let id: WebhookId = service.ids.next();

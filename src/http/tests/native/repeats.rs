@@ -19,6 +19,7 @@ const ORGANIZATIONS: &str = "/delenda/v1/organizations";
 const KEYS: &str = "/delenda/v1/keys";
 const FOLDERS: &str = "/delenda/v1/folders";
 const UPLOADS: &str = "/delenda/v1/uploads";
+const WEBHOOKS: &str = "/delenda/v1/webhooks";
 
 /// A request that has one effect.
 struct Row {
@@ -122,7 +123,48 @@ fn tus(path: &str, length: &str) -> Vec<(&'static str, String)> {
 async fn rows(app: &Native) -> Vec<Row> {
     let mut rows = deletions(app).await;
     rows.extend(others(app).await);
+    rows.extend(webhooks(app).await);
     rows
+}
+
+async fn webhooks(app: &Native) -> Vec<Row> {
+    let webhook = async || {
+        let made = app.post(WEBHOOKS, r#"{"url":"https://a.example/a"}"#).await.json();
+        format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap())
+    };
+    let (rotated, webhook) = (webhook().await, webhook().await);
+    let sent = app.post(&format!("{webhook}/test"), "").await.json();
+    let message = format!("{webhook}/messages/{}", sent["id"].as_str().unwrap());
+    let messages: &'static str = format!("{webhook}/messages").leak();
+    let url = |path: &str| json!({ "url": format!("https://a.example/{path}") });
+    let nothing_more = |route, target: String, seen| Row {
+        status: 202,
+        seen: (messages, seen),
+        later: 202,
+        body: String::new(),
+        ..Row::new(route, &json!({}), &json!({}), "").at(target)
+    };
+    vec![
+        Row::new(WEBHOOKS, &url("b"), &url("c"), WEBHOOKS),
+        Row {
+            status: 200,
+            seen: (WEBHOOKS, 0),
+            later: 200,
+            ..Row::new(
+                "/delenda/v1/webhooks/{id}/rotate",
+                &json!({}),
+                &json!({ "grace_seconds": 60 }),
+                "",
+            )
+        }
+        .at(format!("{rotated}/rotate")),
+        nothing_more("/delenda/v1/webhooks/{id}/test", format!("{webhook}/test"), 1),
+        nothing_more(
+            "/delenda/v1/webhooks/{id}/messages/{message}/redeliver",
+            format!("{message}/redeliver"),
+            0,
+        ),
+    ]
 }
 
 async fn deletions(app: &Native) -> Vec<Row> {

@@ -46,8 +46,12 @@ impl Timestamp {
     /// two days of the year 9999, which people write for "never", are beyond what can be told: they
     /// are the last time that can be.
     pub fn parse(text: &str) -> Option<Self> {
-        let time = text.parse().ok().or_else(|| is_last(text).then_some(jiff::Timestamp::MAX))?;
-        Some(Self(time.as_millisecond()))
+        let millis = match text.parse::<jiff::Timestamp>() {
+            Ok(time) => time.as_millisecond(),
+            Err(_) if is_last(text) => LAST_MILLIS,
+            Err(_) => return None,
+        };
+        Some(Self(millis.min(LAST_MILLIS)))
     }
 
     /// `2026-01-31T12:00:00.000Z`.
@@ -61,6 +65,9 @@ impl Timestamp {
         self.iso8601().chars().take_while(|letter| *letter != 'T').collect()
     }
 }
+
+/// The last whole second that can be told, with any offset: 9999-12-30T22:00:00Z.
+const LAST_MILLIS: i64 = 253_402_207_200_000;
 
 /// Whether this is a whole time, with its offset, at the end of the year 9999.
 fn is_last(text: &str) -> bool {
@@ -131,7 +138,7 @@ mod tests {
     #[test]
     fn a_time_names_its_offset_and_never_is_the_last_one() {
         let parsed = |text| Timestamp::parse(text).map(Timestamp::iso8601);
-        let last = Some("9999-12-30T22:00:00.999Z".to_owned());
+        let last = Some("9999-12-30T22:00:00.000Z".to_owned());
         for (text, expected) in [
             ("2030-01-31T12:00:00Z", Some("2030-01-31T12:00:00.000Z".to_owned())),
             ("2030-01-31T12:00:00+01:00", Some("2030-01-31T11:00:00.000Z".to_owned())),

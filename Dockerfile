@@ -1,16 +1,23 @@
 # The service in a container: data in the volume /data, one port, no root.
 #   docker build -t delenda .
 #   docker run -p 8080:8080 -v delenda:/data delenda
+# Administration runs in the same container: docker exec CONTAINER delenda org list --data /data
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --bin delenda
+RUN cargo build --profile dist --locked --bin delenda
 
 FROM debian:bookworm-slim
-RUN useradd --system --user-group --home-dir /data --shell /usr/sbin/nologin delenda \
+# Certificates are for the client in the same binary; the server itself asks nobody.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --user-group --uid 990 --no-create-home --home-dir /data \
+        --shell /usr/sbin/nologin delenda \
     && install -d -o delenda -g delenda -m 0700 /data
-COPY --from=build /source/target/release/delenda /usr/bin/delenda
-USER delenda
+COPY --from=build /source/target/dist/delenda /usr/bin/delenda
+# By number, so that a scheduler can see that it is not root.
+USER 990:990
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -38,6 +38,7 @@ use crate::ledger::sqlite::{self, Access, Examined, SqliteLedger, SqliteSettings
 use crate::ledger::{Ledger, OrganizationLedger, PlanLedger};
 use crate::meters::Meters;
 use crate::uploads::{UploadLimits, Uploader};
+use crate::webhooks::{Courier, Sender};
 
 /// How long a server waits for an administrative command to give the data directory back.
 const LOCK_DURATION_MAX: Duration = Duration::from_secs(5);
@@ -106,6 +107,8 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let service = parts.service(settings, purger, (streams, meters)).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
+    let courier = parts.courier(settings).context("webhooks cannot be sent")?;
+    runner.add("webhooks", |stop| courier.run(stop));
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
 
     announce(address);
@@ -229,6 +232,13 @@ impl Parts {
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
         }
+    }
+
+    fn courier(&self, settings: &Settings) -> anyhow::Result<Courier> {
+        let sender = Sender::new(settings.egress())?;
+        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        let sending = (sender, settings.webhook_schedule());
+        Ok(Courier::new(self.ledger(), clock, random, sending))
     }
 
     async fn service(

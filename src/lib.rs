@@ -16,3 +16,4 @@ pub mod ledger;
 pub mod meters;
 pub mod telemetry;
 pub mod uploads;
+pub mod webhooks;

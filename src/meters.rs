@@ -78,6 +78,20 @@ metrics! {
         "Tries to remove a blob that failed, each of which is repeated";
     PURGE_RETRIES, "delenda_purge_batches_retried_total", Kind::Counter,
         "Batches that were tried again after a failure";
+    WEBHOOKS_DELIVERED, "delenda_webhook_messages_delivered_total", Kind::Counter,
+        "Messages to webhooks that arrived";
+    WEBHOOK_FAILURES, "delenda_webhook_attempts_failed_total", Kind::Counter,
+        "Tries to deliver a message to a webhook that failed";
+    WEBHOOKS_DIED, "delenda_webhook_messages_died_total", Kind::Counter,
+        "Messages to webhooks that are not tried any more";
+    WEBHOOKS_PENDING, "delenda_webhook_messages_pending", Kind::Gauge,
+        "Messages that wait to be delivered to webhooks, those that are switched off among them";
+    WEBHOOKS_DEAD, "delenda_webhook_messages_dead", Kind::Gauge,
+        "Messages to webhooks that are not tried any more, as many as are kept";
+    WEBHOOKS_DROPPED, "delenda_webhook_messages_dropped", Kind::Gauge,
+        "Messages that were never kept, since too many waited for their webhook";
+    OLDEST_WEBHOOK_SECONDS, "delenda_webhook_oldest_age_seconds", Kind::Gauge,
+        "How long the oldest message has waited for a webhook that is switched on; 0 where none does";
     LIVE_FILES, "delenda_live_files", Kind::Gauge, "Files that can be read";
     LIVE_BYTES, "delenda_live_bytes", Kind::Gauge, "Bytes of the files that can be read";
     DOOMED_FILES, "delenda_doomed_files", Kind::Gauge,

@@ -8,7 +8,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::Bench;
-use super::events::{Event, Watch, check_course, watch_in_two};
+use super::events::{Event, Watch, check_course, check_pace, watch_in_two};
 use super::folders::MILLION_FOLDERS;
 use super::installation::Key;
 use super::singles::upload_by_path;
@@ -40,6 +40,7 @@ pub async fn two_connections(bench: &mut Bench) -> anyhow::Result<()> {
     let files = u64::try_from(count)?;
     for events in [&whole, &cut] {
         check_course(events, files, files)?;
+        check_pace(events)?;
     }
     let target = format!("/delenda/v1/deletions/{deletion}");
     let record = bench.server.ask(&request("GET", &target, &key.bearer())).await?;

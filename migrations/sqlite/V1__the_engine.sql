@@ -264,6 +264,8 @@ create table deletions (
     purged_files integer not null default 0,
     purged_bytes integer not null default 0,
     settled_at integer,
+    -- When webhooks were told that its bytes cannot be removed.
+    failing_told_at integer,
     primary key (organization, id)
 ) strict, without rowid;
 create unique index deletions_by_sequence on deletions (organization, sequence);
@@ -288,6 +290,10 @@ create table stored_plans (
     made_at integer not null,
     expires_at integer not null,
     used_by blob,
+    -- What its dry run told beside that, where an idempotency key lets it be asked for again.
+    told_missing integer,
+    told_sample text,
+    told_items blob,
     primary key (organization, id)
 ) strict, without rowid;
 create index stored_plans_by_expiry on stored_plans (expires_at);
@@ -320,3 +326,49 @@ create table allowances (
     deletion blob not null,
     primary key (organization, bucket, at, deletion)
 ) strict, without rowid;
+
+-- Who wants to hear of what. The messages that are due for one are leased together: `due_at` is
+-- the earliest time of those that wait, and while `lease_token` is set the end of the lease. One that
+-- is switched off is never due. The counts are those of its messages.
+create table webhooks (
+    organization integer not null,
+    id blob not null,
+    prefix text not null,
+    url text not null,
+    events text not null,
+    secret blob not null,
+    -- The secret before the last rotation, where it was given some grace.
+    former_secret blob,
+    former_until integer,
+    created_at integer not null,
+    disabled_at integer,
+    disabled_by text,
+    failing_since integer,
+    pending integer not null default 0,
+    dead integer not null default 0,
+    dropped integer not null default 0,
+    due_at integer,
+    lease_token blob,
+    primary key (organization, id)
+) strict, without rowid;
+create index webhooks_by_due on webhooks (due_at) where due_at is not null;
+
+-- The outbox, and what has left it. `due_at` is set while a message waits.
+create table webhook_messages (
+    organization integer not null,
+    webhook blob not null,
+    id blob not null,
+    event text not null,
+    body text not null,
+    created_at integer not null,
+    state text not null,
+    failures integer not null,
+    due_at integer,
+    ended_at integer,
+    -- The latest tries, as JSON.
+    attempts text not null,
+    primary key (organization, webhook, id)
+) strict, without rowid;
+create index webhook_messages_by_state on webhook_messages (organization, webhook, state, id);
+create index webhook_messages_by_due on webhook_messages (organization, webhook, due_at)
+    where due_at is not null;

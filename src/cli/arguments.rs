@@ -55,6 +55,8 @@ pub enum Command {
     Sweep(Sweep),
     /// Check data directory, database, disk, clock, limits and configuration; change nothing
     Doctor(Form),
+    /// Print the settings that are in force, as a file that says the same
+    Config(PrintConfig),
     /// Write what a shell needs to complete commands
     Completions {
         /// Which shell
@@ -73,6 +75,14 @@ pub struct Serve {
     /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080] [env: `DELENDA_LISTEN`]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct PrintConfig {
+    /// Print the page of all settings instead, with their defaults, ranges and meanings
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// How a result is written.
@@ -216,6 +226,7 @@ impl Arguments {
             | Command::Verify(_)
             | Command::Sweep(_)
             | Command::Doctor(_)
+            | Command::Config(_)
             | Command::Completions { .. }
             | Command::Man { .. } => None,
         };

@@ -101,7 +101,10 @@ pub fn run() -> ExitCode {
 /// Whether what the command makes belongs to a data directory, and not to whoever calls.
 fn keeps_data(command: &Command) -> bool {
     match command {
-        Command::Remote(_) | Command::Completions { .. } | Command::Man { .. } => false,
+        Command::Remote(_)
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => false,
         Command::Serve(_)
         | Command::Org(_)
         | Command::Key(_)
@@ -121,6 +124,7 @@ fn execute(
     let now = SystemClock.now();
     match arguments.command {
         Command::Remote(remote) => remote::execute(&remote),
+        Command::Config(config) => papers::configuration(settings, config.markdown),
         Command::Completions { shell } => papers::completions(shell),
         Command::Man { directory } => papers::man_pages(&directory),
         Command::Doctor(form) => doctor::execute(&flags, settings, form),

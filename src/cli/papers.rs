@@ -1,4 +1,4 @@
-//! Completions and man pages, made from the arguments themselves.
+//! Completions and man pages, made from the arguments themselves, and the settings.
 
 use std::path::Path;
 
@@ -8,6 +8,18 @@ use clap_complete::Shell;
 
 use super::arguments::Arguments;
 use super::{Ending, print};
+use crate::config::{Settings, SettingsError, reference};
+
+/// Writes the settings that are in force, or the page of all of them, to standard output.
+pub(super) fn configuration(
+    settings: Result<Settings, SettingsError>,
+    markdown: bool,
+) -> anyhow::Result<Ending> {
+    // The page is the same whatever is set, also where that is wrong.
+    let text = if markdown { reference::page() } else { reference::in_force(&settings?) };
+    print(&text)?;
+    Ok(Ending::Done)
+}
 
 /// Writes what a shell needs to standard output.
 pub(super) fn completions(shell: Shell) -> anyhow::Result<Ending> {

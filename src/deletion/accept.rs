@@ -17,10 +17,11 @@ use super::request::DeleteRequest;
 use super::snapshot::MissedAnswer;
 use super::stored::{Preview, StoredPlan};
 use crate::domain::id::PlanId;
+use crate::domain::once::Repeat;
 use crate::domain::organization::Realm;
 use crate::jobs::uninterrupted::to_the_end;
 use crate::jobs::wake::Wake;
-use crate::ledger::{Ledger, LedgerError, LedgerErrorKind, MissedSubject};
+use crate::ledger::{Keeping, Ledger, LedgerError, LedgerErrorKind, MissedSubject};
 
 /// How often a waiting caller looks at the durable record, beside being told by this process.
 const RECORD_LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -53,6 +54,8 @@ pub enum Unplanned {
     GoesInSteps,
     /// The organization has as many stored plans as it may have.
     TooMany,
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
 }
 
 impl Deleter {
@@ -109,9 +112,11 @@ impl Deleter {
         let Some(stored) = StoredPlan::new(id, &request, &preview, lifetime) else {
             return Ok(Err(Unplanned::GoesInSteps));
         };
-        match self.ledger.store_plan(request.realm.organization, stored.clone()).await? {
-            true => Ok(Ok((stored, preview))),
-            false => Ok(Err(Unplanned::TooMany)),
+        let organization = request.realm.organization;
+        match self.ledger.store_plan(organization, stored.clone(), request.once).await? {
+            Keeping::Kept => Ok(Ok((stored, preview))),
+            Keeping::TooMany => Ok(Err(Unplanned::TooMany)),
+            Keeping::Repeated(repeat) => Ok(Err(Unplanned::Repeated(repeat))),
         }
     }
 

@@ -8,6 +8,7 @@ use super::record::{Counts, Outcome, Refusal};
 use super::request::Selector;
 use crate::domain::id::{CommandId, DeletionId, EntryId};
 use crate::domain::path::EntryPath;
+use crate::domain::usage::Tally;
 
 /// Locked paths that the items of one deletion name at most; more are counted only.
 pub const LOCKED_PATHS_MAX: usize = 1000;
@@ -34,8 +35,10 @@ pub enum Fate {
     Deleted,
     /// Some of it went; what is locked stayed, and what has changed since the plan.
     Partly,
-    /// The first of it went with the commit, and the rest goes in steps.
+    /// Some of it went, with the commit and in steps, and more goes in further steps.
     Selecting,
+    /// Its steps were ended before they were done. What went until then is counted.
+    Cancelled,
     /// None of it went: it has changed since the plan.
     Changed,
     /// All of it is locked, and stayed.
@@ -70,6 +73,51 @@ pub struct Item {
     pub locked: Vec<EntryPath>,
     /// How many they are.
     pub locked_count: u64,
+}
+
+/// What one step came to that takes files for a filter behind the commit.
+#[derive(Clone, Copy, Debug)]
+pub struct FilterStep<'s> {
+    /// The filter, by its index among the selectors.
+    pub selector: usize,
+    /// Files that went.
+    pub doomed: Tally,
+    /// Files that stayed, locked.
+    pub locked: &'s [EntryPath],
+    /// Why there is no further step, if there is none.
+    pub end: Option<StepsEnd>,
+}
+
+/// Why a filter takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepsEnd {
+    /// It has met all files.
+    Done,
+    /// Its deletion was cancelled.
+    Cancelled,
+}
+
+impl FilterStep<'_> {
+    /// Whether it leaves everything as it was.
+    pub fn is_idle(&self) -> bool {
+        self.doomed == Tally::default() && self.locked.is_empty() && self.end.is_none()
+    }
+
+    /// Adds it to the items of its deletion.
+    pub fn add_to(&self, items: &mut [Item]) {
+        let named: usize = items.iter().map(|item| item.locked.len()).sum();
+        let mut paths_left = LOCKED_PATHS_MAX.saturating_sub(named);
+        let Some(item) = items.get_mut(self.selector) else { return };
+        item.counts += Counts::files(self.doomed);
+        item.keep(self.locked.iter(), &mut paths_left);
+        item.fate = match (self.end, item.locked_count, item.counts.files) {
+            (None, _, _) => Fate::Selecting,
+            (Some(StepsEnd::Cancelled), _, _) => Fate::Cancelled,
+            (Some(StepsEnd::Done), 0, _) => Fate::Deleted,
+            (Some(StepsEnd::Done), _, 0) => Fate::Locked,
+            (Some(StepsEnd::Done), _, _) => Fate::Partly,
+        };
+    }
 }
 
 /// The items of a request that was accepted, one for each selector, in order.
@@ -184,6 +232,7 @@ fn fate_of(outcome: &Outcome) -> Fate {
 mod tests {
     use super::*;
     use crate::deletion::snapshot::MissedAnswer;
+    use crate::domain::filter::FileFilter;
 
     fn path(text: &str) -> EntryPath {
         EntryPath::parse(text).unwrap()
@@ -266,5 +315,60 @@ mod tests {
             items.iter().map(|item| (item.index, item.fate, item.locked_count)).collect();
         let expected = [(1, Fate::Missing, 0), (2, Fate::Locked, 2), (3, Fate::Forbidden, 0)];
         assert_eq!(told, expected);
+    }
+
+    fn one_filter(locked: &[&str]) -> Vec<Item> {
+        let outcome = Outcome::Selecting {
+            counts: one_file(),
+            locked: locked.iter().map(|text| path(text)).collect(),
+            beyond: Tally { files: 9, bytes: 9 },
+        };
+        of_outcomes(&[Selector::Matching(FileFilter::default())], &[outcome])
+    }
+
+    fn step(locked: &[EntryPath], end: Option<StepsEnd>) -> FilterStep<'_> {
+        FilterStep { selector: 0, doomed: Tally { files: 2, bytes: 6 }, locked, end }
+    }
+
+    #[test]
+    fn steps_add_up_and_end_with_what_became_of_all() {
+        let (done, cancelled) = (Some(StepsEnd::Done), Some(StepsEnd::Cancelled));
+        let stays = [path("/t/b")];
+        let none: &[EntryPath] = &[];
+        for (at_first, then, end, fate) in [
+            (&[][..], none, None, Fate::Selecting),
+            (&[], none, done, Fate::Deleted),
+            (&[], &stays, done, Fate::Partly),
+            (&["/t/a"], none, done, Fate::Partly),
+            (&[], none, cancelled, Fate::Cancelled),
+            (&["/t/a"], &stays, cancelled, Fate::Cancelled),
+        ] {
+            let mut items = one_filter(at_first);
+            step(none, None).add_to(&mut items);
+            step(then, end).add_to(&mut items);
+            assert_eq!(items[0].fate, fate, "{at_first:?} {then:?} {end:?}");
+            assert_eq!(items[0].counts, Counts { files: 5, bytes: 19, folders: 0 });
+            assert_eq!(items[0].locked_count, (at_first.len() + then.len()) as u64);
+            assert_eq!(items[0].locked.len(), at_first.len() + then.len());
+        }
+    }
+
+    #[test]
+    fn a_filter_that_finds_nothing_but_what_is_locked_is_locked() {
+        let mut items = one_filter(&["/t/a"]);
+        items[0].counts = Counts::default();
+        let nothing = FilterStep { doomed: Tally::default(), ..step(&[], Some(StepsEnd::Done)) };
+        assert!(!nothing.is_idle() && FilterStep { end: None, ..nothing }.is_idle());
+        nothing.add_to(&mut items);
+        assert_eq!((items[0].fate, items[0].locked_count), (Fate::Locked, 1));
+    }
+
+    #[test]
+    fn steps_name_no_more_paths_than_a_deletion_may() {
+        let many: Vec<EntryPath> = (0..600).map(|n| path(&format!("/t/{n}"))).collect();
+        let mut items = one_filter(&[]);
+        step(&many, None).add_to(&mut items);
+        step(&many, Some(StepsEnd::Done)).add_to(&mut items);
+        assert_eq!((items[0].locked.len(), items[0].locked_count), (LOCKED_PATHS_MAX, 1200));
     }
 }

@@ -13,6 +13,7 @@
 //! * [`record`]: what is durable of a deletion, and what a caller is told.
 //! * [`items`]: what became of each selector, for the record and for the caller.
 //! * [`stored`]: plans that are kept, to be committed later.
+//! * [`told`]: what webhooks are told of a deletion.
 //! * [`accept`]: hands request and planner to the ledger, then wakes and waits as the policy says.
 //! * [`expand`]: turns the files of doomed folders into condemned blobs, in bounded steps.
 //! * [`purge`]: removes condemned blobs: leased, idempotent, confirmed, then settled.
@@ -34,4 +35,5 @@ pub mod request;
 pub mod snapshot;
 pub mod stored;
 pub mod sweep;
+pub mod told;
 pub mod verify;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::Door;
+use super::request::{Door, Selector};
 use crate::domain::blob::SizedBlob;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
@@ -240,6 +240,26 @@ pub struct Committed {
 
 /// Names of locked files that a record keeps on account of filters at most; more are counted only.
 pub const LOCKED_NAMES_MAX: usize = 1000;
+
+/// The locked entries that a record names, each once: of those that a filter found the first
+/// [`LOCKED_NAMES_MAX`].
+pub fn skipped<'o>(selectors: &[Selector], outcomes: &'o [Outcome]) -> Vec<&'o EntryPath> {
+    let named = selectors.iter().zip(outcomes).flat_map(|(selector, outcome)| {
+        let names_max = match selector {
+            Selector::Matching(_) => LOCKED_NAMES_MAX,
+            Selector::File(_)
+            | Selector::Entry(_)
+            | Selector::Path(_)
+            | Selector::Outputs(_)
+            | Selector::Unmatchable => usize::MAX,
+        };
+        outcome.locked().iter().take(names_max)
+    });
+    let mut skipped: Vec<&EntryPath> = named.collect();
+    skipped.sort_unstable();
+    skipped.dedup();
+    skipped
+}
 
 /// How far a deletion is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

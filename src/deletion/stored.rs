@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::fence::{Fence, LOOK_FILES_MAX, PlannedItem};
+use super::items::{self, Item};
 use super::plan::Plan;
 use super::record::{Counts, Outcome};
 use super::request::{
@@ -70,6 +71,30 @@ pub struct StoredPlan {
     pub expires_at: Timestamp,
     /// The deletion that used it up.
     pub used_by: Option<DeletionId>,
+    /// What its dry run told, where it may be asked for again with an idempotency key.
+    pub told: Option<Told>,
+}
+
+/// What a dry run tells beside what its plan keeps anyway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// How many selectors found nothing.
+    pub missing: u64,
+    /// The paths of some files that would go.
+    pub sample: Vec<EntryPath>,
+    /// What would become of each selector.
+    pub items: Vec<Item>,
+}
+
+impl Told {
+    /// What a preview of `request` tells.
+    pub fn of(request: &DeleteRequest, preview: &Preview) -> Self {
+        Self {
+            missing: preview.plan.missing,
+            sample: preview.sample.clone(),
+            items: items::of_outcomes(&request.selectors, &preview.plan.outcomes),
+        }
+    }
 }
 
 /// What of a request makes the plan: all but who asks for it, when, and through which door.
@@ -169,6 +194,7 @@ impl StoredPlan {
             made_at: request.at,
             expires_at: request.at.plus(lifetime),
             used_by: None,
+            told: request.once.is_some().then(|| Told::of(request, preview)),
         })
     }
 

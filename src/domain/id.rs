@@ -120,6 +120,14 @@ identity! {
     PlanId
 }
 identity! {
+    /// Who wants to hear of what becomes of deletions.
+    WebhookId
+}
+identity! {
+    /// A message to a webhook.
+    MessageId
+}
+identity! {
     /// An organization, as the outside names it.
     OrganizationId
 }

@@ -4,9 +4,9 @@
 //! requests are counted at the edge, those of storage hold in the transaction that stores.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
-
+use super::declared::declared;
 use super::entry::{NewVersion, UploadRefusal};
 use super::guard::{GuardLimits, SHARE_PERCENT_MAX};
 use super::media::{is_media_range, media_range_takes};
@@ -23,30 +23,36 @@ pub const REQUESTS_MAX: u64 = 1_000_000;
 /// Bytes of a plan's name at most.
 const NAME_BYTES_MAX: usize = 64;
 
-/// The limits of one plan. What is not said is not limited, but for the two of batches.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PlanLimits {
-    /// Requests of any kind in a rolling minute, refused ones aside.
-    pub requests_per_minute: Option<u32>,
-    /// Accepted batch deletions in a rolling hour.
-    pub batch_deletions_per_hour: Option<u32>,
-    /// Attempts at batch deletions in a rolling minute, accepted or not.
-    pub batch_attempts_per_minute: Option<u32>,
-    /// Bytes of live files together.
-    pub quota_bytes: Option<u64>,
-    /// Live files.
-    pub quota_files: Option<u64>,
-    /// Bytes that are deleted and not removed yet, beyond which nothing new is taken.
-    pub backlog_bytes_max: Option<u64>,
-    /// Bytes of one file.
-    pub file_bytes_max: Option<u64>,
-    /// Files that one request of the native API may delete without a confirmation.
-    pub guard_files_max: Option<u64>,
-    /// Percent of the live files that one request of the native API may delete without one.
-    pub guard_share_max: Option<u8>,
-    /// The media types that are taken, such as `image/png` or `image/*`; none named: any.
-    pub media_types: Vec<String>,
+/// What a limit of bytes or files may be.
+const AMOUNT: RangeInclusive<u64> = 0..=i64::MAX.unsigned_abs();
+
+declared! {
+    /// The limits of one plan. What is not said is not limited, but for the two of batches.
+    pub struct PlanLimits {
+        requests_per_minute: Option<u32> = None, "requests", [1..=REQUESTS_MAX],
+            "Of one organization in a rolling minute, through all doors; what is refused as one too \
+            many does not count. Counted in the process: a restart forgets it.";
+        batch_deletions_per_hour: Option<u32> = None, "batches", [1..=REQUESTS_MAX],
+            "Accepted Sirv batches in a rolling hour; counted in the database.";
+        batch_attempts_per_minute: Option<u32> = None, "attempts", [1..=REQUESTS_MAX],
+            "Sirv batches in a rolling minute, refused ones included.";
+        quota_bytes: Option<u64> = None, "bytes", [AMOUNT],
+            "Of live files together. An overwrite counts the difference, a deletion makes room at \
+            its commit.";
+        quota_files: Option<u64> = None, "files", [AMOUNT],
+            "Live ones.";
+        backlog_bytes_max: Option<u64> = None, "bytes", [AMOUNT],
+            "Deleted and not removed yet. Beyond it uploads answer 507 until the disk has caught up.";
+        file_bytes_max: Option<u64> = None, "bytes", [AMOUNT],
+            "Of one file.";
+        guard_files_max: Option<u64> = None, "files", [AMOUNT],
+            "That one request of the native API deletes without a confirmation of their number.";
+        guard_share_max: Option<u8> = None, "percent", [0..=u64::from(SHARE_PERCENT_MAX)],
+            "Of the live files; the same.";
+        media_types: Vec<String> = Vec::new(), "list",
+            "The types that are taken, whole, such as `image/png`, or by their kind, such as \
+            `image/*`. None named: any.";
+    }
 }
 
 /// The plans that exist, by name. [`DEFAULT_PLAN`] always does.
@@ -206,24 +212,8 @@ impl PlanLimits {
             let problem = "must have a name of 1 to 64 letters in lower case, digits, '-' and '_'";
             return Err((format!("plans.{name}"), problem.to_owned()));
         }
-        let (requests, amount) = (1..=REQUESTS_MAX, 0..=i64::MAX.unsigned_abs());
-        let percent = 0..=u64::from(SHARE_PERCENT_MAX);
-        for (key, value, range) in [
-            ("requests_per_minute", self.requests_per_minute.map(u64::from), &requests),
-            ("batch_deletions_per_hour", self.batch_deletions_per_hour.map(u64::from), &requests),
-            ("batch_attempts_per_minute", self.batch_attempts_per_minute.map(u64::from), &requests),
-            ("quota_bytes", self.quota_bytes, &amount),
-            ("quota_files", self.quota_files, &amount),
-            ("backlog_bytes_max", self.backlog_bytes_max, &amount),
-            ("file_bytes_max", self.file_bytes_max, &amount),
-            ("guard_files_max", self.guard_files_max, &amount),
-            ("guard_share_max", self.guard_share_max.map(u64::from), &percent),
-        ] {
-            if let Some(value) = value.filter(|value| !range.contains(value)) {
-                let (least, most) = (range.start(), range.end());
-                let problem = format!("is {value}, and must lie between {least} and {most}");
-                return Err((format!("plans.{name}.{key}"), problem));
-            }
+        if let Some((key, problem)) = self.out_of_range() {
+            return Err((format!("plans.{name}.{key}"), problem));
         }
         match self.media_types.iter().find(|media_type| !is_media_range(media_type)) {
             None => Ok(()),

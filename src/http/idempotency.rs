@@ -15,8 +15,9 @@ use super::json::{self, BodyLimits};
 use super::state::Service;
 use crate::domain::id::KeyId;
 use crate::domain::once::{
-    IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, Once, OnceToken, RequestDigest,
+    IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, Once, OnceToken, Repeat, RequestDigest,
 };
+use crate::domain::organization::OrganizationNumber;
 
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -79,6 +80,19 @@ pub fn once(
         request: RequestDigest::of(&request),
         at: service.clock.now(),
     }))
+}
+
+/// What is known of this request's effect, for whoever may refuse it for what is true by now: what
+/// a repeat is told depends on nothing else than its effect.
+pub async fn repeat_of(
+    service: &Service,
+    organization: Option<OrganizationNumber>,
+    once: Option<&Once>,
+) -> Result<Option<Repeat>, ApiError> {
+    match once {
+        None => Ok(None),
+        Some(once) => Ok(service.ledger.repeat_of(organization, once).await?),
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::domain::random::Random;
 use crate::ledger::{Ledger, MissedSubject};
 use crate::meters::Meters;
 use crate::uploads::Uploader;
+use crate::webhooks::egress::Egress;
 
 /// The state of every handler. Cheap to clone: it is cloned several times for each request.
 #[derive(Clone)]
@@ -252,6 +253,8 @@ pub struct HttpSettings {
     pub plans: Plans,
     /// Whether anybody may read what is measured.
     pub metrics_public: bool,
+    /// Where webhooks may connect to.
+    pub egress: Egress,
 }
 
 /// Bytes that a form may have beside those of its file.
@@ -281,6 +284,7 @@ impl Default for HttpSettings {
             rhythm: Rhythm::default(),
             plans: Plans::default(),
             metrics_public: false,
+            egress: Egress::default(),
         }
     }
 }

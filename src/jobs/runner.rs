@@ -124,6 +124,14 @@ impl Runner {
         Self { purging, feeders, stop_feeding }
     }
 
+    /// Runs one more loop, which ends with those that feed.
+    pub fn add<W>(&self, name: &'static str, work: impl FnOnce(CancellationToken) -> W)
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        spawn(&self.feeders, &self.purging.broken, name, work(self.stop_feeding.clone()));
+    }
+
     /// Ends the loops in the order of the work, within a bound.
     pub async fn stop(self) {
         self.stop_feeding.cancel();

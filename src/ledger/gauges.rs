@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::LedgerError;
 use crate::domain::clock::Timestamp;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::MessageCounts;
 
 /// Rows of one kind that are counted at most: a look must stay cheap however much waits.
 pub const COUNTED_ROWS_MAX: u64 = 100_000;
@@ -31,6 +32,10 @@ pub struct Gauges {
     /// Deletions that are not settled, as far as the first [`LOOKED_ROWS_MAX`] rows of the purge
     /// queue and of what waits to be expanded show them.
     pub unsettled_deletions: u64,
+    /// Messages of webhooks.
+    pub messages: MessageCounts,
+    /// Since when the oldest message has waited for a webhook that is switched on.
+    pub oldest_message_at: Option<Timestamp>,
     /// Free bytes of the volume that the ledger lies on, where it lies on one.
     pub free_bytes: Option<u64>,
     /// Whether the reserve for deleting is given up.
@@ -41,7 +46,7 @@ pub struct Gauges {
 #[async_trait]
 pub trait GaugesLedger: Send + Sync {
     /// All gauges, from one snapshot. The work is bounded, however large the ledger is, but for
-    /// one row of each organization.
+    /// one row of each organization and of each webhook.
     async fn gauges(&self) -> Result<Gauges, LedgerError>;
 
     /// Fails where a change could not be committed now, as far as can be known without making

@@ -27,6 +27,7 @@ pub mod sqlite;
 pub mod stored_plans;
 pub mod tree;
 pub mod walk;
+pub mod webhooks;
 
 #[cfg(test)]
 pub mod conformance;
@@ -53,9 +54,10 @@ pub use self::registry::RegistryLedger;
 pub use self::reports::ReportLedger;
 pub use self::resumable::ResumableLedger;
 pub use self::selections::{Cancellation, SelectionLedger};
-pub use self::stored_plans::StoredPlanLedger;
+pub use self::stored_plans::{Keeping, StoredPlanLedger};
 pub use self::tree::TreeLedger;
 pub use self::walk::{WalkCursor, WalkLedger, WalkQuery, Walked};
+pub use self::webhooks::{OutboxLedger, WebhookLedger};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
     AllowanceState, BatchNumber, Committed, CondemnedBatch, Declined, DeletionRecord, Refusal,
@@ -383,6 +385,8 @@ pub trait Ledger:
     + RegistryLedger
     + GaugesLedger
     + SelectionLedger
+    + WebhookLedger
+    + OutboxLedger
 {
 }
 
@@ -408,5 +412,7 @@ impl<L> Ledger for L where
         + RegistryLedger
         + GaugesLedger
         + SelectionLedger
+        + WebhookLedger
+        + OutboxLedger
 {
 }

@@ -5,15 +5,19 @@ use async_trait::async_trait;
 use super::{ExpandStep, Lease, LedgerError, StepLimits};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::DeletionId;
+use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{OrganizationNumber, Realm};
 
 /// What came of an attempt to cancel a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancellation {
-    /// No further file is doomed on its account. What was doomed stays doomed.
+    /// No further file is doomed on its account, or it had been cancelled before. What was doomed
+    /// stays doomed.
     Cancelled,
     /// Everything that it would ever doom is doomed: it can only be waited for.
     NothingToCancel,
+    /// It was asked for before, under the same idempotency key.
+    Repeated(Repeat),
 }
 
 /// The steps of selections.
@@ -38,6 +42,7 @@ pub trait SelectionLedger: Send + Sync {
         &self,
         realm: &Realm,
         id: DeletionId,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Result<Option<Cancellation>, LedgerError>;
 }

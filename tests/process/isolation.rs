@@ -1,19 +1,23 @@
 //! Two organizations on one server: what belongs to the other looks exactly like what never was,
 //! and nothing that one does changes the other (I7).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::client::Proof;
+use crate::harness::client::{Proof, answer};
 use crate::harness::doors::encoded;
+use crate::harness::server::verify;
 use crate::harness::{Answer, Client, Server};
 
 const CONTENT: Bytes = Bytes::from_static(b"content");
 /// Deletions as a resource, and the trail of them.
 const DELETIONS: &str = "/delenda/v1/deletions";
 const AUDIT: &str = "/delenda/v1/audit";
+const WEBHOOKS: &str = "/delenda/v1/webhooks";
 /// Headers that differ between any two answers, whoever asks.
 const VOLATILE: [&str; 7] = [
     "date",
@@ -37,6 +41,8 @@ struct Names {
     deletion: String,
     organization: String,
     key: String,
+    webhook: String,
+    message: String,
 }
 
 impl Names {
@@ -53,6 +59,8 @@ impl Names {
             deletion: id('4'),
             organization: id('5'),
             key: id('7'),
+            webhook: id('8'),
+            message: id('9'),
         }
     }
 
@@ -67,6 +75,7 @@ impl Names {
         client.command_output(&command, "out", CONTENT).await.unwrap().expect(201);
         let job = client.sirv_delete(&["/nothing"]).await.unwrap().expect(200).json();
         let job = job["id"].as_str().unwrap().to_owned();
+        let (webhook, message) = hook(client).await;
         let deletion = [&job[..8], &job[8..12], &job[12..16], &job[16..20], &job[20..]].join("-");
         Self {
             file: file["id"].as_str().unwrap().to_owned(),
@@ -78,19 +87,66 @@ impl Names {
             deletion,
             organization: organization.to_owned(),
             key: client.key_id.clone(),
+            webhook,
+            message,
         }
     }
 
     /// An answer's text with these names taken out.
     fn without(&self, text: &str) -> String {
-        let Self { file, remembered, path, folder, command, job, deletion, organization, key } =
+        let Self { file, remembered, path, folder, command, job, deletion, organization, .. } =
             self;
-        [path, folder, file, remembered, command, job, deletion, organization, key]
+        [path, folder, file, remembered, command, job, deletion, organization]
             .into_iter()
+            .chain([&self.key, &self.webhook, &self.message])
             .fold(text.to_owned(), |text, name| {
                 text.replace(name, "NAME").replace(&encoded(name), "NAME")
             })
     }
+}
+
+/// A webhook that is switched off, with a message.
+async fn hook(client: &Client) -> (String, String) {
+    let body = json!({ "url": "https://receiver.invalid/" });
+    let post = async |target: &str, body: &Value| {
+        client.send_json(Method::POST, target, Proof::Bearer, body).await.unwrap()
+    };
+    let id = |answer: Answer| answer.json()["id"].as_str().unwrap().to_owned();
+    let webhook = id(post(WEBHOOKS, &body).await.expect(201));
+    let one = format!("{WEBHOOKS}/{webhook}");
+    let message = id(post(&format!("{one}/test"), &json!({})).await.expect(202));
+    let off = json!({ "enabled": false });
+    let off = client.send_json(Method::PATCH, &one, Proof::Bearer, &off).await.unwrap();
+    off.expect(200);
+    (webhook, message)
+}
+
+/// Webhooks, read.
+fn webhooks(names: &Names) -> Vec<Probe> {
+    let Names { webhook, message, organization, .. } = names;
+    let get = |target: String| probe("GET", Proof::Bearer, format!("{WEBHOOKS}{target}"));
+    vec![
+        get(format!("?organization={organization}")),
+        get(format!("/{webhook}")),
+        get(format!("/{webhook}/messages")),
+        get(format!("/{webhook}/messages/{message}")),
+    ]
+}
+
+/// Webhooks, changed.
+fn changes_of_webhooks(names: &Names) -> Vec<Probe> {
+    let Names { webhook, message, organization, .. } = names;
+    let post = |target: String| probe("POST", Proof::Bearer, format!("{WEBHOOKS}/{target}"));
+    let one = format!("{WEBHOOKS}/{webhook}");
+    let mine = json!({ "url": "https://mine.invalid/" });
+    vec![
+        probe_with("PATCH", Proof::Bearer, &one, mine.clone()),
+        post(format!("{webhook}/rotate")),
+        post(format!("{webhook}/test")),
+        post(format!("{webhook}/messages/{message}/redeliver")),
+        probe_with("POST", Proof::Bearer, format!("{WEBHOOKS}?organization={organization}"), mine),
+        probe("DELETE", Proof::Bearer, &one),
+    ]
 }
 
 /// One request, written for any set of names.
@@ -112,7 +168,8 @@ fn probe_with(method: &str, proof: Proof, target: impl Into<String>, body: Value
 
 /// Reads, through every route that takes a name.
 fn reads(names: &Names) -> Vec<Probe> {
-    let Names { file, remembered, path, folder, command, job, deletion, organization, key } = names;
+    let Names { file, remembered, path, folder, command, job, deletion, organization, key, .. } =
+        names;
     let by_path = format!("/delenda/v1/files{path}");
     let (path, folder) = (encoded(path), encoded(folder));
     vec![
@@ -249,7 +306,7 @@ fn changes(names: &Names) -> Vec<Probe> {
 }
 
 /// Reads that take no name, and tell of the caller's own things alone.
-const OWN: [(Proof, &str); 14] = [
+const OWN: [(Proof, &str); 15] = [
     (Proof::Renderio, "/api/v1/commands"),
     (Proof::Renderio, "/api/v1/files"),
     (Proof::Bearer, "/api/uploads/files"),
@@ -264,6 +321,7 @@ const OWN: [(Proof, &str); 14] = [
     (Proof::Bearer, AUDIT),
     (Proof::Bearer, "/delenda/v1/commands"),
     (Proof::Bearer, "/delenda/v1/keys"),
+    (Proof::Bearer, WEBHOOKS),
 ];
 /// Calls that make something new, which is nobody's until then.
 const MAKING: [(&str, &str); 7] = [
@@ -346,6 +404,7 @@ async fn state_of(client: &Client) -> Value {
     });
     let files: Vec<Value> = files.collect();
     let keys = client.send(Method::GET, "/delenda/v1/keys", Proof::Bearer).await.unwrap();
+    let hooks = client.send(Method::GET, WEBHOOKS, Proof::Bearer).await.unwrap();
     let commands = client.send(Method::GET, "/api/v1/commands", Proof::Renderio).await.unwrap();
     let commands = commands.expect(200).json()["commands"].take();
     let statuses = commands.as_array().unwrap().iter().map(|command| command["status"].clone());
@@ -359,6 +418,7 @@ async fn state_of(client: &Client) -> Value {
         "files": files,
         "keys": keys.expect(200).json(),
         "commands": statuses,
+        "webhooks": hooks.expect(200).json(),
         "folder": client.sirv_stat("/secret").await.unwrap().expect(200).json(),
         "children": client.sirv_readdir("/secret").await.unwrap().expect(200).json(),
         "top": client.sirv_readdir("/").await.unwrap().expect(200).json(),
@@ -378,7 +438,7 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
         (Names::made(&other.client, &other.organization).await, Names::absent());
     other.client.settled_usage().await;
     let before = state_of(&other.client).await;
-    for sets in [reads, changes, deletions] {
+    for sets in [reads, changes, deletions, webhooks, changes_of_webhooks] {
         for (theirs, none) in sets(&foreign).iter().zip(&sets(&absent)) {
             let (theirs_seen, none_seen) =
                 (ask(&own.client, theirs).await, ask(&own.client, none).await);
@@ -411,13 +471,106 @@ async fn what_is_foreign_looks_like_what_never_was_on_every_route() {
     own.client.merple_delete("/secret").await.unwrap().expect(200);
     assert_eq!(state_of(&other.client).await, before);
     // The same requests do work for whoever owns the names: the probes are well formed.
-    for read in reads(&foreign) {
+    for read in reads(&foreign).into_iter().chain(webhooks(&foreign)) {
         let answer = ask(&other.client, &read).await;
         let folder_as_file = read.target == "/fso?path=%2Fsecret";
         let expected = if folder_as_file { 400 } else { 200 };
         assert_eq!(answer.status, expected, "{}: {}", read.target, answer.text());
     }
     server.terminate();
+}
+
+/// Files at the same paths, with the same tags, in each of two organizations.
+async fn alike(client: &Client) -> String {
+    let mut id = String::new();
+    for path in ["/t/one.png", "/t/sub/two.png", "/other/three.txt"] {
+        let target = format!("/delenda/v1/files{path}");
+        let request = client.request(Method::PUT, &target, Proof::Bearer).await.unwrap();
+        let made = answer(request.body(CONTENT)).await.unwrap().expect(201).json();
+        made["id"].as_str().unwrap().clone_into(&mut id);
+        let tags = json!({ "tags": { "add": ["red"] } });
+        let target = format!("/delenda/v1/entries/{id}");
+        client.send_json(Method::PATCH, &target, Proof::Bearer, &tags).await.unwrap().expect(200);
+    }
+    id
+}
+
+/// Everything that lives in an organization, with all that is told of it.
+async fn whole(client: &Client) -> Value {
+    let page = "/delenda/v1/entries?path=/&recursive=true";
+    let entries = client.send(Method::GET, page, Proof::Bearer).await.unwrap().expect(200).json();
+    let deletions = client.send(Method::GET, DELETIONS, Proof::Bearer).await.unwrap();
+    let audit = client.send(Method::GET, AUDIT, Proof::Bearer).await.unwrap();
+    json!([
+        entries,
+        deletions.expect(200).json(),
+        audit.expect(200).json(),
+        client.usage().await.unwrap().expect(200).json(),
+    ])
+}
+
+/// What is accepted takes one's own alone, though the other has the same names and tags; and what
+/// came of it is to the other as if it had never been.
+#[tokio::test]
+async fn an_accepted_filter_ends_at_the_organization() {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join("data");
+    let server = Server::start(&data);
+    let (own, other) = (server.member("own"), server.member("other"));
+    alike(&other.client).await;
+    let before = whole(&other.client).await;
+    let filters = [
+        json!({ "prefix": "/t" }),
+        json!({ "tags": ["red"] }),
+        json!({ "media_type": "image/*" }),
+        json!({ "larger_than": 0 }),
+        json!({ "older_than": "1s", "smaller_than": 1000 }),
+    ];
+    let narrow = ["--scopes", "read,write,delete,admin", "--prefix", "/t"];
+    let narrow = server.client(&own.organization, &narrow);
+    for (client, filter, atomic) in filters.iter().flat_map(|filter| {
+        [(&own.client, filter, true), (&own.client, filter, false), (&narrow, filter, true)]
+    }) {
+        alike(&own.client).await;
+        if filter.get("older_than").is_some() {
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+        let asked = json!({ "matching": [filter], "atomic": atomic, "dry_run": true });
+        let post = async |client: &Client, body: &Value| {
+            client.send_json(Method::POST, DELETIONS, Proof::Bearer, body).await.unwrap()
+        };
+        let plan = post(client, &asked).await.expect(200).json();
+        let found = plan["sample"].as_array().unwrap().len();
+        assert!([2, 3].contains(&found) && plan["doomed"]["files"] == found, "{plan}");
+        // The other's key commits no plan of ours, and one of its own takes nothing of ours.
+        let absent = Names::absent();
+        let names =
+            Names { deletion: plan["plan"].as_str().unwrap().to_owned(), ..Names::absent() };
+        let theirs = post(&other.client, &json!({ "plan": names.deletion })).await;
+        let never = post(&other.client, &json!({ "plan": absent.deletion })).await;
+        assert_eq!(visible(&theirs, &names), visible(&never, &absent));
+        assert_eq!(theirs.status, 404);
+        let made = match atomic {
+            true => post(client, &json!({ "plan": plan["plan"] })).await,
+            false => post(client, &json!({ "matching": [filter], "atomic": false })).await,
+        };
+        let made = made.expect(201).json();
+        assert_eq!(made["doomed"]["files"], found, "{filter} {atomic}");
+        let names = Names { deletion: made["id"].as_str().unwrap().to_owned(), ..Names::absent() };
+        for (method, more) in
+            [("GET", ""), ("GET", "/items"), ("GET", "/events"), ("POST", "/cancel")]
+        {
+            let look = async |names: &Names| {
+                let target = format!("{DELETIONS}/{}{more}", names.deletion);
+                ask(&other.client, &probe(method, Proof::Bearer, target)).await
+            };
+            let (theirs, never) = (look(&names).await, look(&absent).await);
+            assert_eq!(visible(&theirs, &names), visible(&never, &absent), "{method} {more}");
+            assert_eq!(theirs.status, 404);
+        }
+        assert_eq!(whole(&other.client).await, before, "{filter}");
+    }
+    verify(&server.terminate());
 }
 
 /// The id of a batch deletion that was accepted.

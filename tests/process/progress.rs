@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::client::Proof;
-use crate::harness::events::{Watch, check_course, watch_in_two};
+use crate::harness::events::{Watch, check_course, check_pace, watch_in_two};
 use crate::harness::server::{blob_files, verify};
 use crate::harness::{Client, Server};
 
@@ -67,8 +67,10 @@ async fn a_deletion_of_many_files_is_watched_from_two_connections_to_its_exact_e
     let again = request(&client, &deletion).await;
     let cut = watch_in_two(|| again.try_clone().unwrap(), CUT_PERCENT);
     let (whole, cut) = tokio::join!(whole.rest(), cut);
-    check_course(&whole.unwrap(), FILES, FILES * 7).unwrap();
-    check_course(&cut.unwrap(), FILES, FILES * 7).unwrap();
+    for events in [whole.unwrap(), cut.unwrap()] {
+        check_course(&events, FILES, FILES * 7).unwrap();
+        check_pace(&events).unwrap();
+    }
     let target = format!("{DELETIONS}/{deletion}");
     let record = client.send(Method::GET, &target, Proof::Bearer).await.unwrap().expect(200).json();
     assert_eq!(

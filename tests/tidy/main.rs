@@ -235,13 +235,19 @@ fn is_test_name(quoted: &str) -> bool {
     quoted.bytes().all(plain) && quoted.matches('_').count() >= 2
 }
 
+/// The documents of the project.
+fn documents() -> Vec<Source> {
+    let top = ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "SECURITY.md", "STYLE.md"];
+    let documents = sources(&[&top[..], &["CHANGELOG.md", "docs"]].concat(), &[".md"]);
+    assert!(documents.len() > top.len(), "the documents are not where they are looked for");
+    documents
+}
+
 #[test]
 fn documents_name_only_paths_that_exist() {
-    let documents = sources(&["ARCHITECTURE.md", "README.md", "docs"], &[".md"]);
-    assert!(documents.len() >= 2, "the documents are not where they are looked for");
     let places =
         ["src/", "tests/", "docs/", "scripts/", "benches/", "migrations/", "fuzz/", "packaging/"];
-    for document in documents {
+    for document in documents() {
         for quoted in document.text.split('`').skip(1).step_by(2) {
             let path = quoted.split([' ', '\n', ':']).next().unwrap();
             let is_path = places.iter().any(|place| path.starts_with(place));
@@ -262,4 +268,65 @@ fn the_alerts_that_are_shipped_are_those_that_are_explained() {
     for name in quoted.split("alert: ").skip(1).map(|rest| rest.lines().next().unwrap()) {
         assert!(page.contains(&format!("| `{name}` |")), "{name} is not explained");
     }
+}
+
+/// The anchor that a heading has in a page: its words in lower case, with dashes between.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|char| char.is_alphanumeric() || " -_".contains(*char));
+    kept.map(|char| if char == ' ' { '-' } else { char }).collect()
+}
+
+#[test]
+fn documents_link_only_to_what_exists() {
+    for document in documents() {
+        let place = root().join(&document.path);
+        for link in document.text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.contains("://") {
+                continue;
+            }
+            let (path, part) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { place.clone() } else { place.with_file_name(path) };
+            assert!(target.exists(), "{} links to {link}, which does not exist", document.path);
+            let has_part = || {
+                let headings = read(&target);
+                headings.lines().any(|line| line.starts_with('#') && anchor(line) == part)
+            };
+            assert!(part.is_empty() || has_part(), "{} links to {link}: no heading", document.path);
+        }
+    }
+}
+
+#[test]
+fn documents_run_only_tests_that_exist() {
+    let files = rust();
+    let is_there = |filter: &str| {
+        let path = filter.trim_end_matches("::").replace("::", "/");
+        files.iter().any(|source| {
+            source.path.contains(&format!("/{path}/"))
+                || source.path.ends_with(&format!("/{path}.rs"))
+                || (source.text.contains("#[test]") || source.text.contains("#[tokio::test"))
+                    && source.text.contains(&format!("fn {filter}"))
+        })
+    };
+    let mut found = 0;
+    for document in documents() {
+        for run in document.text.split("cargo nextest run ").skip(1) {
+            let run = run.split(['`', '\n']).next().unwrap();
+            let mut words = run.split(' ');
+            while let Some(word) = words.next() {
+                match word {
+                    "--profile" | "--run-ignored" | "--test" => {
+                        words.next();
+                    }
+                    filter => {
+                        assert!(is_there(filter), "{} runs {filter}: no test", document.path);
+                        found += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(found > 10, "the documents name hardly any test to run");
 }

@@ -2,25 +2,19 @@
 
 use super::{Plan, plan_files};
 use crate::deletion::fence::PlannedItem;
-use crate::deletion::record::{LOCKED_NAMES_MAX, Outcome, Refusal};
+use crate::deletion::record::{Outcome, Refusal};
 use crate::deletion::request::{Atomicity, DeleteRequest};
 use crate::deletion::snapshot::{Found, FoundMatching, Snapshot};
 
 /// The files that one filter takes in the commit. Where there are more, a best effort goes on with
-/// them in steps. Of the locked ones the first are named.
+/// them in steps.
 pub(super) fn plan_matching(
     (index, planned): (usize, Option<&PlannedItem>),
     matching: &FoundMatching,
     plan: &mut Plan,
 ) -> Outcome {
-    let mut outcome = plan_files(&matching.files, planned, plan);
+    let outcome = plan_files(&matching.files, planned, plan);
     plan.locked_files += outcome.locked().len() as u64;
-    if let Outcome::Partly { locked, .. }
-    | Outcome::Changed { locked, .. }
-    | Outcome::Locked(locked) = &mut outcome
-    {
-        locked.truncate(LOCKED_NAMES_MAX);
-    }
     let Some(beyond) = matching.beyond else { return outcome };
     plan.selections.push(index);
     plan.beyond += beyond;

@@ -16,7 +16,7 @@ use crate::domain::path::EntryPath;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::{Posted, repeat_of};
 use crate::http::state::Service;
 use crate::ledger::tree::TreeRefusal;
 use crate::ledger::{FolderRefusal, Walked};
@@ -62,7 +62,11 @@ pub(super) async fn make(
     let written = EntryPath::parse_written(&wanted.path)?;
     authenticated.require(Scope::Write)?;
     let (realm, now) = (&caller.realm, service.clock.now());
-    let made = service.ledger.make_folder_once(realm, &written.path, posted.once, now).await?;
+    let repeat = repeat_of(&service, Some(realm.organization), posted.once.as_ref()).await?;
+    let made = match repeat {
+        Some(repeat) => Err(FolderRefusal::Repeated(repeat)),
+        None => service.ledger.make_folder_once(realm, &written.path, posted.once, now).await?,
+    };
     let (status, path, folder) = match made {
         Ok(folder) => (StatusCode::CREATED, written.path, folder),
         Err(FolderRefusal::Tree(TreeRefusal::Exists)) => {

@@ -87,7 +87,7 @@ async fn require_operator(service: &Service, headers: &HeaderMap) -> Result<(), 
 }
 
 fn readings(gauges: &Gauges, now: Timestamp) -> Vec<Reading> {
-    let age = gauges.oldest_condemned_at.map_or(Duration::ZERO, |at| now.since(at));
+    let age = |since: Option<Timestamp>| since.map_or(Duration::ZERO, |at| now.since(at));
     let counts = [
         (meters::LIVE_FILES, gauges.live.files),
         (meters::LIVE_BYTES, gauges.live.bytes),
@@ -100,10 +100,18 @@ fn readings(gauges: &Gauges, now: Timestamp) -> Vec<Reading> {
         (meters::OPEN_INTENTS, gauges.open_intents),
         (meters::UNSETTLED_DELETIONS, gauges.unsettled_deletions),
         (meters::BALLAST_SPENT, u64::from(gauges.reserve_spent)),
+        (meters::WEBHOOKS_PENDING, gauges.messages.pending),
+        (meters::WEBHOOKS_DEAD, gauges.messages.dead),
+        (meters::WEBHOOKS_DROPPED, gauges.messages.dropped),
     ];
     let mut readings: Vec<Reading> =
         counts.into_iter().map(|(name, count)| (name, None, float(count))).collect();
-    readings.push((meters::OLDEST_CONDEMNED_SECONDS, None, age.as_secs_f64()));
+    for (name, since) in [
+        (meters::OLDEST_CONDEMNED_SECONDS, gauges.oldest_condemned_at),
+        (meters::OLDEST_WEBHOOK_SECONDS, gauges.oldest_message_at),
+    ] {
+        readings.push((name, None, age(since).as_secs_f64()));
+    }
     if let Some(bytes) = gauges.free_bytes {
         readings.push((meters::FREE_BYTES, Some("database"), float(bytes)));
     }

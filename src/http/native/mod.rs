@@ -16,6 +16,7 @@
 //! | `GET`, `DELETE /delenda/v1/keys/{id}` | 200, the key, which `DELETE` revokes |
 //! | `POST /delenda/v1/keys/{id}/rotate` | 200, the key with its new secret |
 //! | `/delenda/v1/deletions…`, `/delenda/v1/audit` | what `deletions/mod.rs` says |
+//! | `/delenda/v1/webhooks…` | what `webhooks/mod.rs` says |
 //! | `PUT /delenda/v1/files/{path}`, raw body | 201 where the file is new, 200 where it has a new version |
 //! | `GET`, `HEAD /delenda/v1/files/{path}` | 200 with the bytes; 206, 304 and 416 as usual |
 //! | `DELETE /delenda/v1/files/{path}` | 200, the deletion: a file, an empty folder, with `recursive=true` any |
@@ -59,8 +60,10 @@ mod page;
 mod problem;
 pub mod problems;
 pub mod refine;
+mod secrets;
 mod uploads;
 mod usage;
+mod webhooks;
 
 use axum::Router;
 use axum::response::Response;
@@ -124,6 +127,7 @@ fn documented() -> OpenApiRouter<Service> {
         .merge(organizations::routes())
         .merge(keys::routes())
         .merge(deletions::routes())
+        .merge(webhooks::routes())
         .routes(routes!(files::put, files::read, files::delete))
         .merge(entries::documented())
         .routes(routes!(folders::make))

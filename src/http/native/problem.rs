@@ -8,7 +8,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::deletions::ItemAnswer;
-use crate::deletion::request::MATCHED_FILES_MAX;
 use crate::http::error::ApiError;
 use crate::http::json;
 use crate::http::usual::Usual;
@@ -91,12 +90,11 @@ pub(super) fn deletion_refused(status: StatusCode, items: Vec<ItemAnswer>) -> Re
 }
 
 /// The problem document of an atomic deletion whose filters find more files than it may take.
-pub(super) fn too_many_files(files: u64) -> Response {
+pub(super) fn too_many_files(files: u64, files_max: usize) -> Response {
     let (kind, title) = ("/problems/too-many-files", "Nothing was deleted");
     let problem = Problem::new(kind, title, StatusCode::CONFLICT);
-    let detail = format!(
-        "filters find {files} files, and an atomic request takes {MATCHED_FILES_MAX} at most"
-    );
+    let detail =
+        format!("filters find {files} files, and an atomic request takes {files_max} at most");
     Problem { files: Some(files), ..problem }.saying(detail).into_answer()
 }
 

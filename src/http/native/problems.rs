@@ -190,8 +190,8 @@ pub const KINDS: &[Kind] = &[
     kind(
         "too-many-files",
         &[409],
-        "The filters of an atomic request find more than 10,000 files, `files` in all. Nothing was \
-         deleted.",
+        "The filters of an atomic request find more files than one commit takes: `files` in all. \
+         The detail says how many it takes. Nothing was deleted.",
         "Say more conditions, or ask with `atomic` false, which goes on in steps.",
     ),
     kind(

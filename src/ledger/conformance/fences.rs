@@ -12,6 +12,7 @@ use crate::domain::filter::FileFilter;
 use crate::domain::id::PlanId;
 use crate::domain::organization::Realm;
 use crate::domain::path::EntryPath;
+use crate::ledger::Keeping;
 
 /// How long the plans of these checks live.
 pub(crate) const PLAN_LIFETIME: Duration = Duration::from_hours(1);
@@ -26,7 +27,8 @@ impl Fixture {
         let preview = self.preview(request).await;
         let stored = StoredPlan::new(self.id(), request, &preview, PLAN_LIFETIME).unwrap();
         let organization = request.realm.organization;
-        assert!(self.ledger.store_plan(organization, stored.clone()).await.unwrap());
+        let keeping = self.ledger.store_plan(organization, stored.clone(), None).await.unwrap();
+        assert_eq!(keeping, Keeping::Kept);
         stored
     }
 
@@ -394,17 +396,17 @@ pub(crate) async fn stored_plans_are_bounded(fixture: Fixture) {
     let like = fixture.plan_of(&realm, &["/a"]).await;
     let store = async |id: PlanId| {
         let plan = StoredPlan { id, ..like.clone() };
-        fixture.ledger.store_plan(realm.organization, plan).await.unwrap()
+        fixture.ledger.store_plan(realm.organization, plan, None).await.unwrap()
     };
     let ids: Vec<PlanId> = (1..STORED_PLANS_MAX).map(|_| fixture.id()).collect();
     let stored = futures::future::join_all(ids.into_iter().map(&store)).await;
-    assert!(stored.into_iter().all(|stored| stored));
-    assert!(!store(fixture.id()).await);
+    assert!(stored.into_iter().all(|stored| stored == Keeping::Kept));
+    assert_eq!(store(fixture.id()).await, Keeping::TooMany);
     let other = fixture.realm().await;
     fixture.plan_of(&other, &["/a"]).await;
     fixture.clock.advance(PLAN_LIFETIME);
     assert_eq!(fixture.ledger.forget_plans(fixture.now(), 3).await.unwrap(), 3);
-    assert!(store(fixture.id()).await);
+    assert_eq!(store(fixture.id()).await, Keeping::Kept);
 }
 
 /// A folder with changes is looked through; where that were too many files, nothing is decided.

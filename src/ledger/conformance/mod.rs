@@ -36,8 +36,10 @@ pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod resumable;
 pub(crate) mod selections;
+pub(crate) mod tellings;
 pub(crate) mod trees;
 pub(crate) mod walk;
+pub(crate) mod webhooks;
 
 pub(crate) use self::fixture::{Fixture, report};
 
@@ -193,6 +195,8 @@ macro_rules! every_check {
                 moved_folders_are_met_once,
                 what_goes_between_two_steps_is_not_counted,
                 a_step_opens_no_lock,
+                an_item_tells_how_its_filter_ended,
+                an_item_tells_that_it_was_cancelled,
                 a_cancelled_deletion_takes_no_more,
                 a_deletion_is_cancelled_where_it_goes_on,
                 a_deletion_out_of_sight_cannot_be_cancelled,
@@ -353,6 +357,8 @@ macro_rules! every_check {
                 organizations_and_keys_are_made_once,
                 a_deletion_happens_once_and_a_refusal_is_no_effect,
                 of_repeats_at_once_one_has_its_effect,
+                a_plan_is_kept_once,
+                a_deletion_is_cancelled_once,
                 old_effects_are_forgotten_in_steps,
             }
             registry {
@@ -408,6 +414,24 @@ macro_rules! every_check {
                 gauges_follow_a_deletion_to_its_end,
                 the_oldest_batch_is_as_old_as_its_condemnation,
                 a_ledger_that_can_write_says_so,
+            }
+            tellings {
+                a_deletion_that_settles_is_told,
+                a_deletion_of_nothing_is_told,
+                a_cancelled_deletion_is_told,
+                a_purge_that_keeps_failing_is_told_once,
+                a_webhook_hears_what_it_asked_for,
+            }
+            webhooks {
+                webhooks_are_made_and_listed,
+                a_webhook_changes_where_it_is_given,
+                due_messages_are_leased_in_rounds,
+                who_lost_a_round_settles_nothing,
+                a_message_is_tried_until_it_is_dead_and_can_begin_anew,
+                a_webhook_that_is_gone_is_switched_off,
+                webhooks_are_served_in_turn,
+                messages_are_bounded_in_number,
+                messages_come_by_pages,
             }
             walk {
                 a_walk_meets_everything_below_in_order,

@@ -5,16 +5,19 @@ use std::time::Duration;
 use futures::future::join_all;
 use uuid::Uuid;
 
-use super::fixture::{Fixture, by_path, report};
+use super::fences::PLAN_LIFETIME;
+use super::fixture::{Fixture, at, by_path, report};
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Counts, Declined};
-use crate::deletion::request::DeleteRequest;
+use crate::deletion::request::{DeleteRequest, Selector};
+use crate::deletion::stored::{StoredPlan, Told};
+use crate::domain::filter::FileFilter;
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::{CommandId, KeyId, OrganizationId};
 use crate::domain::once::{IdempotencyKey, Once, OnceToken, Repeat, RequestDigest};
 use crate::domain::organization::{KeyHash, Realm, Scopes};
 use crate::domain::path::EntryPath;
-use crate::ledger::{KeyRefusal, NewCommand, NewKey, NewOrganization};
+use crate::ledger::{Cancellation, Keeping, KeyRefusal, NewCommand, NewKey, NewOrganization};
 
 /// How many ask at once.
 const ASKERS: usize = 16;
@@ -163,4 +166,77 @@ pub(crate) async fn old_effects_are_forgotten_in_steps(fixture: Fixture) {
     for key in ["a", "b"] {
         assert!(make_command(&fixture, &realm, Some(once(&fixture, key, "other"))).await.is_ok());
     }
+}
+
+/// A plan is kept once, and its dry run told again as long as it lives.
+pub(crate) async fn a_plan_is_kept_once(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    fixture.upload(&realm, "/a/x", 5).await;
+    let request = delete_once(&fixture, &realm, "/a", "a dry run");
+    let preview = fixture.preview(&request).await;
+    let stored = StoredPlan::new(fixture.id(), &request, &preview, PLAN_LIFETIME).unwrap();
+    assert_eq!(stored.told, Some(Told::of(&request, &preview)));
+    let keep = async |plan: &StoredPlan, what: &str| {
+        let once = Some(once(&fixture, "a", what));
+        fixture.ledger.store_plan(realm.organization, plan.clone(), once).await.unwrap()
+    };
+    let known = Keeping::Repeated(of(stored.id));
+    let another = StoredPlan { id: fixture.id(), ..stored.clone() };
+    assert_eq!(keep(&stored, "a dry run").await, Keeping::Kept);
+    assert_eq!(keep(&another, "a dry run").await, known);
+    assert_eq!(keep(&another, "another").await, Keeping::Repeated(Repeat::OtherRequest));
+    let found = async |id| fixture.ledger.stored_plan(&realm, id, fixture.now()).await.unwrap();
+    assert_eq!(found(another.id).await, None);
+    assert_eq!(found(stored.id).await.as_ref(), Some(&stored));
+    // It is told after its commit, too; when it has gone, its dry run is still no new one.
+    let committed = fixture.delete(fixture.commitment(&realm, &stored)).await.unwrap();
+    let used = StoredPlan { used_by: Some(committed.id), ..stored.clone() };
+    assert_eq!(found(stored.id).await, Some(used));
+    fixture.clock.advance(PLAN_LIFETIME);
+    assert_eq!(fixture.ledger.forget_plans(fixture.now(), 10).await.unwrap(), 1);
+    assert_eq!(keep(&another, "a dry run").await, known);
+    let look = async |key: &str, what: &str| {
+        let once = once(&fixture, key, what);
+        fixture.ledger.repeat_of(Some(realm.organization), &once).await.unwrap()
+    };
+    assert_eq!(look("a", "a dry run").await, Some(of(stored.id)));
+    assert_eq!(look("a", "another").await, Some(Repeat::OtherRequest));
+    assert_eq!(look("b", "a dry run").await, None);
+    let elsewhere = fixture.realm().await.organization;
+    let once = once(&fixture, "a", "a dry run");
+    assert_eq!(fixture.ledger.repeat_of(Some(elsewhere), &once).await.unwrap(), None);
+    assert_eq!(fixture.ledger.repeat_of(None, &once).await.unwrap(), None);
+}
+
+/// A deletion is cancelled once; that nothing was left to cancel is not remembered.
+pub(crate) async fn a_deletion_is_cancelled_once(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    fixture.upload_many(&realm, "/a", 3).await;
+    let filter = FileFilter { prefix: Some(at("/a")), ..FileFilter::default() };
+    let asked = || DeleteRequest {
+        matched_files_max: 1,
+        ..fixture.lenient(&realm, vec![Selector::Matching(filter.clone())])
+    };
+    let cancel = async |id, key: &str, what: &str| {
+        let once = Some(once(&fixture, key, what));
+        fixture.ledger.cancel_deletion(&realm, id, once, fixture.now()).await.unwrap()
+    };
+    let first = fixture.delete(asked()).await.unwrap().id;
+    assert_eq!(cancel(first, "a", "one").await, Some(Cancellation::Cancelled));
+    let cancelled_at = fixture.record(&realm, first).await.cancelled_at;
+    fixture.clock.advance(Duration::from_secs(1));
+    assert_eq!(cancel(first, "a", "one").await, Some(Cancellation::Repeated(of(first))));
+    assert_eq!(cancel(first, "b", "one").await, Some(Cancellation::Cancelled));
+    assert_eq!(fixture.record(&realm, first).await.cancelled_at, cancelled_at);
+    let second = fixture.delete(asked()).await.unwrap().id;
+    let other = cancel(second, "a", "two").await;
+    assert_eq!(other, Some(Cancellation::Repeated(Repeat::OtherRequest)));
+    assert_eq!(fixture.record(&realm, second).await.cancelled_at, None);
+    fixture.select(9).await;
+    for _again in 0..2 {
+        let done = cancel(second, "c", "two").await;
+        assert_eq!(done, Some(Cancellation::NothingToCancel));
+    }
+    assert_eq!(cancel(fixture.id(), "d", "none").await, None);
+    assert_eq!(fixture.usage(&realm).await.live.files, 0);
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::fixture::{Fixture, STEP, STEPS_MAX, attributes, beneath, by_path, keys_of};
+use crate::deletion::items::Fate;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Counts, Declined, DeletionState, Outcome, Refusal};
 use crate::deletion::request::{Atomicity, DeleteRequest, Precondition, Selector};
@@ -62,7 +63,7 @@ impl Fixture {
     }
 
     async fn cancel(&self, realm: &Realm, id: DeletionId) -> Option<Cancellation> {
-        let cancelled = self.ledger.cancel_deletion(realm, id, self.now()).await.unwrap();
+        let cancelled = self.ledger.cancel_deletion(realm, id, None, self.now()).await.unwrap();
         self.assert_sound().await;
         cancelled
     }
@@ -271,6 +272,68 @@ pub(crate) async fn a_best_effort_goes_on_in_steps(fixture: Fixture) {
     assert!(fixture.folder_at(&realm, "/a/b").await.is_some());
 }
 
+/// I14: a filter's item grows with each step, and ends as what became of all that it met.
+pub(crate) async fn an_item_tells_how_its_filter_ended(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    fixture.upload_many(&realm, "/a", 5).await;
+    fixture.upload_many(&realm, "/b", 3).await;
+    fixture.upload_each(&realm, &["/c/1", "/c/2"]).await;
+    for path in ["/b/00001", "/c/1", "/c/2"] {
+        assert!(fixture.set_lock(&realm, path, true).await, "{path}");
+    }
+    let filters = ["/a", "/b", "/c", "/d"].map(|path| Selector::Matching(beneath_path(path)));
+    let request =
+        DeleteRequest { matched_files_max: 0, ..fixture.lenient(&realm, filters.to_vec()) };
+    let id = fixture.delete(request).await.unwrap().id;
+    let items = async || fixture.ledger.deletion_items(&realm, id).await.unwrap().unwrap();
+    let mut files = 0;
+    while fixture.select_once(None, 2).await.is_some() {
+        let now = items().await.iter().map(|item| item.counts.files).sum();
+        assert!(files <= now, "{files} {now}");
+        assert_eq!(fixture.record(&realm, id).await.doomed.files, now);
+        files = now;
+    }
+    let ended: Vec<_> = items()
+        .await
+        .into_iter()
+        .map(|item| (item.fate, item.counts.files, item.counts.bytes, item.locked_count))
+        .collect();
+    let told: Vec<_> =
+        ended.iter().map(|(fate, files, _, locked)| (*fate, *files, *locked)).collect();
+    assert_eq!(
+        told,
+        [(Fate::Deleted, 5, 0), (Fate::Partly, 2, 1), (Fate::Locked, 0, 2), (Fate::Deleted, 0, 0)]
+    );
+    let all: u64 = ended.iter().map(|(_, _, bytes, _)| bytes).sum();
+    assert_eq!(fixture.record(&realm, id).await.doomed.bytes, all);
+}
+
+/// What a filter took until its deletion was cancelled is counted; one that was done stays done.
+pub(crate) async fn an_item_tells_that_it_was_cancelled(fixture: Fixture) {
+    let realm = fixture.realm().await;
+    fixture.upload_many(&realm, "/a", 2).await;
+    fixture.upload_many(&realm, "/b", 5).await;
+    let filters = ["/a", "/b", "/c"].map(|path| Selector::Matching(beneath_path(path)));
+    let request =
+        DeleteRequest { matched_files_max: 0, ..fixture.lenient(&realm, filters.to_vec()) };
+    let id = fixture.delete(request).await.unwrap().id;
+    let told = async || {
+        let items = fixture.ledger.deletion_items(&realm, id).await.unwrap().unwrap();
+        items.into_iter().map(|item| (item.fate, item.counts.files)).collect::<Vec<_>>()
+    };
+    while told().await[1].1 < 3 {
+        fixture.select_once(None, 1).await;
+    }
+    assert_eq!(told().await, [(Fate::Deleted, 2), (Fate::Selecting, 3), (Fate::Selecting, 0)]);
+    assert_eq!(fixture.cancel(&realm, id).await, Some(Cancellation::Cancelled));
+    let ended = [(Fate::Deleted, 2), (Fate::Cancelled, 3), (Fate::Cancelled, 0)];
+    assert_eq!(told().await, ended);
+    fixture.drain().await;
+    let record = fixture.record(&realm, id).await;
+    assert_eq!((record.state, record.doomed.files), (DeletionState::Settled, 5));
+    assert_eq!(told().await, ended);
+}
+
 /// I12: what is stored, overwritten, tagged or moved behind the commit is newer than the deletion,
 /// whatever the filter says of it.
 pub(crate) async fn no_step_touches_what_is_newer(fixture: Fixture) {
@@ -356,7 +419,7 @@ pub(crate) async fn a_cancelled_deletion_takes_no_more(fixture: Fixture) {
     assert_eq!(record.cancelled_at, Some(fixture.now()));
     assert_eq!(fixture.usage(&realm).await.live.files, 3);
     let again = fixture.cancel(&realm, committed.id).await;
-    assert_eq!(again, Some(Cancellation::NothingToCancel));
+    assert_eq!(again, Some(Cancellation::Cancelled));
     assert_eq!(fixture.drain().await.len(), 3);
     let record = fixture.record(&realm, committed.id).await;
     assert_eq!((record.state, record.percent()), (DeletionState::Settled, 100));

@@ -11,7 +11,7 @@ use crate::deletion::fence::planned_items;
 use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
 use crate::deletion::record::{
-    AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
+    self, AllowanceState, BATCH_BLOBS_MAX, Committed, CondemnedBatch, Declined, DeletionRecord,
     DeletionState, Outcome, Refusal,
 };
 use crate::deletion::request::{Allowance, DeleteRequest, Selector};
@@ -24,6 +24,7 @@ use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::{EntryName, EntryPath};
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::Notice;
 use crate::ledger::{
     DeletionLedger, ExpandStep, Lease, LedgerError, MissedSubject, Planner, StepLimits,
 };
@@ -43,6 +44,8 @@ pub(super) struct Deletion {
     pub(super) expanding: bool,
     /// Filters that go on in steps.
     pub(super) selections: Vec<OpenSelection>,
+    /// Whether webhooks were told that its bytes cannot be removed.
+    pub(super) failing_told: bool,
 }
 
 impl Deletion {
@@ -145,15 +148,7 @@ fn selection(request: &DeleteRequest, index: usize, fence: Sequence) -> OpenSele
         unreachable!("a plan leaves only filters to steps");
     };
     let (realm, filter) = (request.realm.clone(), filter.clone());
-    OpenSelection { realm, filter, at: request.at, fence }
-}
-
-/// The locked entries that stay, each once.
-fn skipped(outcomes: &[Outcome]) -> Vec<EntryPath> {
-    let mut paths: Vec<EntryPath> = outcomes.iter().flat_map(Outcome::locked).cloned().collect();
-    paths.sort();
-    paths.dedup();
-    paths
+    OpenSelection { selector: index, realm, filter, at: request.at, fence }
 }
 
 impl State {
@@ -262,6 +257,7 @@ impl State {
             (false, true) => DeletionState::Purging,
             (false, false) => DeletionState::Selecting,
         };
+        let skipped = record::skipped(&request.selectors, &plan.outcomes);
         let record = DeletionRecord {
             id: request.id,
             key: request.key,
@@ -272,7 +268,7 @@ impl State {
             purged: Tally::default(),
             missing: plan.missing,
             changed: plan.changed,
-            skipped: skipped(&plan.outcomes),
+            skipped: skipped.into_iter().cloned().collect(),
             locked_files: plan.locked_files,
             cancelled_at: None,
             settled_at: is_done.then_some(request.at),
@@ -288,8 +284,12 @@ impl State {
             in_survivors,
             expanding,
             selections,
+            failing_told: false,
         };
         holdings.deletions.insert(request.id, deletion);
+        if is_done {
+            self.tell((organization, request.id), Notice::Settled, request.at);
+        }
         self.stamp_kept(organization, plan);
         self.condemn_leased(organization, request.id, singles, lease)
     }

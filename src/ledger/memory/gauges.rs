@@ -24,6 +24,7 @@ impl GaugesLedger for MemoryLedger {
         gauges.batches = state.queue.len() as u64;
         gauges.oldest_condemned_at = state.queue.values().next().map(|batch| batch.condemned_at);
         gauges.open_intents = state.intents.len() as u64;
+        (gauges.messages, gauges.oldest_message_at) = state.messages();
         Ok(gauges)
     }
 

@@ -38,6 +38,7 @@ mod snapshot;
 mod stored_plans;
 mod tree;
 mod walk;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +51,7 @@ use self::once::Remembered;
 use self::organizations::KeyRow;
 use self::purge::Batch;
 use self::tree::FolderRow;
+use self::webhooks::WebhookRow;
 use super::MissedSubject;
 use crate::deletion::record::BatchNumber;
 use crate::deletion::snapshot::MissedAnswer;
@@ -57,7 +59,7 @@ use crate::deletion::stored::StoredPlan;
 use crate::domain::blob::BlobKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::FileRecord;
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId, UploadId};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, PlanId, UploadId, WebhookId};
 use crate::domain::once::OnceToken;
 use crate::domain::organization::{Organization, OrganizationNumber};
 use crate::domain::path::EntryPath;
@@ -119,6 +121,7 @@ struct Holdings {
     missed: Vec<(MissedSubject, MissedAnswer)>,
     uploads: BTreeMap<UploadId, PartialUpload>,
     stored_plans: BTreeMap<PlanId, StoredPlan>,
+    webhooks: BTreeMap<WebhookId, WebhookRow>,
     uploaded: Tally,
     settled: Tally,
 }

@@ -43,6 +43,14 @@ impl State {
 
 #[async_trait]
 impl OnceLedger for MemoryLedger {
+    async fn repeat_of(
+        &self,
+        organization: Option<OrganizationNumber>,
+        once: &Once,
+    ) -> Result<Option<Repeat>, LedgerError> {
+        Ok(self.state().repeat(organization, Some(once)))
+    }
+
     async fn forget_effects(&self, until: Timestamp, limit: usize) -> Result<usize, LedgerError> {
         let mut state = self.state();
         let effects = state.effects.iter().filter(|(_, effect)| effect.at <= until);

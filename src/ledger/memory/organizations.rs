@@ -58,6 +58,7 @@ impl State {
             missed: Vec::new(),
             uploads: BTreeMap::new(),
             stored_plans: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
             uploaded: Tally::default(),
             settled: Tally::default(),
         };

@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::DeletionId;
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::{Failure, Notice, PURGE_FAILING_DURATION_MIN};
 use crate::ledger::{Lease, LeaseToken, LedgerError, PurgeQueue, Settlement};
 
 /// Blobs that are leased and settled together.
@@ -19,6 +20,8 @@ pub(super) struct Batch {
     /// Never empty.
     pub(super) blobs: Vec<SizedBlob>,
     attempts: u32,
+    /// Since when tries have failed.
+    failing_since: Option<Timestamp>,
     /// Since when it has been on the queue.
     pub(super) condemned_at: Timestamp,
     /// Who holds it, until it is due again.
@@ -44,8 +47,16 @@ impl State {
     ) -> BatchNumber {
         let number = BatchNumber(self.next_number());
         let (condemned_at, due_at) = (now, now);
-        let batch =
-            Batch { organization, deletion, blobs, attempts: 0, condemned_at, token: None, due_at };
+        let batch = Batch {
+            organization,
+            deletion,
+            blobs,
+            attempts: 0,
+            failing_since: None,
+            condemned_at,
+            token: None,
+            due_at,
+        };
         self.queue.insert(number, batch);
         number
     }
@@ -97,16 +108,23 @@ impl State {
         batch.attempts += 1;
         batch.token = None;
         batch.due_at = settlement.retry_at;
+        let failing_since = *batch.failing_since.get_or_insert(now);
         let (organization, deletion) = (batch.organization, batch.deletion);
+        let is_failing =
+            !batch.blobs.is_empty() && now.since(failing_since) >= PURGE_FAILING_DURATION_MIN;
         if batch.blobs.is_empty() {
             self.queue.remove(&settlement.batch);
         }
         let Some(organization) = organization else { return };
         let holdings = self.holdings_mut(organization);
         holdings.settled += gone;
+        let hears = !holdings.webhooks.is_empty();
         if let Some(id) = deletion {
             let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
             deletion.record.purged += gone;
+            if is_failing && hears && !std::mem::replace(&mut deletion.failing_told, true) {
+                self.tell((organization, id), Notice::Failed(Failure::PurgeFailing), now);
+            }
             self.settle_if_done(organization, id, now);
         }
     }
@@ -123,7 +141,10 @@ impl State {
         let deletion = holdings.deletions.get_mut(&id).expect("records are kept for ever");
         if !is_queued && !deletion.expanding && deletion.selections.is_empty() {
             deletion.record.state = DeletionState::Settled;
-            deletion.record.settled_at.get_or_insert(now);
+            if deletion.record.settled_at.is_none() {
+                deletion.record.settled_at = Some(now);
+                self.tell((organization, id), Notice::Settled, now);
+            }
         }
     }
 

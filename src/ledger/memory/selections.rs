@@ -4,18 +4,22 @@
 use async_trait::async_trait;
 
 use super::{Holdings, MemoryLedger, State};
+use crate::deletion::items::{FilterStep, StepsEnd};
 use crate::deletion::record::{DeletionState, LOCKED_NAMES_MAX};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::filter::FileFilter;
 use crate::domain::id::DeletionId;
+use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::{Failure, Notice};
 use crate::ledger::{Cancellation, ExpandStep, Lease, LedgerError, SelectionLedger, StepLimits};
 
 /// A filter of a deletion whose files are not all gone.
 pub(super) struct OpenSelection {
+    pub(super) selector: usize,
     pub(super) realm: Realm,
     pub(super) filter: FileFilter,
     pub(super) at: Timestamp,
@@ -60,7 +64,9 @@ impl State {
         };
         let holdings = self.holdings_mut(served);
         let id = holdings.selecting().expect("the organization waits");
-        let OpenSelection { realm, filter, at, fence } = &holdings.deletions[&id].selections[0];
+        let OpenSelection { selector, realm, filter, at, fence } =
+            &holdings.deletions[&id].selections[0];
+        let selector = *selector;
         let mut matching = holdings.matching(realm, filter, *at);
         let minds_the_way = filter.prefix.as_ref().is_some_and(|prefix| !prefix.is_root())
             || !realm.prefix.is_root();
@@ -77,6 +83,10 @@ impl State {
         let gone: Tally = blobs.iter().map(|blob| Tally::one(blob.size)).sum();
         deletion.record.doomed.files += gone.files;
         deletion.record.doomed.bytes += gone.bytes;
+        let stay: &[EntryPath] = if is_last { &locked } else { &[] };
+        let end = is_last.then_some(StepsEnd::Done);
+        let step = FilterStep { selector, doomed: gone, locked: stay, end };
+        step.add_to(&mut deletion.items);
         if is_last {
             deletion.record.locked_files += locked.len() as u64;
             let room = LOCKED_NAMES_MAX.saturating_sub(deletion.record.skipped.len());
@@ -91,16 +101,32 @@ impl State {
         ExpandStep { served: Some(served), batches, beside_others: false }
     }
 
-    fn cancel(&mut self, realm: &Realm, id: DeletionId, now: Timestamp) -> Option<Cancellation> {
+    fn cancel(
+        &mut self,
+        (realm, id): (&Realm, DeletionId),
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Option<Cancellation> {
+        let organization = Some(realm.organization);
+        if let Some(repeat) = self.repeat(organization, once) {
+            return Some(Cancellation::Repeated(repeat));
+        }
         let deletions = &mut self.holdings_mut(realm.organization).deletions;
         let deletion = deletions.get_mut(&id).filter(|deletion| realm.sees(&deletion.prefix))?;
-        if deletion.selections.is_empty() {
-            return Some(Cancellation::NothingToCancel);
+        if deletion.record.cancelled_at.is_none() {
+            if deletion.selections.is_empty() {
+                return Some(Cancellation::NothingToCancel);
+            }
+            for OpenSelection { selector, .. } in deletion.selections.drain(..) {
+                let (doomed, end) = (Tally::default(), Some(StepsEnd::Cancelled));
+                FilterStep { selector, doomed, locked: &[], end }.add_to(&mut deletion.items);
+            }
+            deletion.record.cancelled_at = Some(now);
+            deletion.record.state = DeletionState::Purging;
+            self.tell((realm.organization, id), Notice::Failed(Failure::Cancelled), now);
+            self.settle_if_done(realm.organization, id, now);
         }
-        deletion.selections.clear();
-        deletion.record.cancelled_at = Some(now);
-        deletion.record.state = DeletionState::Purging;
-        self.settle_if_done(realm.organization, id, now);
+        self.remember(organization, once, id);
         Some(Cancellation::Cancelled)
     }
 }
@@ -121,8 +147,9 @@ impl SelectionLedger for MemoryLedger {
         &self,
         realm: &Realm,
         id: DeletionId,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Result<Option<Cancellation>, LedgerError> {
-        Ok(self.state().cancel(realm, id, now))
+        Ok(self.state().cancel((realm, id), once.as_ref(), now))
     }
 }

@@ -9,9 +9,10 @@ use crate::deletion::stored::{SAMPLE_PATHS_MAX, STORED_PLANS_MAX, StoredPlan};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
 use crate::domain::id::PlanId;
+use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
-use crate::ledger::{LedgerError, StoredPlanLedger};
+use crate::ledger::{Keeping, LedgerError, StoredPlanLedger};
 
 impl Holdings {
     /// Whether the plan that a request commits is there to be used.
@@ -59,14 +60,20 @@ impl StoredPlanLedger for MemoryLedger {
         &self,
         organization: OrganizationNumber,
         plan: StoredPlan,
-    ) -> Result<bool, LedgerError> {
+        once: Option<Once>,
+    ) -> Result<Keeping, LedgerError> {
         let mut state = self.state();
-        let plans = &mut state.holdings_mut(organization).stored_plans;
-        let has_room = (plans.len() as u64) < STORED_PLANS_MAX;
-        if has_room {
-            plans.insert(plan.id, plan);
+        if let Some(repeat) = state.repeat(Some(organization), once.as_ref()) {
+            return Ok(Keeping::Repeated(repeat));
         }
-        Ok(has_room)
+        let plans = &mut state.holdings_mut(organization).stored_plans;
+        if plans.len() as u64 >= STORED_PLANS_MAX {
+            return Ok(Keeping::TooMany);
+        }
+        let id = plan.id;
+        plans.insert(id, plan);
+        state.remember(Some(organization), once.as_ref(), id);
+        Ok(Keeping::Kept)
     }
 
     async fn stored_plan(

@@ -13,6 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{BlobId, DeletionId};
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::PURGE_FAILING_DURATION_MIN;
 use crate::ledger::{Lease, LedgerError, PurgeQueue, Settlement};
 
 /// Bytes of a packed blob: number, identity, size.
@@ -205,7 +206,7 @@ fn settle(
         let Some((owner, all)) = leased_by(tx, settlement)? else { continue };
         let kept = match settlement.kept.is_empty() {
             true => remove(tx, settlement.batch)?,
-            false => keep(tx, settlement)?,
+            false => keep(tx, settlement, (owner, now))?,
         };
         let gone = all - kept;
         if let Some(organization) = owner.organization() {
@@ -252,7 +253,11 @@ fn remove(tx: &WriteTx<'_>, batch: BatchNumber) -> Result<Tally, LedgerError> {
 }
 
 /// Keeps what of the batch is still to be purged, and nothing that was never in it.
-fn keep(tx: &WriteTx<'_>, settlement: &Settlement) -> Result<Tally, LedgerError> {
+fn keep(
+    tx: &WriteTx<'_>,
+    settlement: &Settlement,
+    (owner, now): (Owner, Timestamp),
+) -> Result<Tally, LedgerError> {
     let context = "reading a leased batch";
     let sql = "select blobs from condemned where batch = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
@@ -265,19 +270,27 @@ fn keep(tx: &WriteTx<'_>, settlement: &Settlement) -> Result<Tally, LedgerError>
     }
     let kept: Tally = blobs.iter().map(|blob| Tally::one(blob.size)).sum();
     let sql = "update condemned set files = ?2, bytes = ?3, blobs = ?4, due_at = ?5, \
-               attempts = attempts + 1, lease_token = null where batch = ?1";
+               attempts = attempts + 1, failing_since = coalesce(failing_since, ?6), \
+               lease_token = null where batch = ?1 returning failing_since";
     let context = "keeping condemned blobs";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
-    let changed = statement
-        .execute(params![
-            settlement.batch.0,
-            signed(kept.files),
-            signed(kept.bytes),
-            pack(&blobs),
-            settlement.retry_at
-        ])
-        .map_err(failed(context))?;
-    if changed == 1 { Ok(kept) } else { Err(corrupt("a leased batch is gone")) }
+    let values = params![
+        settlement.batch.0,
+        signed(kept.files),
+        signed(kept.bytes),
+        pack(&blobs),
+        settlement.retry_at,
+        now
+    ];
+    let since = statement.query_row(values, |row| row.get(0)).optional();
+    let since: Timestamp =
+        since.map_err(failed(context))?.ok_or(corrupt("a leased batch is gone"))?;
+    if let Owner::Deletion(organization, deletion) = owner
+        && now.since(since) >= PURGE_FAILING_DURATION_MIN
+    {
+        deletions::purge_failing(tx, organization, deletion, now)?;
+    }
+    Ok(kept)
 }
 
 /// Thirty-two bytes for each blob.

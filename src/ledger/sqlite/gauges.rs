@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::rows::{failed, signed, unsigned};
+use super::webhooks::{message_counts, oldest_message_at};
 use super::{SqliteLedger, ballast};
 use crate::domain::usage::Tally;
 use crate::ledger::gauges::{COUNTED_ROWS_MAX, LOOKED_ROWS_MAX};
@@ -58,6 +59,8 @@ fn read(connection: &Connection) -> Result<Gauges, LedgerError> {
         expansions: count(connection, "select count(*) from (select 1 from expansions limit ?1)")?,
         open_intents: count(connection, "select count(*) from (select 1 from intents limit ?1)")?,
         unsettled_deletions: unsettled(connection)?,
+        messages: message_counts(connection)?,
+        oldest_message_at: oldest_message_at(connection)?,
         free_bytes: ballast::free_bytes(&file_of(connection)).ok(),
         reserve_spent: false,
     })

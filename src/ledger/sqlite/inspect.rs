@@ -117,6 +117,7 @@ fn rules() -> Vec<(&'static str, String)> {
     rules.extend(tree_rules());
     rules.extend(deletion_rules());
     rules.extend(keepsake_rules());
+    rules.extend(webhook_rules());
     rules
 }
 
@@ -246,6 +247,43 @@ fn keepsake_rules() -> Vec<(&'static str, String)> {
             "select count(*) from keepsakes k join files f on f.organization = k.organization \
              and f.id = k.file and f.blob_number = k.blob_number \
              where f.size <> k.size or f.command is not k.command"
+                .to_owned(),
+        ),
+    ]
+}
+
+fn webhook_rules() -> Vec<(&'static str, String)> {
+    let count = |state: &str| {
+        format!(
+            "(select count(*) from webhook_messages m where m.organization = w.organization \
+             and m.webhook = w.id and m.state = '{state}')"
+        )
+    };
+    vec![
+        (
+            "webhooks whose messages are miscounted",
+            format!(
+                "select count(*) from webhooks w where pending <> {} or dead <> {}",
+                count("pending"),
+                count("dead")
+            ),
+        ),
+        (
+            "messages that wait and are never due, or are due and do not wait",
+            "select count(*) from webhook_messages where (state = 'pending') <> \
+             (due_at is not null)"
+                .to_owned(),
+        ),
+        (
+            "messages to nobody",
+            "select count(*) from webhook_messages m where not exists (select 1 from webhooks w \
+             where w.organization = m.organization and w.id = m.webhook)"
+                .to_owned(),
+        ),
+        (
+            "webhooks that are not looked at for what waits",
+            "select count(*) from webhooks where pending > 0 and due_at is null and \
+             disabled_at is null"
                 .to_owned(),
         ),
     ]

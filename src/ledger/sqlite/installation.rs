@@ -70,12 +70,43 @@ pub(super) struct Installed {
     pub(super) counters: Counters,
 }
 
+/// A database that a newer program has migrated.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it has version {theirs} and this program knows {ours} at most: start the newer program, or \
+     restore the backup that was made before the upgrade"
+)]
+struct Newer {
+    theirs: i64,
+    ours: i64,
+}
+
+/// Refuses a database that a newer program has made its own, before anything of it is touched.
+pub(super) fn refuse_newer(connection: &Connection) -> Result<(), LedgerError> {
+    let context = "reading the version of the database";
+    let history = "refinery_schema_history";
+    if !connection.table_exists(None, history).map_err(failed(context))? {
+        return Ok(());
+    }
+    let sql = "select coalesce(max(version), 0) from refinery_schema_history";
+    let theirs: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(failed(context))?;
+    let ours = migrations::migrations::runner();
+    let ours = ours.get_migrations().iter().map(|migration| i64::from(migration.version()));
+    let ours = ours.max().unwrap_or(0);
+    if theirs <= ours {
+        return Ok(());
+    }
+    Err(LedgerErrorKind::Corrupt.caused_by("opening the database", Newer { theirs, ours }))
+}
+
 /// Brings the schema up to this program's; true where this made the installation.
 pub(super) fn migrate(
     connection: &mut Connection,
     random: &dyn Random,
 ) -> Result<bool, LedgerError> {
+    // All of them in one transaction: an upgrade that fails has changed nothing.
     migrations::migrations::runner()
+        .set_grouped(true)
         .run(connection)
         .map_err(|error| LedgerErrorKind::Corrupt.caused_by("migrating the database", error))?;
     let mut id = [0; 16];

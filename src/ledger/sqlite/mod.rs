@@ -41,6 +41,7 @@ mod stored_plans;
 mod tree;
 mod versions;
 mod walk;
+mod webhooks;
 mod writer;
 
 #[cfg(test)]
@@ -117,13 +118,17 @@ impl SqliteLedger {
         random: &dyn Random,
     ) -> Result<Self, LedgerError> {
         let mut connection = connection::open_writer(&settings.file)?;
+        installation::refuse_newer(&connection)?;
         let fresh = installation::migrate(&mut connection, random)?;
         let installed = installation::read(&connection)?;
         condemned::void_leases(&connection)?;
+        webhooks::void_leases(&connection)?;
         intents::expire_all(&connection)?;
+        let hearers = webhooks::Hearers::read(&connection)?;
         let ballast = ballast::Ballast::at(settings.ballast.clone());
         let plans = PlanBook::default();
-        let writer = Writer::start(connection, installed.counters, ballast, plans.clone())?;
+        let books = (plans.clone(), hearers);
+        let writer = Writer::start(connection, installed.counters, ballast, books)?;
         let writer = Arc::new(writer);
         let readers = Readers::open(&settings.file, settings.readers)?;
         let checkpointer = Checkpointer::start(&settings.file, writer.waiting())?;
@@ -141,6 +146,7 @@ impl SqliteLedger {
 
     fn open_to_inspect(settings: &SqliteSettings, ids: Arc<IdSource>) -> Result<Self, LedgerError> {
         let connection = connection::open_inspector(&settings.file)?;
+        installation::refuse_newer(&connection)?;
         let installed = installation::read(&connection)?;
         Ok(Self {
             ids,

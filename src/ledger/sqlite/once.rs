@@ -53,6 +53,15 @@ pub(super) fn remember(
 
 #[async_trait]
 impl OnceLedger for SqliteLedger {
+    async fn repeat_of(
+        &self,
+        organization: Option<OrganizationNumber>,
+        once: &Once,
+    ) -> Result<Option<Repeat>, LedgerError> {
+        let once = once.clone();
+        self.readers.run(move |connection| repeat(connection, organization, Some(&once))).await
+    }
+
     async fn forget_effects(&self, until: Timestamp, limit: usize) -> Result<usize, LedgerError> {
         self.writer()?
             .run_behind(move |tx| {

@@ -7,7 +7,8 @@ use crate::domain::blob::{BlobFacts, BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Attributes, FileRecord, FolderNumber, Origin, Sequence};
 use crate::domain::id::{
-    BlobId, CommandId, DeletionId, EntryId, KeyId, OrganizationId, PlanId, UploadId,
+    BlobId, CommandId, DeletionId, EntryId, KeyId, MessageId, OrganizationId, PlanId, UploadId,
+    WebhookId,
 };
 use crate::domain::organization::OrganizationNumber;
 use crate::domain::path::{EntryName, EntryPath};
@@ -62,7 +63,18 @@ macro_rules! stored_as_bytes {
         }
     )*};
 }
-stored_as_bytes!(EntryId, BlobId, CommandId, DeletionId, PlanId, OrganizationId, KeyId, UploadId);
+stored_as_bytes!(
+    EntryId,
+    BlobId,
+    CommandId,
+    DeletionId,
+    PlanId,
+    OrganizationId,
+    KeyId,
+    UploadId,
+    WebhookId,
+    MessageId
+);
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -1,18 +1,21 @@
 //! Stored plans: kept, read, used up, forgotten.
 
 use async_trait::async_trait;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::SqliteLedger;
+use super::deletions::outcomes;
 use super::rows::{failed, read_json, signed, unsigned};
 use super::writer::WriteTx;
+use super::{SqliteLedger, once};
 use crate::deletion::record::Counts;
 use crate::deletion::request::DeleteRequest;
-use crate::deletion::stored::{STORED_PLANS_MAX, StoredPlan};
+use crate::deletion::stored::{STORED_PLANS_MAX, StoredPlan, Told};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::PlanId;
+use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
-use crate::ledger::{LedgerError, StoredPlanLedger};
+use crate::ledger::{Keeping, LedgerError, StoredPlanLedger};
 
 #[async_trait]
 impl StoredPlanLedger for SqliteLedger {
@@ -20,8 +23,9 @@ impl StoredPlanLedger for SqliteLedger {
         &self,
         organization: OrganizationNumber,
         plan: StoredPlan,
-    ) -> Result<bool, LedgerError> {
-        self.writer()?.run(move |tx| store(tx, organization, &plan)).await
+        once: Option<Once>,
+    ) -> Result<Keeping, LedgerError> {
+        self.writer()?.run(move |tx| store(tx, organization, &plan, once.as_ref())).await
     }
 
     async fn stored_plan(
@@ -43,18 +47,25 @@ fn store(
     tx: &WriteTx<'_>,
     organization: OrganizationNumber,
     plan: &StoredPlan,
-) -> Result<bool, LedgerError> {
+    once: Option<&Once>,
+) -> Result<Keeping, LedgerError> {
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
+        return Ok(Keeping::Repeated(repeat));
+    }
     let context = "storing a plan";
     let sql = "select count(*) from stored_plans where organization = ?1";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     let stored = statement.query_row([organization], |row| row.get(0)).map(unsigned);
     if stored.map_err(failed(context))? >= STORED_PLANS_MAX {
-        return Ok(false);
+        return Ok(Keeping::TooMany);
     }
+    once::remember(tx, Some(organization), once, plan.id)?;
     let text = |json: serde_json::Result<String>| json.expect("plans are texts and numbers");
+    let told = plan.told.as_ref();
     let sql = "insert into stored_plans (organization, id, prefix, key, request, sequence, items, \
-         files, bytes, folders, digest, made_at, expires_at, used_by) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+         files, bytes, folders, digest, made_at, expires_at, used_by, told_missing, told_sample, \
+         told_items) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+         ?17)";
     let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
     let values = params![
         organization,
@@ -70,9 +81,12 @@ fn store(
         plan.digest,
         plan.made_at,
         plan.expires_at,
-        plan.used_by
+        plan.used_by,
+        told.map(|told| signed(told.missing)),
+        told.map(|told| text(serde_json::to_string(&told.sample))),
+        told.map(|told| outcomes::pack(&told.items)),
     ];
-    statement.execute(values).map(|_| true).map_err(failed(context))
+    statement.execute(values).map(|_| Keeping::Kept).map_err(failed(context))
 }
 
 fn read(
@@ -82,7 +96,7 @@ fn read(
     now: Timestamp,
 ) -> Result<Option<StoredPlan>, LedgerError> {
     let sql = "select prefix, key, request, sequence, items, files, bytes, folders, digest, \
-         made_at, expires_at, used_by from stored_plans \
+         made_at, expires_at, used_by, told_missing, told_sample, told_items from stored_plans \
          where organization = ?1 and id = ?2 and expires_at > ?3";
     let context = "reading a stored plan";
     let mut statement = connection.prepare_cached(sql).map_err(failed(context))?;
@@ -109,7 +123,17 @@ fn plan(id: PlanId, row: &Row<'_>) -> rusqlite::Result<StoredPlan> {
         made_at: row.get(9)?,
         expires_at: row.get(10)?,
         used_by: row.get(11)?,
+        told: told(row)?,
     })
+}
+
+fn told(row: &Row<'_>) -> rusqlite::Result<Option<Told>> {
+    let Some(missing) = row.get::<_, Option<i64>>(12)?.map(unsigned) else { return Ok(None) };
+    let (sample, packed): (String, Vec<u8>) = (row.get(13)?, row.get(14)?);
+    let items = outcomes::unpack(&packed).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(14, Type::Blob, "no items".into())
+    })?;
+    Ok(Some(Told { missing, sample: read_json(13, &sample)?, items }))
 }
 
 fn forget(tx: &WriteTx<'_>, now: Timestamp, limit: usize) -> Result<usize, LedgerError> {

@@ -25,6 +25,7 @@ use super::installation::Counters;
 use super::organizations::UsageMoves;
 use super::plans::PlanBook;
 use super::rows::failed;
+use super::webhooks::Hearers;
 use crate::ledger::{LedgerError, LedgerErrorKind};
 use crate::meters;
 
@@ -51,6 +52,8 @@ pub(super) struct WriteTx<'c> {
     pub(super) usage: UsageMoves,
     /// What plans allow.
     pub(super) plans: &'c PlanBook,
+    /// Who has webhooks.
+    pub(super) hearers: &'c Hearers,
     /// Whether others than the background work use the writer.
     pub(super) waiting: &'c Waiting,
 }
@@ -155,15 +158,22 @@ impl Writer {
         connection: Connection,
         counters: Counters,
         ballast: Ballast,
-        plans: PlanBook,
+        (plans, hearers): (PlanBook, Hearers),
     ) -> Result<Self, LedgerError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_JOBS_MAX);
         let waiting = Arc::new(Waiting::new());
         let ballast_spent = ballast.spent_flag();
         let meters = CommitMeters::new();
         let waiting_too = Arc::clone(&waiting);
-        let committer =
-            Committer { connection, counters, ballast, plans, waiting: waiting_too, meters };
+        let committer = Committer {
+            connection,
+            counters,
+            ballast,
+            plans,
+            hearers,
+            waiting: waiting_too,
+            meters,
+        };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || committer.run(&queue))
@@ -241,6 +251,7 @@ struct Committer {
     ballast: Ballast,
     waiting: Arc<Waiting>,
     plans: PlanBook,
+    hearers: Hearers,
     meters: CommitMeters,
 }
 
@@ -285,6 +296,7 @@ impl Committer {
             counters: self.counters.clone(),
             usage: UsageMoves::default(),
             plans: &self.plans,
+            hearers: &self.hearers,
             waiting: &self.waiting,
         };
         let (mut outcome, mut count) = (Ok(()), 0);

@@ -96,7 +96,8 @@ impl Drop for Disk {
     }
 }
 
-fn must(command: &mut Command) -> Output {
+/// Runs a command that must succeed.
+pub fn must(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
     output

@@ -5,6 +5,8 @@ pub mod client;
 pub mod disks;
 pub mod doors;
 pub mod events;
+pub mod page;
+pub mod receiver;
 pub mod server;
 mod waits;
 

@@ -104,16 +104,19 @@ impl Server {
     }
 
     fn try_start_with(data: &Path, more: &[&str]) -> Result<Self, (ExitStatus, String)> {
+        let mut command =
+            delenda(&["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        command.args(more);
+        Self::spawn(command, data)
+    }
+
+    /// Starts it with a command that ends up in `serve` on this data directory, as the tests see
+    /// that, and on a free port.
+    pub fn spawn(mut command: Command, data: &Path) -> Result<Self, (ExitStatus, String)> {
         let log_path = data.with_extension("log");
         let log = std::fs::File::options().create(true).append(true).open(&log_path).unwrap();
         let begin = std::fs::metadata(&log_path).unwrap().len();
-        let mut child =
-            delenda(&["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"])
-                .args(more)
-                .stdout(Stdio::piped())
-                .stderr(log)
-                .spawn()
-                .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
         std::thread::spawn(move || {

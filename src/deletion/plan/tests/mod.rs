@@ -5,11 +5,12 @@ mod fenced;
 use proptest::prelude::*;
 
 use super::*;
-use crate::deletion::record::LOCKED_NAMES_MAX;
+use crate::deletion::record::{LOCKED_NAMES_MAX, skipped};
 use crate::deletion::request::{Atomicity, Door, MATCHED_FILES_MAX, Selector};
 use crate::deletion::snapshot::{FoundMatching, MissedAnswer, TreeFolder};
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::Timestamp;
+use crate::domain::filter::FileFilter;
 use crate::domain::guard::{Guard, GuardLimits};
 use crate::domain::id::{BlobId, DeletionId, EntryId, KeyId};
 use crate::domain::organization::{OrganizationNumber, Realm};
@@ -488,7 +489,11 @@ fn of_the_locked_files_that_filters_find_the_first_are_named() {
     let all = (0..=LOCKED_NAMES_MAX).map(locked).collect();
     let plan = lenient(vec![matching(all, None)]);
     assert_eq!(plan.locked_files, LOCKED_NAMES_MAX as u64 + 1);
-    assert_eq!(locked_of(&plan).len(), LOCKED_NAMES_MAX);
+    assert_eq!(locked_of(&plan).len(), LOCKED_NAMES_MAX + 1);
+    let filter = [Selector::Matching(FileFilter::default())];
+    assert_eq!(skipped(&filter, &plan.outcomes).len(), LOCKED_NAMES_MAX);
+    let named = [Selector::Unmatchable];
+    assert_eq!(skipped(&named, &plan.outcomes).len(), LOCKED_NAMES_MAX + 1);
 }
 
 #[test]

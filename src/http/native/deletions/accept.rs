@@ -6,21 +6,20 @@ use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::{CommittedAnswer, DryRunAnswer, ItemAnswer};
+use super::dry_run;
 use super::prefer::{PREFERENCE_APPLIED, Preferences};
 use super::refusal;
 use super::wire::{Asked, NewDeletion, Wanted};
-use crate::deletion::accept::Unplanned;
-use crate::deletion::items;
-use crate::deletion::record::{Counts, Declined, Refusal};
+use crate::deletion::record::Declined;
 use crate::deletion::request::{DeleteRequest, Door};
-use crate::deletion::stored::{Commitment, Preview, StoredPlan};
+use crate::deletion::stored::Commitment;
 use crate::domain::id::{DeletionId, PlanId};
 use crate::domain::once::{Once, Repeat};
 use crate::domain::organization::{Caller, Realm, Scope};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::{Posted, repeat_of};
 use crate::http::json;
 use crate::http::native::Native;
 use crate::http::state::Service;
@@ -56,7 +55,7 @@ const REQUEST_BYTES_MAX: u64 = 4 << 20;
             status = 403, description = "The key may not delete, or does not see any of what stood against it",
         ),
         (
-            status = 404, description = "Nothing was deleted: something is missing, or there is no such plan",
+            status = 404, description = "Nothing was deleted: something is missing, or there is no such plan, or the plan of this idempotency key has expired",
         ),
         (
             status = 409, description = "Nothing was deleted, for several reasons, or it has to be confirmed, or filters find more than an atomic request takes, or the plan is used up",
@@ -84,9 +83,21 @@ pub(super) async fn create(
     let new = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
     let wanted = new.read()?;
     authenticated.require(Scope::Delete)?;
+    let organization = Some(caller.realm.organization);
+    match repeat_of(&service, organization, posted.once.as_ref()).await? {
+        None => {}
+        Some(Repeat::OtherRequest) => return Err(ApiError::IdempotencyMismatch.into()),
+        Some(Repeat::Of(made)) if wanted.is_dry_run() => {
+            return Ok(dry_run::again(&service, &caller.realm, made).await?);
+        }
+        Some(Repeat::Of(made)) => {
+            return Ok(answer(&service, &authenticated, made.into(), &posted.headers).await?);
+        }
+    }
     let request = match wanted {
         Wanted::Selected(asked) if asked.dry_run => {
-            return Ok(preview(&service, caller, asked).await?);
+            let request = request_of(&service, caller, asked, posted.once)?;
+            return Ok(dry_run::preview(&service, request).await?);
         }
         Wanted::Selected(asked) => request_of(&service, caller, asked, posted.once)?,
         Wanted::Planned { plan, confirm } => {
@@ -97,7 +108,10 @@ pub(super) async fn create(
     let id = match service.deleter.delete(request).await? {
         Ok(committed) => committed.id,
         Err(Declined::Repeated(Repeat::Of(made))) => DeletionId::from(made),
-        Err(Declined::Refused(refused)) => return Ok(refusal::render(&selectors, &refused)),
+        Err(Declined::Refused(refused)) => {
+            let files_max = service.settings.matched_files_max;
+            return Ok(refusal::render(&selectors, &refused, files_max));
+        }
         Err(
             declined @ (Declined::OverAllowance(_)
             | Declined::PlanSpent
@@ -138,47 +152,6 @@ async fn commitment(
         once,
         at,
     }))
-}
-
-async fn preview(service: &Service, caller: &Caller, asked: Asked) -> Result<Response, ApiError> {
-    let request = request_of(service, caller, asked, None)?;
-    let selectors = request.selectors.clone();
-    let lifetime = service.settings.plan_lifetime;
-    let planned = service.deleter.plan(request.clone(), service.ids.next(), lifetime).await?;
-    let (planned, no_plan) = match planned {
-        Ok((stored, preview)) => (Ok((Some(stored), preview)), None),
-        Err(Unplanned::Refused(refused)) => (Err(refused), None),
-        Err(Unplanned::GoesInSteps) => (unstored(service, request).await?, Some("goes_in_steps")),
-        Err(Unplanned::TooMany) => (unstored(service, request).await?, Some("too_many_plans")),
-    };
-    let (stored, preview) = match planned {
-        Ok(planned) => planned,
-        Err(refused) => return Ok(refusal::render(&selectors, &refused)),
-    };
-    let mut doomed = preview.plan.counts;
-    doomed += Counts::files(preview.plan.beyond);
-    let items = items::of_outcomes(&selectors, &preview.plan.outcomes);
-    let answer = DryRunAnswer {
-        dry_run: true,
-        doomed: doomed.into(),
-        missing: preview.plan.missing,
-        plan: stored.as_ref().map(|stored| stored.id.to_string()),
-        no_plan,
-        digest: stored.as_ref().map(|stored| hex::encode(stored.digest)),
-        expires_at: stored.as_ref().map(|stored| stored.expires_at.iso8601()),
-        sample: preview.sample.iter().map(ToString::to_string).collect(),
-        items: items.iter().map(ItemAnswer::from).collect(),
-    };
-    Ok(json::answer(StatusCode::OK, &answer))
-}
-
-/// What a request would do, of which no plan is kept.
-async fn unstored(
-    service: &Service,
-    request: DeleteRequest,
-) -> Result<Result<(Option<StoredPlan>, Preview), Refusal>, ApiError> {
-    let preview = service.deleter.preview(request).await?;
-    Ok(preview.map(|preview| (None, preview)))
 }
 
 /// The answer to a request that is committed, after the wait that the client prefers.

@@ -78,8 +78,9 @@ pub(in crate::http::native) struct ItemAnswer {
     id: Option<String>,
     /// `deleted`, `partly` (something locked or changed stayed), `locked`, `missing`, `forbidden`
     /// (not the key's to see), `precondition_failed`, `changed` (since the plan), `within` (another
-    /// item took it), `joined` (an earlier deletion took it) or `selecting` (the first files of a
-    /// filter went with the commit, the rest goes in steps, which the deletion counts).
+    /// item took it), `joined` (an earlier deletion took it), `selecting` (a filter goes on in steps,
+    /// and this is what went so far) or `cancelled` (its steps were ended, and this is what had gone
+    /// by then).
     outcome: &'static str,
     /// Files that went.
     files: u64,
@@ -194,6 +195,7 @@ impl From<&Item> for ItemAnswer {
             Fate::Deleted
             | Fate::Partly
             | Fate::Selecting
+            | Fate::Cancelled
             | Fate::Changed
             | Fate::Locked
             | Fate::Missing
@@ -218,7 +220,7 @@ impl From<&Item> for ItemAnswer {
 }
 
 /// The words for outcomes, as a query may ask for them.
-pub(super) const OUTCOMES: [&str; 10] = [
+pub(super) const OUTCOMES: [&str; 11] = [
     "deleted",
     "partly",
     "locked",
@@ -229,6 +231,7 @@ pub(super) const OUTCOMES: [&str; 10] = [
     "joined",
     "changed",
     "selecting",
+    "cancelled",
 ];
 
 /// The word for what became of an item.
@@ -244,5 +247,6 @@ pub(super) const fn outcome_word(fate: Fate) -> &'static str {
         Fate::Joined(_) => OUTCOMES[7],
         Fate::Changed => OUTCOMES[8],
         Fate::Selecting => OUTCOMES[9],
+        Fate::Cancelled => OUTCOMES[10],
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::answer::DeletionAnswer;
 use super::{named, record_of};
+use crate::domain::once::Repeat;
 use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
@@ -36,7 +37,7 @@ struct NothingMore {}
     tag = "deletions",
     params(
         ("id" = String, Path, description = "The deletion"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Taken, and not needed"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeats harmless"),
     ),
     responses(
         (status = 200, description = "The deletion, which takes nothing more", body = DeletionAnswer),
@@ -44,6 +45,7 @@ struct NothingMore {}
         (status = 409, description = "It has taken all that it ever will: nothing is left to cancel"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "Another request was made with this idempotency key"),
     )
 )]
 pub(super) async fn cancel(
@@ -54,18 +56,20 @@ pub(super) async fn cancel(
 ) -> Result<Response, DialectError<Native>> {
     authenticated.query.only(&["organization"])?;
     let key = authenticated.caller.key;
-    Posted::<NothingMore>::read(&service, key, request, BODY_BYTES_MAX).await?;
+    let posted = Posted::<NothingMore>::read(&service, key, request, BODY_BYTES_MAX).await?;
     authenticated.require(Scope::Delete)?;
     let (id, realm) = (named(&id)?, &authenticated.caller.realm);
-    let cancelled = service.ledger.cancel_deletion(realm, id, service.clock.now()).await?;
-    let cancelled = cancelled.ok_or(ApiError::NotFound)?;
-    let record = record_of(&service, &authenticated, id).await?;
-    match cancelled {
-        Cancellation::NothingToCancel if record.cancelled_at.is_none() => {
+    let now = service.clock.now();
+    let cancelled = service.ledger.cancel_deletion(realm, id, posted.once, now).await?;
+    match cancelled.ok_or(ApiError::NotFound)? {
+        Cancellation::NothingToCancel => {
             let text = "the deletion has taken all that it ever will";
             Err(ApiError::Conflict(text.to_owned()).into())
         }
-        Cancellation::Cancelled | Cancellation::NothingToCancel => {
+        Cancellation::Repeated(Repeat::OtherRequest) => Err(ApiError::IdempotencyMismatch.into()),
+        // The deletion stands in the path, which is a part of the request.
+        Cancellation::Cancelled | Cancellation::Repeated(Repeat::Of(_)) => {
+            let record = record_of(&service, &authenticated, id).await?;
             Ok(json::answer(StatusCode::OK, &DeletionAnswer::from(&record)))
         }
     }

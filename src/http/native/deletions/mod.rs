@@ -10,13 +10,14 @@
 //! | `POST /delenda/v1/deletions/{id}/cancel` | 200, the record of a deletion that takes nothing more |
 //! | `GET /delenda/v1/audit` | 200, a page of the same records as a trail of who did what |
 //!
-//! A request is parsed (`wire`, `matching`), committed (`accept`) and rendered (`answer`, or `refusal`). The
+//! A request is parsed (`wire`, `matching`), committed (`accept`) and rendered (`answer`, or `refusal`); a dry run is previewed (`dry_run`). The
 //! record is the ledger's: nothing here remembers a deletion.
 
 mod accept;
 mod answer;
 mod audit;
 mod cancel;
+mod dry_run;
 mod events;
 mod filters;
 mod list;

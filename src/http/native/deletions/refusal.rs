@@ -11,7 +11,11 @@ use crate::http::error::ApiError;
 use crate::http::native::problem;
 
 /// The answer to a refused request.
-pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
+pub(super) fn render(
+    selectors: &[Selector],
+    refusal: &Refusal,
+    matched_files_max: usize,
+) -> Response {
     if let Some(files) = refusal.unconfirmed {
         return problem::render(&ApiError::Unconfirmed { files });
     }
@@ -19,7 +23,7 @@ pub(super) fn render(selectors: &[Selector], refusal: &Refusal) -> Response {
         return problem::plan_again();
     }
     if let Some(files) = refusal.too_many_matching {
-        return problem::too_many_files(files);
+        return problem::too_many_files(files, matched_files_max);
     }
     let items = items::of_refusal(selectors, refusal);
     let status = status_of(&items);

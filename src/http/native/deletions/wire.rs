@@ -131,6 +131,16 @@ pub(super) enum Wanted {
     },
 }
 
+impl Wanted {
+    /// Whether nothing is to go.
+    pub(super) fn is_dry_run(&self) -> bool {
+        match self {
+            Self::Selected(asked) => asked.dry_run,
+            Self::Planned { .. } => false,
+        }
+    }
+}
+
 /// A request that means something.
 #[derive(Debug)]
 pub(super) struct Asked {

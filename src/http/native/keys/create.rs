@@ -19,7 +19,7 @@ use crate::domain::secret::hash_key;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::holder::Holder;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::{Posted, repeat_of};
 use crate::http::native::Native;
 use crate::http::state::Service;
 use crate::ledger::{KeyRefusal, NewKey};
@@ -119,23 +119,29 @@ pub(in crate::http::native) async fn create(
 ) -> Result<Response, DialectError<Native>> {
     let posted =
         Posted::<Wanted>::read(&service, holder.key.id, request, REQUEST_BYTES_MAX).await?;
-    let organization = holder.organization.as_ref().ok_or(ApiError::OrganizationRequired)?.id;
-    let now = service.clock.now();
-    let grant = posted.body.unwrap_or_default().into_grant(holder.key.guard, now)?;
-    require_keeper(&holder)?;
-    check_grant(&holder, &grant)?;
+    let organization = holder.organization.as_ref().ok_or(ApiError::OrganizationRequired)?;
     let (id, once) = (service.ids.next::<KeyId>(), posted.once.as_ref());
     let made_secret = secret(&service, &posted.headers, once, id);
-    let new = NewKey {
-        id,
-        organization: Some(organization),
-        hash: hash_key(made_secret.expose_secret()),
-        scopes: grant.scopes,
-        prefix: grant.prefix,
-        guard: grant.guard,
-        expires_at: grant.expires_at,
+    let made = match repeat_of(&service, Some(organization.number), once).await? {
+        Some(repeat) => Err(KeyRefusal::Repeated(repeat)),
+        None => {
+            let now = service.clock.now();
+            let grant = posted.body.unwrap_or_default().into_grant(holder.key.guard, now)?;
+            require_keeper(&holder)?;
+            check_grant(&holder, &grant)?;
+            let new = NewKey {
+                id,
+                organization: Some(organization.id),
+                hash: hash_key(made_secret.expose_secret()),
+                scopes: grant.scopes,
+                prefix: grant.prefix,
+                guard: grant.guard,
+                expires_at: grant.expires_at,
+            };
+            service.ledger.create_key(new, posted.once.clone(), now).await?
+        }
     };
-    let (id, shown) = match service.ledger.create_key(new, posted.once.clone(), now).await? {
+    let (id, shown) = match made {
         Ok(key) => (key.id, made_secret),
         Err(KeyRefusal::Repeated(Repeat::Of(made))) => {
             (KeyId::from(made), secret(&service, &posted.headers, once, made))

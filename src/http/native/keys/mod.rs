@@ -1,9 +1,8 @@
 //! Keys: made, listed, rotated and revoked, by operators in any organization, and by keys with
 //! the scope `admin` in their own.
 //!
-//! A secret is shown once, in the answer that makes it. Where the request has an idempotency key
-//! its secret is derived from the secret of the key that asks, so that a repeat can show it again
-//! although nothing of it is kept; without one it is random. No key hands on more than it has.
+//! A secret is shown once, in the answer that makes it (`src/http/native/secrets.rs`). No key hands
+//! on more than it has.
 
 mod create;
 mod read;
@@ -25,12 +24,11 @@ use crate::domain::grant::{Excess, Grant};
 use crate::domain::id::KeyId;
 use crate::domain::once::Once;
 use crate::domain::organization::{Key, Scope};
-use crate::domain::secret::{generate_key, hash_key, key_text};
-use crate::http::dialect::{Credential, bearer};
+use crate::domain::secret::{hash_key, key_text};
 use crate::http::error::ApiError;
 use crate::http::holder::Holder;
 use crate::http::json;
-use crate::http::native::Native;
+use crate::http::native::{Native, secrets};
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 
@@ -110,25 +108,14 @@ async fn answer_with_secret(
     Ok(answer)
 }
 
-/// The secret that comes into being under `id`: for a request that happens once always the same
-/// to the same caller, else a random one.
+/// The secret that comes into being under `id`.
 fn secret(
     service: &Service,
     headers: &HeaderMap,
     once: Option<&Once>,
     id: impl Into<Uuid>,
 ) -> SecretString {
-    match (once, bearer(headers)) {
-        (Some(once), Credential::Key(presented)) => {
-            let id: Uuid = id.into();
-            let context = [b"key".as_slice(), &once.token.0, id.as_bytes()];
-            key_text(service.signer.derive(&presented, &context))
-        }
-        (
-            None | Some(_),
-            Credential::Absent | Credential::Malformed | Credential::Token(_) | Credential::Key(_),
-        ) => generate_key(service.random.as_ref()),
-    }
+    key_text(secrets::fresh(service, headers, (b"key", once), id))
 }
 
 /// The key that a path names, where the holder sees it.

@@ -13,7 +13,7 @@ use crate::domain::organization::{DEFAULT_PLAN, Scope};
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::holder::Operator;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::{Posted, repeat_of};
 use crate::http::json;
 use crate::http::native::Native;
 use crate::http::state::Service;
@@ -54,14 +54,15 @@ pub(in crate::http::native) async fn create(
     let posted =
         Posted::<Wanted>::read(&service, holder.key.id, request, REQUEST_BYTES_MAX).await?;
     let wanted = posted.body.ok_or_else(|| ApiError::Invalid("the body is empty".to_owned()))?;
-    let plan = wanted.plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
     check_name(&wanted.name)?;
-    check_plan(&service, &plan)?;
-    holder.require(Scope::Admin)?;
-    let ids = &service.ids;
-    let folders = [ids.next(), ids.next(), ids.next()];
-    let new = NewOrganization { id: ids.next(), name: wanted.name, plan, folders };
-    let made = service.ledger.create_organization(new, posted.once, service.clock.now()).await?;
+    let made = match repeat_of(&service, None, posted.once.as_ref()).await? {
+        Some(repeat) => Err(repeat),
+        None => {
+            let new = new_organization(&service, wanted)?;
+            holder.require(Scope::Admin)?;
+            service.ledger.create_organization(new, posted.once, service.clock.now()).await?
+        }
+    };
     let organization = match made {
         Ok(organization) => organization,
         Err(Repeat::OtherRequest) => return Err(ApiError::IdempotencyMismatch.into()),
@@ -71,4 +72,12 @@ pub(in crate::http::native) async fn create(
         }
     };
     Ok(json::answer(StatusCode::CREATED, &Shown::of(&organization)))
+}
+
+fn new_organization(service: &Service, wanted: Wanted) -> Result<NewOrganization, ApiError> {
+    let plan = wanted.plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned());
+    check_plan(service, &plan)?;
+    let ids = &service.ids;
+    let folders = [ids.next(), ids.next(), ids.next()];
+    Ok(NewOrganization { id: ids.next(), name: wanted.name, plan, folders })
 }

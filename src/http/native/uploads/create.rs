@@ -11,6 +11,7 @@ use super::headers::{
     UPLOAD_METADATA, VERSION,
 };
 use super::metadata;
+use crate::domain::entry::Entry;
 use crate::domain::id::UploadId;
 use crate::domain::once::Repeat;
 use crate::domain::organization::{Realm, Scope};
@@ -20,9 +21,10 @@ use crate::http::auth::Authenticated;
 use crate::http::conditions::overwrite_of;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::idempotency::once;
+use crate::http::idempotency::{once, repeat_of};
 use crate::http::json::check_encoding;
 use crate::http::state::Service;
+use crate::ledger::Walked;
 use crate::uploads::{BeginError, PartialRequest, Piece, Proof};
 
 /// Tells what of tus is spoken
@@ -85,10 +87,14 @@ pub(super) async fn create(
     authenticated.require(Scope::Write)?;
     let realm = &authenticated.caller.realm;
     let (sends_piece, is_found_again) = (first.sends_piece, once.is_some());
-    let upload = match service.uploader.begin_partial(realm, first.request, once).await {
+    let begun = match repeat_of(&service, Some(realm.organization), once.as_ref()).await? {
+        Some(repeat) => Err(BeginError::Repeated(repeat)),
+        None => service.uploader.begin_partial(realm, first.request, once).await,
+    };
+    let upload = match begun {
         Err(BeginError::Repeated(Repeat::Of(made))) => {
             let before = service.uploader.partial(realm, UploadId::from(made)).await?;
-            return Ok(as_it_is(&before.ok_or(ApiError::NotFound)?));
+            return Ok(as_it_is(&service, realm, &before.ok_or(ApiError::NotFound)?).await?);
         }
         begun => begun?,
     };
@@ -107,19 +113,29 @@ pub(super) async fn create(
             headers::write_file(&mut response, file);
         }
     } else {
+        headers::write_offset(&mut response, upload.received);
         headers::write_expiry(&mut response, upload.expires_at);
     }
     Ok(response)
 }
 
-/// The answer to a repeat: the upload as it is by now. The piece that it may bring again is not
-/// taken; the client goes on from the offset.
-fn as_it_is(upload: &PartialUpload) -> Response {
+/// The answer to a repeat: the upload as it is by now, and the file that it has become. The piece
+/// that it may bring again is not taken; the client goes on from the offset.
+async fn as_it_is(
+    service: &Service,
+    realm: &Realm,
+    upload: &PartialUpload,
+) -> Result<Response, ApiError> {
     let mut response = StatusCode::CREATED.into_response();
     headers::insert(&mut response, LOCATION, &format!("/delenda/v1/uploads/{}", upload.id));
     headers::write_offset(&mut response, upload.received);
     headers::write_expiry(&mut response, upload.expires_at);
-    response
+    let Some(file) = upload.file else { return Ok(response) };
+    let found = service.ledger.entry(realm, file).await?;
+    if let Some(Walked { entry: Entry::File(file), .. }) = found {
+        headers::write_file(&mut response, &file);
+    }
+    Ok(response)
 }
 
 /// What the head of a request says of the upload that it begins.

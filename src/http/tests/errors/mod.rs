@@ -2,6 +2,7 @@
 //! about through real requests.
 
 mod caused;
+mod page;
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -47,6 +47,7 @@ fn routes() -> Vec<Route> {
         routes_of_pages(),
         routes_of_commands(),
         routes_of_keys(),
+        routes_of_webhooks(),
         routes_of_entries(),
     ]
     .into_iter()
@@ -104,6 +105,35 @@ fn routes_of_keys() -> Vec<Route> {
             "/delenda/v1/keys/no/rotate?%zz",
         )),
     ]
+}
+
+/// Webhooks, which need the scope `admin` too.
+fn routes_of_webhooks() -> Vec<Route> {
+    let (all, one) = ("/delenda/v1/webhooks", "/delenda/v1/webhooks/no");
+    let url = "{\"url\":\"https://a.example/\"}";
+    let again = "/delenda/v1/webhooks/no/messages/no/redeliver";
+    let again_bent = "/delenda/v1/webhooks/no/messages/no/redeliver?x=1";
+    let routes = [
+        Route { absent: None, ..route(Method::GET, all, "/delenda/v1/webhooks?limit=0") },
+        Route { absent: None, body: url, ..route(Method::POST, all, "/delenda/v1/webhooks?%zz") },
+        route(Method::GET, one, "/delenda/v1/webhooks/no?%zz"),
+        Route { body: "{}", ..route(Method::PATCH, one, "/delenda/v1/webhooks/no?%zz") },
+        route(Method::DELETE, one, "/delenda/v1/webhooks/no?x=1"),
+        route(Method::POST, "/delenda/v1/webhooks/no/rotate", "/delenda/v1/webhooks/no/rotate?%zz"),
+        route(Method::POST, "/delenda/v1/webhooks/no/test", "/delenda/v1/webhooks/no/test?x=1"),
+        route(
+            Method::GET,
+            "/delenda/v1/webhooks/no/messages",
+            "/delenda/v1/webhooks/no/messages?state=no",
+        ),
+        route(
+            Method::GET,
+            "/delenda/v1/webhooks/no/messages/no",
+            "/delenda/v1/webhooks/no/messages/no?%zz",
+        ),
+        route(Method::POST, again, again_bent),
+    ];
+    routes.into_iter().map(|route| Route { lesser: "read,write,delete", ..route }).collect()
 }
 
 /// Files by their paths and entries by their identities, in the native API.

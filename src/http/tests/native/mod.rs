@@ -10,7 +10,9 @@ mod files;
 mod idempotency;
 mod keys;
 mod organizations;
+mod repeats;
 mod uploads;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use crate::deletion::plan::plan;
 use crate::deletion::request::DeleteRequest;
 use crate::deletion::stored::{Commitment, Preview, SAMPLE_PATHS_MAX, StoredPlan};
 use crate::domain::id::PlanId;
+use crate::ledger::Keeping;
 use crate::ledger::conformance::fences::PLAN_LIFETIME;
 
 impl Side {
@@ -30,7 +31,8 @@ impl Side {
             return shown(preview);
         };
         let organization = request.realm.organization;
-        assert!(ledger.store_plan(organization, stored.clone()).await.unwrap());
+        let keeping = ledger.store_plan(organization, stored.clone(), None).await.unwrap();
+        assert_eq!(keeping, Keeping::Kept);
         self.drafts.push((wish.who, stored));
         shown(preview)
     }

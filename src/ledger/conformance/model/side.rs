@@ -16,13 +16,14 @@ use crate::domain::attach::CopySource;
 use crate::domain::blob::{BlobKey, SizedBlob};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::entry::{Entry, FileRecord, NewVersion, Origin};
-use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource};
+use crate::domain::id::{CommandId, DeletionId, EntryId, IdSource, WebhookId};
 use crate::domain::organization::{DEFAULT_PLAN, Realm};
 use crate::domain::plans::{Announced, PlanLimits, Plans, Target};
 use crate::domain::random::SeededRandom;
 use crate::ledger::conformance::fixture::{
     Fixture, INTENT_LIFETIME, LEASE_DURATION, RETRY_PAUSE, STEP, at, beneath, report, written,
 };
+use crate::ledger::conformance::tellings::told;
 use crate::ledger::{
     DeletionQuery, FileQuery, Lease, LeaseToken, MissedSubject, NewCommand, Page, Settlement,
     Standing, StepLimits,
@@ -107,6 +108,8 @@ impl Given {
 pub(super) struct Side {
     pub(super) fixture: Fixture,
     pub(super) realms: [Realm; 3],
+    /// A webhook of each of them.
+    hooks: Vec<WebhookId>,
     /// The order in which keys were reserved.
     ordinals: BTreeMap<BlobKey, usize>,
     pub(super) reserved: Vec<BlobKey>,
@@ -135,9 +138,13 @@ impl Side {
                 .unwrap();
         }
         let realms = [one, other, narrow];
+        let mut hooks = Vec::new();
+        for realm in &realms {
+            hooks.push(fixture.webhook(realm).await.id);
+        }
         let (ordinals, reserved, held) = (BTreeMap::new(), Vec::new(), Vec::new());
         let drafts = Vec::new();
-        Self { fixture, realms, ordinals, reserved, looked_at: None, drafts, held }
+        Self { fixture, realms, hooks, ordinals, reserved, looked_at: None, drafts, held }
     }
 
     /// Does one operation; what was answered, as text.
@@ -332,7 +339,7 @@ impl Side {
 
     async fn cancel(&self, who: Who, deletion: DeletionId, now: Timestamp) -> String {
         let realm = &self.realms[who];
-        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, now).await;
+        let cancelled = self.fixture.ledger.cancel_deletion(realm, deletion, None, now).await;
         format!("{:?}", cancelled.unwrap())
     }
 
@@ -439,8 +446,19 @@ impl Side {
             self.write_deletions(realm, &mut text).await;
         }
         writeln!(text, "{}", self.known_drafts(given).await).unwrap();
+        self.write_tellings(&mut text).await;
         self.write_inspection(&mut text).await;
         text
+    }
+
+    /// What each webhook was told, but for when: that may be a ledger's own affair.
+    async fn write_tellings(&self, text: &mut String) {
+        for (realm, hook) in self.realms.iter().zip(&self.hooks) {
+            let messages = self.fixture.messages(realm, *hook).await;
+            let mut all: Vec<_> = messages.iter().map(told).collect();
+            all.sort();
+            writeln!(text, "{all:?}").unwrap();
+        }
     }
 
     async fn write_known(&self, realm: &Realm, page: Page, text: &mut String) {

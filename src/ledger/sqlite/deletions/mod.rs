@@ -1,16 +1,18 @@
 //! The commit of a deletion, and its record.
 
 mod apply;
-mod outcomes;
+pub(super) mod outcomes;
 pub(super) mod record;
 mod records;
+mod steps;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
 
 use self::apply::Applied;
 pub(super) use self::apply::{doomer_of, take_files};
-pub(super) use self::record::{Selected, add_purged, add_selected, cancelled, tree_done};
+pub(super) use self::record::{add_purged, purge_failing, tree_done};
+pub(super) use self::steps::{add_selected, cancelled};
 use super::condemned::Due;
 use super::organizations::UsageMoves;
 use super::rows::{failed, signed};

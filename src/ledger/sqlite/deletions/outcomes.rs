@@ -10,7 +10,7 @@ use crate::domain::id::{CommandId, DeletionId, EntryId};
 use crate::domain::path::EntryPath;
 
 /// Packs items that are in order from the first.
-pub(super) fn pack(items: &[Item]) -> Vec<u8> {
+pub(in super::super) fn pack(items: &[Item]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(items.len() * 32);
     for item in items {
         pack_item(item, &mut packed);
@@ -41,6 +41,7 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
         Fate::PreconditionFailed => packed.push(7),
         Fate::Changed => packed.push(8),
         Fate::Selecting => push_counts(9, item.counts, packed),
+        Fate::Cancelled => push_counts(10, item.counts, packed),
     }
     if may_keep(item.fate) {
         push_numbers(item.changed, packed);
@@ -55,7 +56,7 @@ fn pack_item(item: &Item, packed: &mut Vec<u8>) {
 
 const fn may_keep(fate: Fate) -> bool {
     match fate {
-        Fate::Partly | Fate::Changed | Fate::Selecting | Fate::Locked => true,
+        Fate::Partly | Fate::Changed | Fate::Selecting | Fate::Cancelled | Fate::Locked => true,
         Fate::Deleted
         | Fate::Missing
         | Fate::Forbidden
@@ -90,7 +91,7 @@ fn push_number(mut number: u64, packed: &mut Vec<u8>) {
 }
 
 /// The items of a column; `None` where it is not one.
-pub(super) fn unpack(packed: &[u8]) -> Option<Vec<Item>> {
+pub(in super::super) fn unpack(packed: &[u8]) -> Option<Vec<Item>> {
     let mut rest = Rest(packed);
     let mut items = Vec::new();
     while !rest.0.is_empty() {
@@ -114,12 +115,13 @@ impl Rest<'_> {
         };
         let mut counts = Counts::default();
         let fate = match self.byte()? {
-            tag @ (0 | 1 | 9) => {
+            tag @ (0 | 1 | 9 | 10) => {
                 counts = self.counts()?;
                 match tag {
                     0 => Fate::Deleted,
                     1 => Fate::Partly,
-                    _ => Fate::Selecting,
+                    9 => Fate::Selecting,
+                    _ => Fate::Cancelled,
                 }
             }
             2 => Fate::Locked,
@@ -201,6 +203,7 @@ mod tests {
             Just(Fate::Partly),
             Just(Fate::Changed),
             Just(Fate::Selecting),
+            Just(Fate::Cancelled),
             Just(Fate::Locked),
             Just(Fate::Missing),
             Just(Fate::Forbidden),
@@ -214,7 +217,10 @@ mod tests {
         let paths = prop::collection::vec("/[a-zä]{1,200}", 0..4);
         (named(), fate(), any::<[u64; 3]>(), paths, any::<u64>()).prop_map(
             |(named, fate, [files, bytes, folders], paths, locked_count)| {
-                let has_counts = matches!(fate, Fate::Deleted | Fate::Partly | Fate::Selecting);
+                let has_counts = matches!(
+                    fate,
+                    Fate::Deleted | Fate::Partly | Fate::Selecting | Fate::Cancelled
+                );
                 let counts = Counts { files, bytes, folders };
                 let counts = if has_counts { counts } else { Counts::default() };
                 let paths = paths.iter().filter_map(|path| EntryPath::parse(path).ok());
@@ -254,6 +260,6 @@ mod tests {
         let changed = Counts::default();
         let item = Item { index: 0, named, fate, counts, changed, locked, locked_count: 0 };
         assert_eq!(pack(&[item]).len(), 23);
-        assert_eq!(unpack(&[10]), None);
+        assert_eq!(unpack(&[6]), None);
     }
 }

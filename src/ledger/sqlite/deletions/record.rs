@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::rows::{corrupt, failed, read_json, signed, unsigned};
+use super::super::webhooks::tell;
 use super::super::writer::WriteTx;
 use super::outcomes;
 use crate::deletion::items::{self, Item};
 use crate::deletion::plan::Plan;
-use crate::deletion::record::{Counts, DeletionRecord, DeletionState, LOCKED_NAMES_MAX, Outcome};
+use crate::deletion::record::{Counts, DeletionRecord, DeletionState, skipped};
 use crate::deletion::request::{DeleteRequest, Door};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Sequence;
@@ -15,6 +16,7 @@ use crate::domain::id::DeletionId;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::domain::path::EntryPath;
 use crate::domain::usage::Tally;
+use crate::domain::webhooks::{Failure, Notice};
 use crate::ledger::LedgerError;
 
 /// Single files that a record names at most; more are counted only.
@@ -32,7 +34,7 @@ pub(super) fn write(
     let is_settled = trees == 0 && selections == 0 && plan.files.is_empty();
     let settled_at = is_settled.then_some(request.at);
     let items = items::of_outcomes(&request.selectors, &plan.outcomes);
-    let skipped = skipped(plan);
+    let skipped = skipped(&request.selectors, &plan.outcomes);
     let skipped =
         (!skipped.is_empty()).then(|| serde_json::to_string(&skipped).expect("paths are texts"));
     let sql = "insert into deletions (organization, id, sequence, key, prefix, door, at, files, \
@@ -65,8 +67,11 @@ pub(super) fn write(
             signed(plan.changed.bytes),
             signed(plan.changed.folders)
         ])
-        .map(|_| ())
-        .map_err(failed(context))
+        .map_err(failed(context))?;
+    match is_settled {
+        true => tell(tx, (request.realm.organization, request.id), Notice::Settled, request.at),
+        false => Ok(()),
+    }
 }
 
 /// Identity and size of each single file, where the items do not tell of each of them already.
@@ -81,14 +86,6 @@ fn files(plan: &Plan, items: &[Item]) -> Option<Vec<u8>> {
         packed.extend_from_slice(&file.blob.size.to_be_bytes());
     }
     Some(packed)
-}
-
-fn skipped(plan: &Plan) -> Vec<&str> {
-    let locked = plan.outcomes.iter().flat_map(Outcome::locked);
-    let mut skipped: Vec<&str> = locked.map(EntryPath::as_str).collect();
-    skipped.sort_unstable();
-    skipped.dedup();
-    skipped
 }
 
 /// The columns that make a record and the prefix from which on it is seen.
@@ -141,12 +138,21 @@ pub(in super::super) fn read(
     realm: &Realm,
     id: DeletionId,
 ) -> Result<Option<DeletionRecord>, LedgerError> {
+    let found = find(connection, realm.organization, id)?;
+    Ok(found.and_then(|(prefix, record)| realm.sees(&prefix).then_some(record)))
+}
+
+/// Reads a record, and the prefix from which on it is seen.
+pub(in super::super) fn find(
+    connection: &Connection,
+    organization: OrganizationNumber,
+    id: DeletionId,
+) -> Result<Option<(EntryPath, DeletionRecord)>, LedgerError> {
     let sql = format!("select {COLUMNS} from deletions where organization = ?1 and id = ?2");
     let context = "reading a deletion";
     let mut statement = connection.prepare_cached(&sql).map_err(failed(context))?;
-    let found = statement.query_row(params![realm.organization, id], record_of);
-    let found = found.optional().map_err(failed(context))?;
-    Ok(found.and_then(|(prefix, record)| realm.sees(&prefix).then_some(record)))
+    let found = statement.query_row(params![organization, id], record_of);
+    found.optional().map_err(failed(context))
 }
 
 /// More of a deletion is durably gone; it is settled where that was the last of it.
@@ -170,83 +176,81 @@ pub(in super::super) fn tree_done(
     change(tx, (organization, id), Change { trees_done: 1, ..Change::at(now) })
 }
 
-/// What a step of a deletion's selections came to.
-pub(in super::super) struct Selected {
-    /// Files that went.
-    pub(in super::super) doomed: Tally,
-    /// Files that stayed, locked.
-    pub(in super::super) locked: Vec<EntryPath>,
-    /// Selections that are done with it.
-    pub(in super::super) ended: i64,
-    pub(in super::super) now: Timestamp,
-}
-
-/// A deletion has taken more.
-pub(in super::super) fn add_selected(
-    tx: &WriteTx<'_>,
-    of: (OrganizationNumber, DeletionId),
-    selected: &Selected,
-) -> Result<(), LedgerError> {
-    if !selected.locked.is_empty() {
-        add_locked(tx, of, &selected.locked)?;
-    }
-    let Selected { doomed, ended, now, .. } = *selected;
-    change(tx, of, Change { doomed, selections_done: ended, ..Change::at(now) })
-}
-
-fn add_locked(
-    tx: &WriteTx<'_>,
-    (organization, id): (OrganizationNumber, DeletionId),
-    locked: &[EntryPath],
-) -> Result<(), LedgerError> {
-    let context = "naming what stayed";
-    let sql = "select skipped from deletions where organization = ?1 and id = ?2";
-    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
-    let named = statement.query_row(params![organization, id], |row| {
-        let text: Option<String> = row.get(0)?;
-        text.map(|text| read_json(0, &text)).transpose()
-    });
-    let mut named: Vec<String> = named.map_err(failed(context))?.unwrap_or_default();
-    let room = LOCKED_NAMES_MAX.saturating_sub(named.len());
-    named.extend(locked.iter().take(room).map(|path| path.as_str().to_owned()));
-    let text = serde_json::to_string(&named).expect("paths are texts");
-    let sql = "update deletions set skipped = ?3, locked_files = locked_files + ?4 \
-               where organization = ?1 and id = ?2";
-    let values = params![organization, id, text, signed(locked.len() as u64)];
-    tx.connection.execute(sql, values).map(|_| ()).map_err(failed(context))
-}
-
-/// A deletion takes no more: its selections are closed.
-pub(in super::super) fn cancelled(
+/// Bytes of a deletion could not be removed for a long time, which is told once.
+pub(in super::super) fn purge_failing(
     tx: &WriteTx<'_>,
     organization: OrganizationNumber,
     id: DeletionId,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    let sql = "update deletions set cancelled_at = ?3, pending_selections = 0, settled_at = \
-         case when pending_trees = 0 and purged_files = files then ?3 else settled_at end \
-         where organization = ?1 and id = ?2";
-    let changed = tx.connection.execute(sql, params![organization, id, now]);
-    changed.map(|_| ()).map_err(failed("cancelling a deletion"))
+    if !tx.hearers.has(organization) {
+        return Ok(());
+    }
+    let context = "counting failures of a purge";
+    let sql = "update deletions set failing_told_at = ?3 \
+               where organization = ?1 and id = ?2 and failing_told_at is null";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    match statement.execute(params![organization, id, now]).map_err(failed(context))? {
+        0 => Ok(()),
+        _once => tell(tx, (organization, id), Notice::Failed(Failure::PurgeFailing), now),
+    }
+}
+
+/// Makes a change of a deletion, and tells of it where that settles it. Every change of one that is
+/// committed goes through here.
+pub(super) fn settling(
+    tx: &WriteTx<'_>,
+    of: (OrganizationNumber, DeletionId),
+    now: Timestamp,
+    change: impl FnOnce() -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    if !tx.hearers.has(of.0) {
+        return change();
+    }
+    let was_settled = is_settled(tx, of)?;
+    change()?;
+    match !was_settled && is_settled(tx, of)? {
+        true => tell(tx, of, Notice::Settled, now),
+        false => Ok(()),
+    }
+}
+
+fn is_settled(
+    tx: &WriteTx<'_>,
+    (organization, id): (OrganizationNumber, DeletionId),
+) -> Result<bool, LedgerError> {
+    let context = "looking whether a deletion has settled";
+    let sql = "select 1 from deletions where organization = ?1 and id = ?2 \
+               and settled_at is not null";
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    statement.exists(params![organization, id]).map_err(failed(context))
 }
 
 #[derive(Clone, Copy)]
-struct Change {
-    doomed: Tally,
-    gone: Tally,
-    trees_done: i64,
-    selections_done: i64,
-    now: Timestamp,
+pub(super) struct Change {
+    pub(super) doomed: Tally,
+    pub(super) gone: Tally,
+    pub(super) trees_done: i64,
+    pub(super) selections_done: i64,
+    pub(super) now: Timestamp,
 }
 
 impl Change {
-    fn at(now: Timestamp) -> Self {
+    pub(super) fn at(now: Timestamp) -> Self {
         let (doomed, gone) = (Tally::default(), Tally::default());
         Self { doomed, gone, trees_done: 0, selections_done: 0, now }
     }
 }
 
-fn change(
+pub(super) fn change(
+    tx: &WriteTx<'_>,
+    of: (OrganizationNumber, DeletionId),
+    change: Change,
+) -> Result<(), LedgerError> {
+    settling(tx, of, change.now, || count(tx, of, change))
+}
+
+fn count(
     tx: &WriteTx<'_>,
     (organization, id): (OrganizationNumber, DeletionId),
     change: Change,

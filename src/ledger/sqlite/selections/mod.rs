@@ -14,10 +14,12 @@ pub(super) use self::find::{Finding, Judged, Purpose, find, judge};
 use self::look::{LookLimits, look};
 pub(super) use self::step::open;
 use self::step::{Terms, close_all};
-use super::SqliteLedger;
 use super::deletions::{cancelled, record};
+use super::writer::WriteTx;
+use super::{SqliteLedger, once};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::DeletionId;
+use crate::domain::once::Once;
 use crate::domain::organization::{OrganizationNumber, Realm};
 use crate::ledger::{Cancellation, ExpandStep, Lease, LedgerError, SelectionLedger, StepLimits};
 
@@ -57,20 +59,32 @@ impl SelectionLedger for SqliteLedger {
         &self,
         realm: &Realm,
         id: DeletionId,
+        once: Option<Once>,
         now: Timestamp,
     ) -> Result<Option<Cancellation>, LedgerError> {
         let realm = realm.clone();
-        self.writer()?
-            .run(move |tx| {
-                if record::read(tx.connection, &realm, id)?.is_none() {
-                    return Ok(None);
-                }
-                if close_all(tx, realm.organization, id)? == 0 {
-                    return Ok(Some(Cancellation::NothingToCancel));
-                }
-                cancelled(tx, realm.organization, id, now)?;
-                Ok(Some(Cancellation::Cancelled))
-            })
-            .await
+        self.writer()?.run(move |tx| cancel(tx, (&realm, id), once.as_ref(), now)).await
     }
+}
+
+fn cancel(
+    tx: &WriteTx<'_>,
+    (realm, id): (&Realm, DeletionId),
+    once: Option<&Once>,
+    now: Timestamp,
+) -> Result<Option<Cancellation>, LedgerError> {
+    let organization = realm.organization;
+    if let Some(repeat) = once::repeat(tx.connection, Some(organization), once)? {
+        return Ok(Some(Cancellation::Repeated(repeat)));
+    }
+    let Some(record) = record::read(tx.connection, realm, id)? else { return Ok(None) };
+    if record.cancelled_at.is_none() {
+        let closed = close_all(tx, organization, id)?;
+        if closed.is_empty() {
+            return Ok(Some(Cancellation::NothingToCancel));
+        }
+        cancelled(tx, (organization, id), &closed, now)?;
+    }
+    once::remember(tx, Some(organization), once, id)?;
+    Ok(Some(Cancellation::Cancelled))
 }

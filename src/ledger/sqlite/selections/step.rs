@@ -5,12 +5,13 @@ use std::time::Instant;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::condemned::Due;
-use super::super::deletions::{Selected, add_selected, take_files};
-use super::super::rows::{FileRow, failed, read_json, signed};
+use super::super::deletions::{add_selected, take_files};
+use super::super::rows::{FileRow, failed, read_json, signed, unsigned};
 use super::super::tree::{Chains, Grounds};
 use super::super::writer::WriteTx;
 use super::find::{Finding, Judged, judge};
 use super::look::{Candidate, Looked, Place, Search};
+use crate::deletion::items::{FilterStep, StepsEnd};
 use crate::deletion::record::CondemnedBatch;
 use crate::deletion::request::DeleteRequest;
 use crate::deletion::snapshot::FoundFile;
@@ -26,7 +27,7 @@ use crate::ledger::{ExpandStep, Lease, LedgerError, StepLimits};
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     sequence: Sequence,
-    selector: i64,
+    selector: usize,
     deletion: DeletionId,
     pub(super) search: Search,
     pub(super) place: Place,
@@ -114,7 +115,7 @@ fn selection(row: &Row<'_>, organization: OrganizationNumber) -> rusqlite::Resul
     let filter: String = row.get(4)?;
     Ok(Selection {
         sequence: row.get(0)?,
-        selector: row.get(1)?,
+        selector: selector(row.get(1)?),
         deletion: row.get(2)?,
         search: Search {
             realm: Realm { organization, prefix: row.get(3)? },
@@ -218,13 +219,13 @@ impl Taken {
         let (organization, deletion) = (selection.organization(), selection.deletion);
         let owner = (organization, deletion);
         let batches = take_files(tx, owner, &self.files, Due::Leased(terms.lease))?;
-        let selected = Selected {
+        let step = FilterStep {
+            selector: selection.selector,
             doomed: self.files.iter().map(|file| Tally::one(file.blob.size)).sum(),
-            locked: self.locked,
-            ended: i64::from(is_end),
-            now: terms.now,
+            locked: &self.locked,
+            end: is_end.then_some(StepsEnd::Done),
         };
-        add_selected(tx, owner, &selected)?;
+        add_selected(tx, owner, step, terms.now)?;
         Ok(batches)
     }
 }
@@ -240,7 +241,7 @@ impl From<Judged> for FoundFile {
 fn note(tx: &WriteTx<'_>, selection: &Selection, place: &Place) -> Result<(), LedgerError> {
     let sql = "update selections set done_folder = ?4, done_name = ?5 \
                where organization = ?1 and sequence = ?2 and selector = ?3";
-    let (sequence, selector) = (selection.sequence, selection.selector);
+    let (sequence, selector) = (selection.sequence, signed(selection.selector as u64));
     let values = params![selection.organization(), sequence, selector, place.folder, place.name];
     let noted = tx.connection.execute(sql, values);
     noted.map(|_| ()).map_err(failed("noting how far a selection is"))
@@ -248,17 +249,26 @@ fn note(tx: &WriteTx<'_>, selection: &Selection, place: &Place) -> Result<(), Le
 
 fn close(tx: &WriteTx<'_>, selection: &Selection) -> Result<(), LedgerError> {
     let sql = "delete from selections where organization = ?1 and sequence = ?2 and selector = ?3";
-    let key = params![selection.organization(), selection.sequence, selection.selector];
+    let selector = signed(selection.selector as u64);
+    let key = params![selection.organization(), selection.sequence, selector];
     tx.connection.execute(sql, key).map(|_| ()).map_err(failed("closing a selection"))
 }
 
-/// Closes all selections of a deletion; how many there were.
+/// Closes all selections of a deletion; of which selectors they were.
 pub(super) fn close_all(
     tx: &WriteTx<'_>,
     organization: OrganizationNumber,
     deletion: DeletionId,
-) -> Result<usize, LedgerError> {
-    let sql = "delete from selections where organization = ?1 and deletion = ?2";
+) -> Result<Vec<usize>, LedgerError> {
+    let sql = "delete from selections where organization = ?1 and deletion = ?2 returning selector";
     let context = "cancelling a deletion";
-    tx.connection.execute(sql, params![organization, deletion]).map_err(failed(context))
+    let mut statement = tx.connection.prepare_cached(sql).map_err(failed(context))?;
+    let closed = statement.query_map(params![organization, deletion], |row| row.get(0));
+    let closed = closed.and_then(|rows| rows.map(|row| row.map(selector)).collect());
+    closed.map_err(failed(context))
+}
+
+/// The place among the selectors that a row names.
+fn selector(number: i64) -> usize {
+    usize::try_from(unsigned(number)).unwrap_or(usize::MAX)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::look::{LookLimits, Place, Search, look};
+use crate::deletion::items::Fate;
 use crate::deletion::record::DeletionState;
 use crate::deletion::request::{DeleteRequest, Selector};
 use crate::domain::entry::Sequence;
@@ -91,6 +92,8 @@ async fn a_selection_goes_on_after_a_restart() {
     let record = again.record(&realm, id).await;
     assert_eq!((record.state, record.doomed.files), (DeletionState::Settled, 9));
     assert_eq!(record.purged.files, 9);
+    let items = again.ledger.deletion_items(&realm, id).await.unwrap().unwrap();
+    assert_eq!((items[0].fate, items[0].counts), (Fate::Deleted, record.doomed));
 }
 
 /// I9, I12: beside writers that store and move, the steps take each file that was there and was

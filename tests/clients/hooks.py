@@ -5,7 +5,6 @@ import os
 import schemathesis
 
 
-
 # Bytes of an upload in pieces, as the protocol of resumable uploads calls them.
 @schemathesis.serializer("application/offset+octet-stream")
 def pieces(ctx, value):

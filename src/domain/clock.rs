@@ -46,10 +46,12 @@ impl Timestamp {
     /// two days of the year 9999, which people write for "never", are beyond what can be told: they
     /// are the last time that can be.
     pub fn parse(text: &str) -> Option<Self> {
-        let last = jiff::Timestamp::MAX.as_second().saturating_mul(1000);
-        let time = text.parse().map(jiff::Timestamp::as_millisecond).ok();
-        let millis = time.or_else(|| is_last(text).then_some(last))?;
-        Some(Self(millis.min(last)))
+        let millis = match text.parse::<jiff::Timestamp>() {
+            Ok(time) => time.as_millisecond(),
+            Err(_) if is_last(text) => LAST_MILLIS,
+            Err(_) => return None,
+        };
+        Some(Self(millis.min(LAST_MILLIS)))
     }
 
     /// `2026-01-31T12:00:00.000Z`.
@@ -63,6 +65,9 @@ impl Timestamp {
         self.iso8601().chars().take_while(|letter| *letter != 'T').collect()
     }
 }
+
+/// The last whole second that can be told, with any offset: 9999-12-30T22:00:00Z.
+const LAST_MILLIS: i64 = 253_402_207_200_000;
 
 /// Whether this is a whole time, with its offset, at the end of the year 9999.
 fn is_last(text: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::harness::client::Proof;
 use crate::harness::server::{blob_files, text};
 
 /// Alerts that the file has.
-const ALERTS: usize = 9;
+const ALERTS: usize = 11;
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const POLL_PERIOD: Duration = Duration::from_millis(200);
 

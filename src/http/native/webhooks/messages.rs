@@ -131,6 +131,7 @@ pub(in crate::http::native) async fn messages(
 }
 
 fn state_of(query: &Query) -> Result<Option<MessageState>, ApiError> {
+    query.only(&["organization", "state", "limit", "cursor"])?;
     let word = query.single("state")?.filter(|word| !word.is_empty());
     let read = |word: &str| {
         MessageState::parse(word)

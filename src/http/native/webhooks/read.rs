@@ -47,6 +47,7 @@ pub(in crate::http::native) async fn list(
     let caller = &authenticated.caller;
     let organization = Some(caller.organization.id);
     let list = List { route: "/delenda/v1/webhooks", organization, filters: &[] };
+    authenticated.query.only(&["organization", "limit", "cursor"])?;
     let page = list.asked(&service.signer, &authenticated.query)?;
     let after = page.after.map(position).transpose()?;
     authenticated.require(Scope::Admin)?;

@@ -111,6 +111,7 @@ async fn a_list_refuses_a_parameter_that_it_does_not_have() {
         ("/delenda/v1/entries", &admin),
         ("/delenda/v1/commands", &admin),
         ("/delenda/v1/keys", &admin),
+        ("/delenda/v1/webhooks", &admin),
         ("/delenda/v1/organizations", &operator),
     ] {
         assert_eq!(app.as_bearer(Method::GET, list, key).await.status, 200, "{list}");

@@ -72,7 +72,7 @@ async fn metrics_tell_of_requests_by_route_and_of_what_waits_and_name_nobody() {
     let _measured = metrics::set_default_local_recorder(meters.recorder());
     let app = TestApp::with_meters(meters.clone()).await;
     let id = app.upload_to("/confidential/plan.png").await;
-    app.upload_to("/kept/picture.png").await;
+    app.upload_to("/private/picture.png").await;
     let target = format!("/api/uploads/files/{id}");
     assert_eq!(app.bearer(Method::DELETE, &target).await.status.as_u16(), 200);
     assert_eq!(app.bearer(Method::DELETE, &target).await.status.as_u16(), 404);
@@ -97,7 +97,7 @@ async fn metrics_tell_of_requests_by_route_and_of_what_waits_and_name_nobody() {
     ] {
         assert!(text.lines().any(|there| there == line), "{line} in {text}");
     }
-    for secret in ["confidential", "kept", "picture", "coffee", &id, &app.ours.id.to_string()] {
+    for secret in ["confidential", "private", "picture", "coffee", &id, &app.ours.id.to_string()] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }

@@ -253,6 +253,7 @@ pub fn skipped<'o>(selectors: &[Selector], outcomes: &'o [Outcome]) -> Vec<&'o E
             | Selector::Entry(_)
             | Selector::Path(_)
             | Selector::Outputs(_)
+            | Selector::Everything
             | Selector::Unmatchable => usize::MAX,
         };
         outcome.locked().iter().take(names_max)

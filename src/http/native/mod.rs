@@ -11,6 +11,8 @@
 //! | `GET /delenda/v1/organizations` | 200, a page of organizations |
 //! | `GET`, `PATCH /delenda/v1/organizations/{id}` | 200, the organization |
 //! | `GET /delenda/v1/organizations/{id}/usage` | 200, what it uses |
+//! | `DELETE /delenda/v1/organizations/{id}` | 202, its removal; 200 where nothing is left of it |
+//! | `GET /delenda/v1/organizations/{id}/removal` | the same |
 //! | `POST /delenda/v1/keys` | 201, the key with its secret |
 //! | `GET /delenda/v1/keys` | 200, a page of keys, without their secrets |
 //! | `GET`, `DELETE /delenda/v1/keys/{id}` | 200, the key, which `DELETE` revokes |

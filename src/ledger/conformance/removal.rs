@@ -2,6 +2,7 @@
 //! end.
 
 use super::fixture::{Fixture, STEP, STEPS_MAX, at, by_path, report};
+use super::webhooks::new_webhook;
 use crate::deletion::plan::plan;
 use crate::deletion::record::{Declined, DeletionState, Refusal};
 use crate::deletion::removal::NewRemoval;
@@ -74,6 +75,8 @@ impl Fixture {
         self.upload_each(realm, &["/a/b/c", "/a/d", "/x", "/gone/1", "/gone/2"]).await;
         ledger.begin_upload(realm, self.new_upload("/upload", 10), None).await.unwrap().unwrap();
         self.plan_of(realm, &["/x"]).await;
+        let hook = new_webhook(self);
+        ledger.create_webhook(realm, hook, None, self.now()).await.unwrap().unwrap();
         // A deletion whose tree is still there, and a filter that goes on in steps.
         self.delete_path(realm, "/gone").await;
         let filter = FileFilter { prefix: Some(at("/a")), ..FileFilter::default() };
@@ -146,6 +149,8 @@ pub(crate) async fn a_removed_organization_is_gone_for_everybody(fixture: Fixtur
     let late = ledger.create_command(&realm, new, None, fixture.now()).await;
     assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);
     let late = ledger.begin_upload(&realm, fixture.new_upload("/upload", 10), None).await;
+    assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);
+    let late = ledger.create_webhook(&realm, new_webhook(&fixture), None, fixture.now()).await;
     assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);
     let late = ledger.store_plan(realm.organization, stored, None).await;
     assert_eq!(late.unwrap_err().kind, LedgerErrorKind::Unavailable);

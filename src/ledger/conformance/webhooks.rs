@@ -88,7 +88,7 @@ fn attempt(at: Timestamp, tried: Tried) -> Attempt {
     Attempt { at_ms: at.millis(), duration_ms: 3, status, error }
 }
 
-fn new_webhook(fixture: &Fixture) -> NewWebhook {
+pub(super) fn new_webhook(fixture: &Fixture) -> NewWebhook {
     let url = "https://a.example/".to_owned();
     NewWebhook { id: fixture.id(), url, events: Events::all(), secret: WebhookSecret([9; 32]) }
 }

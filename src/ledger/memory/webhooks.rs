@@ -208,7 +208,9 @@ impl WebhookLedger for MemoryLedger {
         once: Option<Once>,
         now: Timestamp,
     ) -> Result<Result<Webhook, WebhookRefusal>, LedgerError> {
-        Ok(self.state().create_webhook(realm, new, once.as_ref(), now))
+        let mut state = self.state();
+        state.must_stand(realm.organization)?;
+        Ok(state.create_webhook(realm, new, once.as_ref(), now))
     }
 
     async fn webhook(&self, realm: &Realm, id: WebhookId) -> Result<Option<Webhook>, LedgerError> {

@@ -13,7 +13,7 @@ use crate::domain::id::MessageId;
 use crate::domain::organization::Scope;
 use crate::domain::webhooks::{Attempt, Message, MessageState};
 use crate::http::auth::Authenticated;
-use crate::http::cursor::{List, foreign_cursor};
+use crate::http::cursor::List;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::json;
@@ -119,13 +119,12 @@ pub(in crate::http::native) async fn messages(
     let route = "/delenda/v1/webhooks/{id}/messages";
     let list = List { route, organization, filters: &filters };
     let page = list.asked(&service.signer, &authenticated.query)?;
-    let before = page.after.map(position).transpose()?;
+    let before = page.position(MessageId::from_bytes)?;
     authenticated.require(Scope::Admin)?;
     let query = MessageQuery { state, before, limit: page.limit };
     let found = service.ledger.message_page(&caller.realm, named(&id)?, query).await?;
     let found = found.ok_or(ApiError::NotFound)?;
-    let last = found.last().filter(|_| found.len() as u64 == page.limit);
-    let cursor = last.map(|last| list.cursor(&service.signer, last.id.as_bytes()));
+    let cursor = list.behind(&service.signer, (&found, page.limit), |last| *last.id.as_bytes());
     let messages = found.into_iter().map(MessageAnswer::from).collect();
     Ok(json::answer(StatusCode::OK, &Page { messages, cursor }))
 }
@@ -138,10 +137,6 @@ fn state_of(query: &Query) -> Result<Option<MessageState>, ApiError> {
             .ok_or_else(|| ApiError::Invalid("state is one of pending, delivered, dead".to_owned()))
     };
     word.map(read).transpose()
-}
-
-fn position(bytes: Vec<u8>) -> Result<MessageId, ApiError> {
-    bytes.try_into().map(MessageId::from_bytes).map_err(|_| foreign_cursor())
 }
 
 /// A message, with its tries

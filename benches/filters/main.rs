@@ -142,7 +142,7 @@ impl Ground {
         }
     }
 
-    fn lease(&self) -> Lease {
+    fn lease() -> Lease {
         let began_at = now();
         Lease { token: LeaseToken([1; 16]), began_at, expires_at: began_at.plus(LIFETIME) }
     }
@@ -178,13 +178,13 @@ impl Ground {
         let Ok(preview) = preview else { bail!("refused") };
         let found = preview.plan.counts.files + preview.plan.beyond.files;
         let begun = Instant::now();
-        let committed = self.ledger.commit_deletion(request, plan, self.lease()).await?;
+        let committed = self.ledger.commit_deletion(request, plan, Self::lease()).await?;
         let at_once = begun.elapsed();
         let Ok(committed) = committed else { bail!("refused") };
         let (mut steps, mut longest) = (0, Duration::ZERO);
         for _step in 0..STEPS_MAX {
             let begun = Instant::now();
-            let step = self.ledger.select_step(None, self.lease(), STEP, now()).await?;
+            let step = self.ledger.select_step(None, Self::lease(), STEP, now()).await?;
             if step.served.is_none() {
                 break;
             }
@@ -228,7 +228,7 @@ impl Ground {
         };
         let begun = Instant::now();
         let request = stored.commitment(commitment);
-        let committed = self.ledger.commit_deletion(request, plan, self.lease()).await?;
+        let committed = self.ledger.commit_deletion(request, plan, Self::lease()).await?;
         let took = begun.elapsed();
         let Ok(committed) = committed else { bail!("refused: {committed:?}") };
         let (went, stayed) = (committed.counts.files, committed.changed.files);

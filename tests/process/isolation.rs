@@ -241,13 +241,11 @@ fn deletions(names: &Names) -> Vec<Probe> {
 fn changes(names: &Names) -> Vec<Probe> {
     let Names { file, remembered, path, folder, command, organization, key, .. } = names;
     let paths = json!({ "filenames": [path, folder] });
-    let (by_path, by_folder) =
-        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
     let (path, folder) = (encoded(path), encoded(folder));
     let moved = format!("from={path}&to=%2Fmoved");
     let tags = || json!({ "tags": ["mine"] });
     let ended = || json!({ "status": "FAILED" });
-    vec![
+    let mut all = vec![
         probe("DELETE", Proof::Renderio, format!("/api/v1/commands/{command}/files")),
         probe("DELETE", Proof::Renderio, format!("/api/v1/files/{file}")),
         probe("DELETE", Proof::Renderio, format!("/api/v1/files/{remembered}")),
@@ -298,6 +296,17 @@ fn changes(names: &Names) -> Vec<Probe> {
             Proof::Bearer,
             format!("/delenda/v1/organizations/{organization}?confirm=1&locked=remove"),
         ),
+    ];
+    all.extend(entry_changes(names));
+    all
+}
+
+/// Changes of entries, through the native API.
+fn entry_changes(names: &Names) -> Vec<Probe> {
+    let Names { file, path, folder, .. } = names;
+    let (by_path, by_folder) =
+        (format!("/delenda/v1/files{path}"), format!("/delenda/v1/files{folder}"));
+    vec![
         probe("DELETE", Proof::Bearer, format!("/delenda/v1/entries/{file}")),
         probe_with(
             "POST",

@@ -199,6 +199,7 @@ async fn deletions(app: &Native) -> Vec<Row> {
 
 async fn others(app: &Native) -> Vec<Row> {
     let key = app.post(KEYS, r#"{"scopes":["read"]}"#).await.json();
+    let copied = app.app.upload_to("/source").await;
     let (_, operator) = app.app.new_key(None, "read,write,admin", "/").await;
     let rotate = "/delenda/v1/keys/{id}/rotate";
     let live = "/delenda/v1/usage";
@@ -223,6 +224,16 @@ async fn others(app: &Native) -> Vec<Row> {
             ..Row::new(rotate, &json!({}), &json!({ "grace_seconds": 60 }), KEYS)
         }
         .at(format!("{KEYS}/{}/rotate", key["id"].as_str().unwrap())),
+        Row {
+            seen: (live, 1),
+            ..Row::new(
+                "/delenda/v1/entries/{id}/copies",
+                &json!({ "path": "/copied" }),
+                &json!({ "path": "/other" }),
+                "",
+            )
+        }
+        .at(format!("/delenda/v1/entries/{copied}/copies")),
         Row {
             seen: ("/delenda/v1/entries?path=/folders", 1),
             ..Row::new(FOLDERS, &json!({ "path": "/folders/a" }), &json!({ "path": "/b" }), "")

@@ -244,11 +244,11 @@ impl Parts {
         }
     }
 
-    fn courier(&self, settings: &Settings) -> anyhow::Result<Courier> {
-        let sender = Sender::new(settings.egress())?;
+    fn courier(&self, settings: &Settings) -> Courier {
+        let sender = Sender::new(settings.egress());
         let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
         let sending = (sender, settings.webhook_schedule());
-        Ok(Courier::new(self.ledger(), clock, random, sending))
+        Courier::new(self.ledger(), clock, random, sending)
     }
 
     async fn service(

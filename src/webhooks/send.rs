@@ -1,6 +1,6 @@
 //! One try to deliver one message.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -24,8 +24,10 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Sends messages, only to where it may.
 #[derive(Clone)]
 pub struct Sender {
-    client: Client,
     egress: Arc<Egress>,
+    /// Made for the first message: the certificates of authorities take memory, which nobody
+    /// pays who keeps no webhook.
+    client: Arc<OnceLock<Client>>,
 }
 
 /// What came of a try.
@@ -63,18 +65,23 @@ impl Sent {
 impl Sender {
     /// A sender to wherever `egress` allows. It follows no redirect, since that could lead
     /// elsewhere, and asks no proxy, which would connect for it.
-    ///
-    /// A machine without certificates of authorities serves all the same: no https is trusted then.
-    pub fn new(egress: Egress) -> Result<Self, reqwest::Error> {
-        let egress = Arc::new(egress);
-        let client = match builder(&egress).build() {
+    pub fn new(egress: Egress) -> Self {
+        Self { egress: Arc::new(egress), client: Arc::default() }
+    }
+
+    /// A machine without certificates of authorities sends all the same: no https is trusted then.
+    fn client(&self) -> Result<&Client, reqwest::Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let made = match builder(&self.egress).build() {
             Ok(client) => client,
             Err(error) => {
                 tracing::warn!(%error, "webhooks reach no https: are certificates installed?");
-                builder(&egress).tls_certs_only([]).build()?
+                builder(&self.egress).tls_certs_only([]).build()?
             }
         };
-        Ok(Self { client, egress })
+        Ok(self.client.get_or_init(|| made))
     }
 
     /// Tries to deliver a message once.
@@ -84,8 +91,14 @@ impl Sender {
             Ok(url) => url,
             Err(refusal) => return Sent::unanswered(refusal.to_string()),
         };
-        let request = self
-            .client
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::error!(%error, "no connection to a webhook can be made");
+                return Sent::unanswered("no connection could be made");
+            }
+        };
+        let request = client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", message.id.to_string())

@@ -107,7 +107,7 @@ pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let service = parts.service(settings, purger, (streams, meters)).await?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let runner = Runner::start(parts.ground(), purging, parts.wakes.clone(), interval);
-    let courier = parts.courier(settings).context("webhooks cannot be sent")?;
+    let courier = parts.courier(settings);
     runner.add("webhooks", |stop| courier.run(stop));
     let administration = tokio::spawn(admin.serve(office, stop.clone()));
 

@@ -8,6 +8,7 @@
 use axum::extract::Request;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
@@ -21,6 +22,9 @@ use crate::domain::organization::OrganizationNumber;
 
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Bytes of a body at most that has nothing to say.
+const NOTHING_BYTES_MAX: u64 = 1024;
 
 /// The idempotency key of a request, if it has one.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
@@ -63,6 +67,21 @@ impl<T: DeserializeOwned> Posted<T> {
         let once = once(service, caller, &parts, &text)?;
         Ok(Self { body, once, headers: parts.headers })
     }
+}
+
+/// What the body of a POST may be that says everything by its path, beside nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NothingMore {}
+
+/// Reads a POST of this caller that says everything by its path.
+pub async fn read_bare(
+    service: &Service,
+    caller: KeyId,
+    request: Request,
+) -> Result<Option<Once>, ApiError> {
+    let posted = Posted::<NothingMore>::read(service, caller, request, NOTHING_BYTES_MAX).await?;
+    Ok(posted.once)
 }
 
 /// What makes this request of this caller happen once, if it says so. `body` is all of its body.

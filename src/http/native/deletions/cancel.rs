@@ -3,7 +3,6 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
-use serde::Deserialize;
 
 use super::answer::DeletionAnswer;
 use super::{named, record_of};
@@ -12,20 +11,12 @@ use crate::domain::organization::Scope;
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::read_bare;
 use crate::http::json;
 use crate::http::native::Native;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::ledger::Cancellation;
-
-/// Bytes of a body at most: there is nothing to say in it.
-const BODY_BYTES_MAX: u64 = 1024;
-
-/// What a body may be, beside nothing.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NothingMore {}
 
 /// Ends a deletion whose filters go on in steps
 ///
@@ -56,11 +47,11 @@ pub(super) async fn cancel(
 ) -> Result<Response, DialectError<Native>> {
     authenticated.query.only(&["organization"])?;
     let key = authenticated.caller.key;
-    let posted = Posted::<NothingMore>::read(&service, key, request, BODY_BYTES_MAX).await?;
+    let once = read_bare(&service, key, request).await?;
     authenticated.require(Scope::Delete)?;
     let (id, realm) = (named(&id)?, &authenticated.caller.realm);
     let now = service.clock.now();
-    let cancelled = service.ledger.cancel_deletion(realm, id, posted.once, now).await?;
+    let cancelled = service.ledger.cancel_deletion(realm, id, once, now).await?;
     match cancelled.ok_or(ApiError::NotFound)? {
         Cancellation::NothingToCancel => {
             let text = "the deletion has taken all that it ever will";

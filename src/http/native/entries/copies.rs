@@ -18,7 +18,7 @@ use crate::http::conditions::{Wanted, wanted_of};
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
 use crate::http::idempotency::Posted;
-use crate::http::json::given;
+use crate::http::json::{self, given};
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::ledger::Walked;
@@ -78,7 +78,7 @@ pub(super) async fn copy(
 ) -> Result<Response, DialectError<Native>> {
     let caller = &authenticated.caller;
     let posted = Posted::<NewCopy>::read(&service, caller.key, request, BODY_BYTES_MAX).await?;
-    let asked = posted.body.ok_or_else(|| invalid("the body is empty"))?;
+    let asked = json::required(posted.body)?;
     let to = target(asked)?;
     let versions = match wanted_of(&posted.headers)? {
         None | Some(Wanted::Any) => None,
@@ -130,7 +130,6 @@ fn invalid(text: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::json;
 
     #[test]
     fn a_copy_goes_to_one_path() {

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::messages::MessageAnswer;
 use super::{named, named_message, refused};
@@ -14,20 +14,12 @@ use crate::domain::webhooks::{Message, NewMessage};
 use crate::http::auth::Authenticated;
 use crate::http::dialect::DialectError;
 use crate::http::error::ApiError;
-use crate::http::idempotency::Posted;
+use crate::http::idempotency::read_bare;
 use crate::http::json;
 use crate::http::native::Native;
 use crate::http::segment::Segment;
 use crate::http::state::Service;
 use crate::ledger::webhooks::WebhookRefusal;
-
-/// Bytes of a body at most: there is nothing to say in it.
-const BODY_BYTES_MAX: u64 = 1024;
-
-/// What a body may be, beside nothing.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NothingMore {}
 
 /// What a test says.
 #[derive(Serialize)]
@@ -113,10 +105,9 @@ async fn read(
     request: Request,
 ) -> Result<Option<Once>, ApiError> {
     authenticated.query.only(&["organization"])?;
-    let key = authenticated.caller.key;
-    let posted = Posted::<NothingMore>::read(service, key, request, BODY_BYTES_MAX).await?;
+    let once = read_bare(service, authenticated.caller.key, request).await?;
     authenticated.require(Scope::Admin)?;
-    Ok(posted.once)
+    Ok(once)
 }
 
 async fn answer(
